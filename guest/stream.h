@@ -1,0 +1,36 @@
+/* A stream: one command or one file transfer. */
+#pragma once
+#include "agent.h"
+
+#include <sys/resource.h>
+
+struct outlet { /* bytes on their way to the host */
+	int fd;
+	uint32_t credit;
+};
+
+enum stream_kind { STREAM_EXEC, STREAM_PUT, STREAM_GET };
+
+struct stream {
+	uint32_t id;
+	enum stream_kind kind;
+	struct stream *next;
+	pid_t pid;              /* STREAM_EXEC */
+	bool tty, ended;
+	int status;
+	struct rusage usage;
+	struct outlet out[2];   /* stdout and stderr; a terminal or a file has the first alone */
+	int in;                 /* where stdin goes; -1 once closed */
+	uint8_t *queue;         /* stdin that the command has not taken yet */
+	size_t queued, queue_size;
+	bool in_ended;
+	uint32_t taken;         /* bytes written since the last credit */
+	char *path, *temporary; /* STREAM_PUT */
+	mode_t mode;
+};
+
+void stream_free(struct stream *s);
+/* files.c: what happens when all the bytes of a transfer have been moved. */
+void file_finish(struct stream *s, int error, const char *what);
+/* exec.c: the last word on a command. */
+void exec_finish(struct stream *s);

@@ -1,0 +1,225 @@
+/*
+ * klab-launch: starts a process that dies with klab and sees only what it should.
+ *
+ *   klab-launch [options] -- command...
+ *     --parent PID        die (SIGKILL) when this parent does
+ *     --lock FILE         hold an exclusive lock on FILE as long as the command lives; exit 75 if it is taken
+ *     --namespace         a mount namespace of its own (as another user than root: with a user namespace)
+ *     --export DIR        DIR becomes a read-only view of the whole file system, without /proc, /sys, /dev and /run
+ *     --hide DIR PATH     in the export at DIR, PATH is empty
+ *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
+ *     --empty DIR         DIR is an empty tmpfs
+ *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
+ *
+ * Options are carried out in their order. Exit 70 means that a step failed; it is named on stderr.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* sys/mount.h and linux/mount.h cannot both be included with this libc. */
+int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+
+#define EXIT_FAILED 70
+#define EXIT_LOCKED 75
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+static _Noreturn void die(const char *step, const char *on)
+{
+	fprintf(stderr, "klab-launch: %s %s: %s\n", step, on, strerror(errno));
+	exit(EXIT_FAILED);
+}
+
+static void write_file(const char *path, const char *format, ...)
+{
+	va_list args;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	va_start(args, format);
+	if (fd < 0 || vdprintf(fd, format, args) < 0)
+		die("write", path);
+	va_end(args);
+	close(fd);
+}
+
+static void die_with_parent(const char *pid)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		die("prctl", "PDEATHSIG");
+	/* The parent may have gone before the signal was armed. */
+	if (getppid() != atoi(pid))
+		exit(EXIT_FAILED);
+	/* Under memory pressure the VM goes, not the session of its user; raising it needs no permission. */
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		dprintf(fd, "800");
+		close(fd);
+	}
+}
+
+static void take_lock(const char *path)
+{
+	/* Not close-on-exec: the lock belongs to the open file, and so to the command. */
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	if (fd < 0)
+		die("open", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		exit(EXIT_LOCKED);
+}
+
+static void enter_namespace(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) < 0)
+		die("unshare", "mount namespace");
+	if (uid != 0) {
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "%u %u 1", uid, uid);
+		write_file("/proc/self/gid_map", "%u %u 1", gid, gid);
+	}
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		die("make private", "/");
+}
+
+static void empty(const char *path)
+{
+	if (mount("klab", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+		die("empty", path);
+}
+
+static void read_only(const char *path, unsigned flags)
+{
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
+	if (syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &attributes, sizeof attributes) == 0)
+		return;
+	/* Before v5.12: the top alone; QEMU's export is read-only all the same. */
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		die("make read-only", path);
+}
+
+/* What is covered by a tmpfs in every export: the machine's own state, and every process's secrets. */
+static const char *const MACHINE[] = { "/proc", "/sys", "/dev", "/run" };
+
+static void export_tree(const char *dir)
+{
+	char path[4096];
+	if (mount("/", dir, NULL, MS_BIND | MS_REC, NULL) < 0)
+		die("bind / on", dir);
+	for (size_t i = 0; i < sizeof MACHINE / sizeof *MACHINE; i++) {
+		struct stat st;
+		snprintf(path, sizeof path, "%s%s", dir, MACHINE[i]);
+		if (stat(path, &st) == 0)
+			empty(path);
+	}
+}
+
+static void hide(const char *dir, const char *what)
+{
+	char path[4096], blank[4096];
+	struct stat st;
+	snprintf(path, sizeof path, "%s%s", dir, what);
+	if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
+		return;
+	if (S_ISDIR(st.st_mode)) {
+		empty(path);
+		return;
+	}
+	/* An empty file on the tmpfs over /run. */
+	snprintf(blank, sizeof blank, "%s/run/.empty", dir);
+	int fd = open(blank, O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
+	if (fd < 0)
+		die("create", blank);
+	close(fd);
+	if (mount(blank, path, NULL, MS_BIND, NULL) < 0)
+		die("hide", path);
+}
+
+static void bind_mount(const char *source, const char *target)
+{
+	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		die("bind", source);
+}
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static int print_tsc(void)
+{
+#ifdef __x86_64__
+	double start = now();
+	unsigned long long first = __builtin_ia32_rdtsc();
+	usleep(20000);
+	double end = now();
+	unsigned long long last = __builtin_ia32_rdtsc();
+	printf("%.0f\n", (last - first) / (end - start) / 1000);
+#else
+	printf("0\n");
+#endif
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *exported = NULL;
+	int at = 1;
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
+		const char *option = argv[at];
+		int left = argc - at - 1;
+		if (strcmp(option, "--tsc") == 0) {
+			return print_tsc();
+		} else if (strcmp(option, "--namespace") == 0) {
+			enter_namespace();
+		} else if (strcmp(option, "--parent") == 0 && left >= 1) {
+			die_with_parent(argv[++at]);
+		} else if (strcmp(option, "--lock") == 0 && left >= 1) {
+			take_lock(argv[++at]);
+		} else if (strcmp(option, "--export") == 0 && left >= 1) {
+			exported = argv[++at];
+			export_tree(exported);
+		} else if (strcmp(option, "--empty") == 0 && left >= 1) {
+			empty(argv[++at]);
+		} else if (strcmp(option, "--hide") == 0 && left >= 2) {
+			hide(argv[at + 1], argv[at + 2]);
+			at += 2;
+		} else if (strcmp(option, "--bind") == 0 && left >= 2) {
+			bind_mount(argv[at + 1], argv[at + 2]);
+			at += 2;
+		} else if (strcmp(option, "--bind-ro") == 0 && left >= 2) {
+			bind_mount(argv[at + 1], argv[at + 2]);
+			read_only(argv[at + 2], AT_RECURSIVE);
+			at += 2;
+		} else {
+			fprintf(stderr, "klab-launch: unknown option %s\n", option);
+			return EXIT_FAILED;
+		}
+	}
+	if (at + 1 >= argc) {
+		fprintf(stderr, "klab-launch: no command\n");
+		return EXIT_FAILED;
+	}
+	/* Last: before, there were covers to be made in it. */
+	if (exported)
+		read_only(exported, AT_RECURSIVE);
+	execvp(argv[at + 1], argv + at + 1);
+	fprintf(stderr, "klab-launch: %s: %s\n", argv[at + 1], strerror(errno));
+	return errno == ENOENT ? 127 : 126;
+}

@@ -1,0 +1,44 @@
+/**
+ * A failure the user can act on: its message is one clear sentence that says what was tried, on what,
+ * what was seen and what to do. Any other error that escapes is a bug in klab.
+ */
+export abstract class KlabError extends Error {
+  abstract readonly code: string
+  /** What the process exits with when nothing else decides (DESIGN, exit codes). */
+  abstract readonly exitCode: number
+}
+
+/** A command line that cannot be meant. */
+export class UsageError extends KlabError {
+  readonly code = 'USAGE'
+  readonly exitCode = 2
+}
+
+/** A configuration file, variable or option that is not valid. */
+export class ConfigError extends KlabError {
+  readonly code = 'CONFIG'
+  readonly exitCode = 2
+}
+
+/** Something could not be tested: the build, the boot or this machine failed. `git bisect run` skips on 125. */
+export class InfraError extends KlabError {
+  readonly code: string
+  readonly exitCode = 125
+  /** More lines for the reader: a log excerpt, console lines, a list of candidates. */
+  readonly details: readonly string[]
+
+  constructor(
+    code: string,
+    message: string,
+    options?: ErrorOptions & { details?: readonly string[] },
+  ) {
+    super(message, options)
+    this.code = code
+    this.details = options?.details ?? []
+  }
+}
+
+/** The message of anything thrown, on one line. */
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')
+}

@@ -1,0 +1,12 @@
+export { ConfigError, InfraError, KlabError, UsageError, messageOf } from './errors.ts'
+export { nearest } from './nearest.ts'
+export { newId } from './ids.ts'
+export { Deadline } from './deadline.ts'
+export {
+  formatBytes,
+  formatDuration,
+  parseDurationMs,
+  parseSizeBytes,
+  parseSizeMiB,
+} from './units.ts'
+export { unreachable } from './unreachable.ts'

@@ -1,0 +1,156 @@
+import type { Command } from 'commander'
+import { constants, userInfo } from 'node:os'
+
+import { parseDurationMs, UsageError } from '../../base/index.ts'
+import type { LabEvent, RunRequest, RunResult } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
+import {
+  addKernelOptions,
+  addMachineOptions,
+  collect,
+  kernelChoice,
+  machineInput,
+  type KernelFlags,
+  type MachineFlags,
+} from '../options.ts'
+import { Status } from '../render/status.ts'
+import { localTerminal } from '../terminal.ts'
+
+interface RunFlags extends KernelFlags, MachineFlags {
+  readonly user?: string
+  readonly cwd?: string
+  readonly env: readonly string[]
+  readonly allowReport: readonly string[]
+  readonly grace?: string
+  readonly tty?: boolean
+  readonly stdin: boolean
+  readonly json?: boolean
+  readonly events?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+const HELP = `
+Exit codes: the command's own; 128+n when a signal ended it; 100 the kernel crashed; 124 time-out or hang;
+125 could not be tested (build, boot or machine failed); 126, 127 as in a shell; 2 wrong usage.
+
+In a terminal, ~. at the start of a line ends the VM. Ctrl-C asks the command to stop, a second one ends the VM.
+
+Examples:
+  klab run                                                a shell on the kernel of this tree
+  echo data | klab run -- sh -c 'cat; exit 7'
+  klab run --kernel ./linux-image-6.1.deb -- uname -r
+  klab run --profile debug --config CONFIG_KASAN=y --timeout 5m -- ./test.sh
+  git bisect run klab run -- ./test.sh`
+
+export function addRunCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('run')
+    .description(
+      'build if stale, boot a fresh VM, run a command in it (none: a shell), say what happened',
+    )
+    .argument('[command...]', 'command and arguments, after --')
+    .passThroughOptions()
+    .option(
+      '--kernel <what>',
+      'a ready-made kernel: image, directory, .deb, installed release, or id',
+    )
+  addKernelOptions(command)
+  addMachineOptions(command)
+    .option('--user <name>', 'user in the guest (default: you)')
+    .option('--cwd <dir>', 'working directory in the guest (default: this one)')
+    .option(
+      '--env <name[=value]>',
+      'environment variable for the command, may be repeated',
+      collect,
+      [],
+    )
+    .option(
+      '--allow-report <regex>',
+      'kernel reports that do not count, may be repeated',
+      collect,
+      [],
+    )
+    .option('--grace <time>', 'wait for late reports after the command')
+    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
+    .option('--no-tty', 'give the command pipes')
+    .option('--no-stdin', 'give the command no input')
+    .option('--json', 'print the result as JSON on stdout; the command prints on stderr')
+    .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
+    .option('-q, --quiet', "nothing but the command's own output")
+    .option('-v, --verbose', 'say more: kernel, phases, files')
+    .addHelpText('after', HELP)
+    .action(async (argv: string[], flags: RunFlags) => finish(await run(argv, flags)))
+}
+
+async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
+  const [{ runInVm }, { currentLab }] = await Promise.all([
+    import('../../lab/index.ts'),
+    import('../lab.ts'),
+  ])
+  const lab = await currentLab()
+  const status = new Status({ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false })
+  using interrupts = processInterrupts(() =>
+    status.line('asked the command to stop; once more ends the VM'),
+  )
+  const structured = (flags.json ?? false) || (flags.events ?? false)
+  // A reader of ours that goes away (`| head`) ends the writing, not the run.
+  process.stdout.on('error', () => undefined)
+  using terminal = localTerminal({
+    tty: flags.tty ?? (structured ? false : undefined),
+    stdin: flags.stdin,
+    stdoutTo: structured ? process.stderr : process.stdout,
+    onEscape: () => interrupts.end(constants.signals.SIGHUP),
+  })
+  const onEvent = (event: LabEvent) => {
+    status.handle(event)
+    if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
+  }
+  const request = await runRequest(lab, argv, flags, terminal.tty)
+  try {
+    const result = await runInVm(lab, request, terminal, interrupts, onEvent)
+    if (flags.json) console.log(JSON.stringify(asJson(result), null, 2))
+    return result.exitCode
+  } finally {
+    status.clear()
+  }
+}
+
+async function runRequest(
+  lab: Awaited<ReturnType<typeof import('../lab.ts').currentLab>>,
+  argv: readonly string[],
+  flags: RunFlags,
+  tty: RunRequest['tty'],
+): Promise<RunRequest> {
+  const { machineFor } = await import('../../lab/index.ts')
+  for (const pattern of flags.allowReport) checkRegex(pattern)
+  return {
+    choice: kernelChoice(flags),
+    machine: machineFor(lab.config, flags.machine, machineInput(flags)),
+    argv,
+    user: flags.user ?? userInfo().username,
+    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
+    env: flags.env,
+    ...(tty && { tty }),
+    allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+    graceMs: flags.grace === undefined ? lab.config.run.grace : durationOf(flags.grace),
+  }
+}
+
+function durationOf(text: string): number {
+  const ms = parseDurationMs(text)
+  if (ms !== undefined) return ms
+  throw new UsageError(`--grace ${text} is not a duration such as 100ms or 2s`)
+}
+
+function checkRegex(pattern: string): void {
+  try {
+    RegExp(pattern)
+  } catch {
+    throw new UsageError(`--allow-report ${pattern} is not a valid regular expression`)
+  }
+}
+
+function asJson({ outcome, ...rest }: RunResult) {
+  return { ...rest, outcome }
+}

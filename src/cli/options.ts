@@ -1,0 +1,96 @@
+import { InvalidArgumentError, type Command } from 'commander'
+
+import type { KernelChoice, MachineInput } from '../lab/index.ts'
+
+/** The options that say which kernel; run and build share them. */
+export function addKernelOptions(command: Command): Command {
+  return command
+    .option('--tree <dir>', 'kernel tree (default: the one around this directory)')
+    .option('--profile <name>', 'kernel profile: minimal, debug')
+    .option('--config <CONFIG_X=y>', 'kernel option, may be repeated', collect, [])
+    .option('--config-file <file>', 'file with kernel options, may be repeated', collect, [])
+}
+
+export interface KernelFlags {
+  readonly tree?: string
+  readonly kernel?: string
+  readonly profile?: string
+  readonly config: readonly string[]
+  readonly configFile: readonly string[]
+}
+
+export function kernelChoice({
+  tree,
+  kernel,
+  profile,
+  config,
+  configFile,
+}: KernelFlags): KernelChoice {
+  return {
+    ...(tree !== undefined && { tree }),
+    ...(kernel !== undefined && { kernel }),
+    ...(profile !== undefined && { profile }),
+    options: config,
+    configFiles: configFile,
+  }
+}
+
+export function addMachineOptions(command: Command): Command {
+  return command
+    .option('--machine <name>', 'a named machine of the configuration')
+    .option('--cpus <n>', 'virtual CPUs', integer)
+    .option('--memory <size>', 'memory, such as 1G')
+    .option('--accel <auto|kvm|tcg>', 'kvm, tcg (emulation), or whichever works')
+    .option('--type <auto|microvm|q35>', 'machine type')
+    .option(
+      '--root <host|none>',
+      "what the guest's / is: a copy-on-write view of this machine, or nothing",
+    )
+    .option(
+      '--share <[ro:|rw:|cow:]host[:guest]>',
+      'host directory in the guest, may be repeated',
+      collect,
+      [],
+    )
+    .option('--append <parameter>', 'kernel parameter, may be repeated', collect, [])
+    .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
+    .option('--timeout <time>', 'limit for the command')
+    .option('--idle-timeout <time>', 'limit for silence of command and console')
+}
+
+export interface MachineFlags {
+  readonly machine?: string
+  readonly cpus?: number
+  readonly memory?: string
+  readonly accel?: string
+  readonly type?: string
+  readonly root?: string
+  readonly share: readonly string[]
+  readonly append: readonly string[]
+  readonly bootTimeout?: string
+  readonly timeout?: string
+  readonly idleTimeout?: string
+}
+
+/** The machine settings among the flags, as the configuration would have them. */
+export function machineInput(flags: MachineFlags): MachineInput {
+  const { cpus, memory, accel, type, root, share, append, bootTimeout, timeout, idleTimeout } =
+    flags
+  const scalars = { cpus, memory, accel, type, root, bootTimeout, timeout, idleTimeout }
+  const given = Object.entries(scalars).filter(([, value]) => value !== undefined)
+  // Checked by the schema in machineFor.
+  return {
+    ...Object.fromEntries(given),
+    shares: [...share],
+    parameters: [...append],
+  }
+}
+
+export function collect(value: string, previous: readonly string[]): string[] {
+  return [...previous, value]
+}
+
+export function integer(value: string): number {
+  if (/^\d+$/.test(value)) return Number(value)
+  throw new InvalidArgumentError(`${JSON.stringify(value)} is not a whole number.`)
+}

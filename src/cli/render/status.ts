@@ -1,0 +1,133 @@
+import { formatDuration } from '../../base/index.ts'
+import { describeOutcome, type LabEvent } from '../../lab/index.ts'
+
+export interface StatusOptions {
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+const BUILD_STEPS = {
+  copy: 'copying the sources (the tree was built in place)',
+  configure: 'configuring',
+  compile: 'compiling',
+  collect: 'collecting the kernel',
+} as const
+
+/** How often a build without a terminal says how far it is. */
+const PLAIN_EVERY_MS = 10_000
+
+/** Events for people, on stderr: a line that is overwritten on a terminal, plain lines elsewhere. */
+export class Status {
+  readonly #options: StatusOptions
+  readonly #stream = process.stderr
+  readonly #isTerminal = process.stderr.isTTY
+  #hasTransient = false
+  #buildStartedAt = 0
+  #lastPlainAt = 0
+  #isCommandRunning = false
+
+  constructor(options: StatusOptions) {
+    this.#options = options
+  }
+
+  handle(event: LabEvent): void {
+    switch (event.kind) {
+      case 'note':
+        this.line(event.message)
+        return
+      case 'build':
+        this.#build(event.build)
+        return
+      case 'kernel':
+        if (this.#options.verbose) this.line(`kernel ${event.origin}`)
+        return
+      case 'accelerator':
+        if (event.accel === 'tcg') this.line(`emulating (slow): ${event.why}`)
+        else if (this.#options.verbose) this.line(`KVM: ${event.why}`)
+        return
+      case 'run':
+        if (this.#options.verbose) this.line(`run ${event.id}, files in ${event.dir}`)
+        this.#transient('booting …')
+        return
+      case 'phase':
+        this.#phase(event.phase, event.ms)
+        return
+      case 'report':
+        this.line(`kernel report${event.allowed ? ' (allowed)' : ''}: ${event.report.title}`)
+        return
+      case 'outcome':
+        this.#isCommandRunning = false
+        this.line(`${describeOutcome(event.outcome)} (${formatDuration(event.durationMs)})`)
+        if (event.outcome.kind === 'boot-failed') {
+          for (const text of event.outcome.lastLines) this.line(`  | ${text}`)
+        }
+    }
+  }
+
+  /** A line that stays. */
+  line(text: string): void {
+    if (this.#options.quiet) return
+    this.clear()
+    // In a raw terminal a line feed alone would leave the cursor where it is.
+    this.#stream.write(`klab: ${printable(text)}${this.#isTerminal ? '\r\n' : '\n'}`)
+  }
+
+  /** Takes the transient line away: the terminal belongs to somebody else now. */
+  clear(): void {
+    if (!this.#hasTransient) return
+    this.#stream.write('\r\u001b[K')
+    this.#hasTransient = false
+  }
+
+  #transient(text: string): void {
+    if (this.#options.quiet || !this.#isTerminal || this.#isCommandRunning) return
+    const width = (this.#stream.columns || 80) - 1
+    this.#stream.write(`\r\u001b[K${`klab: ${text}`.slice(0, width)}`)
+    this.#hasTransient = true
+  }
+
+  #phase(phase: string, ms: number): void {
+    if (this.#options.verbose) this.line(`${phase} after ${formatDuration(ms)}`)
+    else this.#transient(`booting: ${phase} …`)
+    if (phase !== 'command') return
+    this.clear()
+    this.#isCommandRunning = true
+  }
+
+  #build(event: Extract<LabEvent, { kind: 'build' }>['build']): void {
+    switch (event.kind) {
+      case 'waiting':
+        this.line(`another klab builds this kernel; waiting for it (${event.dir})`)
+        return
+      case 'step':
+        this.#buildStartedAt = Date.now()
+        this.#lastPlainAt = Date.now()
+        if (this.#isTerminal) this.#transient(`${BUILD_STEPS[event.name]} …`)
+        else this.line(BUILD_STEPS[event.name])
+        return
+      case 'progress':
+        this.#progress(event.progress.done, event.progress.total, event.progress.current)
+    }
+  }
+
+  #progress(done: number, total: number | undefined, current: string): void {
+    const elapsed = Date.now() - this.#buildStartedAt
+    const fraction = total === undefined ? undefined : Math.min(1, done / total)
+    const left =
+      fraction && elapsed > 2000 ? `, ${formatDuration(elapsed / fraction - elapsed)} left` : ''
+    const counts = total === undefined ? `${done} steps` : `${done}/${total}${left}`
+    if (this.#isTerminal) {
+      const bar =
+        fraction === undefined ? '' : `[${'#'.repeat(Math.round(fraction * 24)).padEnd(24, '.')}] `
+      this.#transient(`compiling ${bar}${counts} ${current}`)
+    } else if (Date.now() - this.#lastPlainAt >= PLAIN_EVERY_MS) {
+      this.#lastPlainAt = Date.now()
+      this.line(`compiling ${counts}`)
+    }
+  }
+}
+
+/** A guest's words must not drive the user's terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?')
+}

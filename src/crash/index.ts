@@ -1,0 +1,2 @@
+export type { ReportKind } from './patterns.ts'
+export { ReportScanner, type Report } from './report-scanner.ts'

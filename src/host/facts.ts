@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+import { accessSync, constants } from 'node:fs'
+
+/** Kernel's id of this boot of the host: what is cached under it is forgotten with a reboot. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+/** CPUs this process may use. */
+export function cpuCount(): number {
+  return availableParallelism()
+}
+
+/** Memory that can be had without swapping, in MiB (MemAvailable of proc_meminfo(5)). */
+export function availableMemoryMiB(): number {
+  const match = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))
+  return Math.floor(Number(match?.[1] ?? 0) / 1024)
+}
+
+/** The path of a program on PATH, or in the further places given. */
+export function findProgram(
+  name: string,
+  path = '',
+  extra: readonly string[] = [],
+): string | undefined {
+  if (name.includes('/')) return isExecutable(name) ? name : undefined
+  return [...path.split(delimiter), ...extra]
+    .filter((dir) => dir !== '')
+    .map((dir) => join(dir, name))
+    .find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,16 @@
+export { confined, LAUNCHER, launcherArgs, type Confinement } from './launcher.ts'
+export { ensureDirectory, ensurePrivateDirectory, writeAtomically } from './directories.ts'
+export { availableMemoryMiB, bootId, cpuCount, findProgram } from './facts.ts'
+export { lockFile } from './lock.ts'
+export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
+export {
+  describeExit,
+  run,
+  runOk,
+  start,
+  type LiveProcess,
+  type ProcessExit,
+  type ProcessResult,
+  type RunOptions,
+} from './process.ts'
+export { listenForOne, type Listener } from './sockets.ts'

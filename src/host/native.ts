@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { InfraError } from '../base/index.ts'
+import { describeExit, run } from './process.ts'
+
+/** A small C program of ours: its sources in the package, and the binary that a release ships beside them. */
+export interface NativeProgram {
+  readonly name: string
+  /** Directory of its *.c and *.h, relative to the package. */
+  readonly sources: string
+}
+
+const FLAGS =
+  '-std=gnu11 -Os -Wall -Wextra -static -ffunction-sections -fdata-sections -Wl,--gc-sections -s'
+
+/** Both src/host and dist/host are two levels below the package. */
+export function packagePath(...parts: string[]): string {
+  return fileURLToPath(new URL(join('../..', ...parts), import.meta.url))
+}
+
+/**
+ * The path of the compiled program: shipped with the package, from the cache, or built now (0.2 s). The cache is keyed
+ * by the content of the sources, so a change is never missed.
+ */
+export async function nativeProgram(program: NativeProgram, cacheDir: string): Promise<string> {
+  const files = sourceFiles(program)
+  const id = sourceId(files)
+  const shipped = packagePath('dist', 'native', `${program.name}-${process.arch}-${id}`)
+  if (existsSync(shipped)) return shipped
+  const cached = join(cacheDir, 'native', `${program.name}-${id}`)
+  if (!existsSync(cached)) {
+    await mkdir(join(cacheDir, 'native'), { recursive: true })
+    await compile(program, files, cached)
+  }
+  return cached
+}
+
+/** Where a release build puts the binary of a program (see `shipped` above). */
+export function shippedPath(program: NativeProgram): string {
+  const id = sourceId(sourceFiles(program))
+  return packagePath('dist', 'native', `${program.name}-${process.arch}-${id}`)
+}
+
+export async function compileTo(program: NativeProgram, target: string): Promise<void> {
+  await compile(program, sourceFiles(program), target)
+}
+
+function sourceFiles({ sources }: NativeProgram): string[] {
+  const dir = packagePath(sources)
+  return readdirSync(dir)
+    .filter((file) => /\.[ch]$/.test(file))
+    .toSorted()
+    .map((file) => join(dir, file))
+}
+
+function sourceId(files: readonly string[]): string {
+  const hash = createHash('sha256').update(FLAGS)
+  for (const file of files) hash.update(readFileSync(file))
+  return hash.digest('hex').slice(0, 16)
+}
+
+async function compile(
+  { name }: NativeProgram,
+  files: readonly string[],
+  target: string,
+): Promise<void> {
+  const temporary = `${target}.${process.pid}.tmp`
+  const sources = files.filter((file) => file.endsWith('.c'))
+  const { exit, stderr } = await run('gcc', [...FLAGS.split(' '), '-o', temporary, ...sources])
+  if (exit.kind !== 'exited' || exit.code !== 0) {
+    throw new InfraError(
+      'COMPILE',
+      `cannot compile klab's ${name} with gcc: ${describeExit(exit)}; install gcc and the static C library (klab doctor --fix)`,
+      { details: stderr.trim().split('\n').slice(0, 5) },
+    )
+  }
+  // Two processes may build it at once: both make the same file, and either may win.
+  await rename(temporary, target)
+}

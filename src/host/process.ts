@@ -1,0 +1,141 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { once } from 'node:events'
+
+import { InfraError } from '../base/index.ts'
+
+export type ProcessExit =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'not-started'; readonly reason: string }
+
+export interface ProcessResult {
+  readonly exit: ProcessExit
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  /** The whole environment of the process; ours when absent. */
+  readonly env?: NodeJS.ProcessEnv
+  readonly input?: string
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** Runs a program to its end and collects what it prints. A failure to start is a value too. */
+export async function run(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<ProcessResult> {
+  const child = spawn(file, args, {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.env !== undefined && { env: options.env }),
+    ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+  })
+  const output = Promise.all([textOf(child.stdout), textOf(child.stderr)])
+  // A program that does not read its input ends with EPIPE on our side; its exit tells the story.
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(options.input)
+  const exit = await exitOf(child)
+  const [stdout, stderr] = exit.kind === 'not-started' ? ['', ''] : await output
+  return { exit, stdout, stderr }
+}
+
+/** As run, for a program that must succeed: anything else is an InfraError that quotes its last line. */
+export async function runOk(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const { exit, stdout, stderr } = await run(file, args, options)
+  if (exit.kind === 'exited' && exit.code === 0) return stdout
+  const said = stderr.trim().split('\n').at(-1) ?? ''
+  throw new InfraError(
+    'PROCESS',
+    `${file} ${args[0] ?? ''} failed: ${describeExit(exit)}${said ? ` (${said})` : ''}`,
+  )
+}
+
+/** A process that lives beside us. Disposing of it kills it and waits for its end. */
+export interface LiveProcess extends AsyncDisposable {
+  readonly pid: number | undefined
+  readonly exited: Promise<ProcessExit>
+  readonly stdout: NodeJS.ReadableStream | null
+  readonly stderr: NodeJS.ReadableStream | null
+  readonly stdin: NodeJS.WritableStream | null
+  /** The last 64 KiB of what it said on stderr. */
+  stderrTail(): string
+  kill(signal?: NodeJS.Signals): void
+}
+
+export function start(
+  file: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: StdioOptions } = {},
+): LiveProcess {
+  const child = spawn(file, args, {
+    stdio: options.stdio ?? ['ignore', 'ignore', 'pipe'],
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.env !== undefined && { env: options.env }),
+  })
+  let tail = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-65_536)
+  })
+  const exited = exitOf(child)
+  return {
+    pid: child.pid,
+    exited,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    stdin: child.stdin,
+    stderrTail: () => tail,
+    kill: (signal = 'SIGKILL') => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      // Unread output would keep the pipes open, and the child from settling.
+      child.stdout?.resume()
+      await exited
+    },
+  }
+}
+
+/** `exit status 2`, `killed by SIGKILL`, `not started: …`. */
+export function describeExit(exit: ProcessExit): string {
+  switch (exit.kind) {
+    case 'exited':
+      return `exit status ${exit.code}`
+    case 'killed':
+      return `killed by ${exit.signal}`
+    case 'not-started':
+      return `not started: ${exit.reason}`
+  }
+}
+
+async function exitOf(child: ChildProcess): Promise<ProcessExit> {
+  try {
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    if (signal !== null) return { kind: 'killed', signal }
+    return { kind: 'exited', code: code ?? -1 }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return {
+      kind: 'not-started',
+      reason: code === 'ENOENT' ? `no such program: ${child.spawnfile}` : String(code ?? error),
+    }
+  }
+}
+
+async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of stream ?? []) chunks.push(chunk as Buffer)
+  } catch {
+    // The stream of a process that never started.
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,311 @@
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { join } from 'node:path'
+
+import { InfraError } from '../base/index.ts'
+import { confined, lockFile, run, writeAtomically, type Confinement } from '../host/index.ts'
+import type { Progress } from './build-progress.ts'
+import { treeState, type TreeState } from './fingerprint.ts'
+import { KernelStore } from './kernel-store.ts'
+import { explainLost } from './kconfig-explain.ts'
+import { readKconfig } from './kconfig-tree.ts'
+import { formatFragment, lostOptions, parseConfig, type WantedOption } from './kconfig.ts'
+import { make } from './make.ts'
+import { digest, kernelId, type Manifest } from './manifest.ts'
+import { profileOptions, type Profile } from './profiles.ts'
+import { syncShadow } from './shadow.ts'
+import { toolchainVariables, type Toolchain } from './toolchain.ts'
+import type { Tree } from './tree.ts'
+
+export interface BuildRequest {
+  readonly tree: Tree
+  readonly profile: Profile
+  /** Options beyond the profile's; they win over it. */
+  readonly options: readonly WantedOption[]
+  readonly toolchain: Toolchain
+  readonly jobs: number
+}
+
+export interface BuildContext {
+  readonly cacheDir: string
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+  readonly onEvent: (event: BuildEvent) => void
+}
+
+export type BuildEvent =
+  | { readonly kind: 'waiting'; readonly dir: string }
+  | { readonly kind: 'step'; readonly name: 'copy' | 'configure' | 'compile' | 'collect' }
+  | { readonly kind: 'progress'; readonly progress: Progress }
+
+export interface BuildPlan {
+  readonly id: string
+  readonly state: TreeState
+  readonly wanted: readonly WantedOption[]
+}
+
+const ARCH = 'x86_64'
+/** A tree that somebody edits while it is built is built again; not for ever. */
+const MAX_ROUNDS = 3
+
+/** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
+export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
+  const state = await treeState(request.tree)
+  const wanted = [...profileOptions(request.profile, ARCH), ...request.options]
+  const { version, compiler, crossCompile = '' } = request.toolchain
+  const id = kernelId({
+    treeId: state.treeId,
+    dirty: state.dirty,
+    version: request.tree.version,
+    arch: ARCH,
+    base: request.profile.base,
+    fragment: formatFragment(wanted),
+    toolchain: [compiler, crossCompile, version],
+  })
+  return { id, state, wanted }
+}
+
+/** Builds the kernel of the request, or takes it from the cache. Throws InfraError when it cannot be built. */
+export async function buildKernel(request: BuildRequest, context: BuildContext): Promise<Manifest> {
+  const store = new KernelStore(context.cacheDir)
+  const first = await planBuild(request)
+  if (store.has(first.id)) return await taken(store, first.id)
+  const dir = buildDirectory(request, first, context.cacheDir)
+  await mkdir(dir, { recursive: true })
+  await using _lock = await lockFile(join(dir, 'lock'), () =>
+    context.onEvent({ kind: 'waiting', dir }),
+  )
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    // Whoever had the lock may have built just this.
+    const plan = await planBuild(request)
+    if (store.has(plan.id)) return await taken(store, plan.id)
+    const startedAt = performance.now()
+    const built = await compile(request, plan, dir, context)
+    // Edited meanwhile: what was compiled is neither the old state nor the new one.
+    if ((await planBuild(request)).id !== plan.id) continue
+    const buildMs = Math.round(performance.now() - startedAt)
+    return await collect(request, plan, { ...built, buildMs }, store, context)
+  }
+  throw new InfraError(
+    'BUILD',
+    `${request.tree.path} keeps changing while it is built; try again when it is quiet`,
+  )
+}
+
+async function taken(store: KernelStore, id: string): Promise<Manifest> {
+  await store.touch(id)
+  return await store.manifest(id)
+}
+
+/** Objects are kept per tree and configuration, so that the next build of it is incremental. */
+function buildDirectory(request: BuildRequest, plan: BuildPlan, cacheDir: string): string {
+  const { tree, profile, toolchain } = request
+  const config = formatFragment(plan.wanted)
+  const key = JSON.stringify([
+    tree.path,
+    profile.base,
+    config,
+    toolchain.version,
+    toolchain.compiler,
+  ])
+  return join(cacheDir, 'builds', `${profile.name}-${digest(key).slice(0, 12)}`)
+}
+
+interface Built {
+  readonly output: string
+  readonly steps: number
+}
+
+async function compile(
+  request: BuildRequest,
+  plan: BuildPlan,
+  dir: string,
+  context: BuildContext,
+): Promise<Built> {
+  const { tree, profile } = request
+  const output = join(dir, 'objects')
+  await mkdir(output, { recursive: true })
+  let source = tree.path
+  if (tree.inPlace) {
+    context.onEvent({ kind: 'step', name: 'copy' })
+    source = await syncShadow(tree, dir)
+  }
+  const place = await buildPlace(source, output, context.cacheDir)
+  const log = join(dir, 'build.log')
+  await rm(log, { force: true })
+  const common = {
+    source: place.source,
+    output: place.output,
+    variables: variables(request, place.source),
+    env: buildEnvironment(context, request.toolchain),
+    log,
+    confinement: place.confinement,
+    cacheDir: context.cacheDir,
+    rename: (path: string) => path.replace(`${place.source}/`, '').replace(`${tree.path}/`, ''),
+    ...(context.signal && { signal: context.signal }),
+  }
+  context.onEvent({ kind: 'step', name: 'configure' })
+  await writeFile(join(output, 'klab.fragment'), formatFragment(plan.wanted))
+  const fragment = `KCONFIG_ALLCONFIG=${join(place.output, 'klab.fragment')}`
+  const quiet = { ...common, onStep: () => undefined, jobs: 1 }
+  if (profile.base === 'allnoconfig') {
+    await make({ ...quiet, variables: [...common.variables, fragment], targets: ['allnoconfig'] })
+  } else {
+    await make({ ...quiet, targets: [profile.base] })
+    const base = await readFile(join(output, '.config'), 'utf8')
+    await writeFile(join(output, '.config'), base + formatFragment(plan.wanted))
+  }
+  await make({ ...quiet, targets: ['olddefconfig'] })
+  await verifyConfig(tree, plan.wanted, join(output, '.config'))
+
+  context.onEvent({ kind: 'step', name: 'compile' })
+  const total = await expectedSteps(dir, profile)
+  let done = 0
+  const onStep = (current: string) => {
+    done++
+    context.onEvent({
+      kind: 'progress',
+      progress: { done, total: total && Math.max(total, done), current },
+    })
+  }
+  await make({ ...common, jobs: request.jobs, targets: ['bzImage', 'modules'], onStep })
+  return { output, steps: done }
+}
+
+/** The lines that a full build prints are known from the last one; an incremental build says nothing of its length. */
+async function expectedSteps(dir: string, profile: Profile): Promise<number | undefined> {
+  if (!existsSync(join(dir, 'objects', 'vmlinux.o'))) return profile.steps
+  return undefined
+}
+
+/**
+ * Every build sees its sources and objects at the same two places, in a mount namespace of its own: paths do not get
+ * into what is compiled, ccache knows a file again that it met in another directory, and the tree is read-only.
+ * Where namespaces are not allowed the build uses the real paths.
+ */
+async function buildPlace(source: string, output: string, cacheDir: string) {
+  const at = { source: join(cacheDir, 'place', 'source'), output: join(cacheDir, 'place', 'build') }
+  await mkdir(at.source, { recursive: true })
+  await mkdir(at.output, { recursive: true })
+  const confinement: Confinement = {
+    binds: [
+      { from: source, at: at.source, readOnly: true },
+      { from: output, at: at.output, readOnly: false },
+    ],
+  }
+  const [file, args] = await confined(['true'], confinement, cacheDir)
+  const { exit } = await run(file, args)
+  if (exit.kind === 'exited' && exit.code === 0) return { ...at, confinement }
+  return { source, output, confinement: {} }
+}
+
+function variables({ toolchain }: BuildRequest, source: string): string[] {
+  // DWARF would name the place of the build; relative names serve every checkout.
+  const map = `-fdebug-prefix-map=${source}/=`
+  return [
+    'ARCH=x86_64',
+    // Set, and empty: no `+` and no commit in the release; CONFIG_LOCALVERSION has klab's suffix.
+    'LOCALVERSION=',
+    `KCFLAGS=${map}`,
+    `KAFLAGS=${map}`,
+    ...toolchainVariables(toolchain),
+  ]
+}
+
+/** Nothing of the user's environment gets into a kernel: the same input gives the same image. */
+function buildEnvironment(
+  { env, cacheDir }: BuildContext,
+  { ccache }: Toolchain,
+): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'HOME', 'USER', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME']
+  const keep = ([name]: [string, unknown]) => kept.includes(name) || name.startsWith('CCACHE_')
+  return {
+    ...Object.fromEntries(Object.entries(env).filter(keep)),
+    KBUILD_BUILD_USER: 'klab',
+    KBUILD_BUILD_HOST: 'klab',
+    KBUILD_BUILD_VERSION: '1',
+    KBUILD_BUILD_TIMESTAMP: 'Thu Jan  1 00:00:00 UTC 1970',
+    ...(ccache && { CCACHE_BASEDIR: join(cacheDir, 'place'), CCACHE_NOHASHDIR: '1' }),
+  }
+}
+
+async function verifyConfig(
+  tree: Tree,
+  wanted: readonly WantedOption[],
+  path: string,
+): Promise<void> {
+  const final = parseConfig(await readFile(path, 'utf8'))
+  const lost = lostOptions(wanted, final)
+  if (lost.length === 0) return
+  const kconfig = readKconfig(tree.path, 'x86')
+  const reasons = lost.map((option) => explainLost(option, kconfig, final))
+  const count = lost.length === 1 ? 'an option' : `${lost.length} options`
+  throw new InfraError(
+    'CONFIG_LOST',
+    `the configuration of ${tree.path} lost ${count}: ${reasons[0]}`,
+    {
+      details: reasons.slice(1),
+    },
+  )
+}
+
+/** Moves the results into the cache, whole or not at all. */
+async function collect(
+  request: BuildRequest,
+  plan: BuildPlan,
+  built: Built & { buildMs: number },
+  store: KernelStore,
+  context: BuildContext,
+): Promise<Manifest> {
+  context.onEvent({ kind: 'step', name: 'collect' })
+  const { output } = built
+  const target = store.directory(plan.id)
+  const temporary = `${target}.${process.pid}.tmp`
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true })
+  const copy = (from: string, to: string) =>
+    copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
+  await copy('arch/x86/boot/bzImage', 'image')
+  await copy('vmlinux', 'vmlinux')
+  await copy('System.map', 'System.map')
+  await copy('.config', 'config')
+  await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
+  await installModules(output, temporary)
+  const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
+  const { tree, profile, toolchain } = request
+  const manifest: Manifest = {
+    id: plan.id,
+    release,
+    arch: ARCH,
+    profile: profile.name,
+    tree: tree.path,
+    version: tree.version,
+    treeId: plan.state.treeId,
+    ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
+    ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
+    configHash: digest(await readFile(join(temporary, 'config'))),
+    compiler: toolchain.version,
+    imageSha256: digest(await readFile(join(temporary, 'image'))),
+    createdAt: new Date().toISOString(),
+    buildMs: built.buildMs,
+    steps: built.steps,
+    parameters: [...profile.parameters],
+    slowness: profile.slowness,
+  }
+  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await rm(target, { recursive: true, force: true })
+  await rename(temporary, target)
+  return manifest
+}
+
+async function installModules(output: string, target: string): Promise<void> {
+  const order = await readFile(join(output, 'modules.order'), 'utf8').catch(() => '')
+  for (const line of order.split('\n').filter((name) => name !== '')) {
+    // kbuild lists objects (.o) since v6.3, modules (.ko) before.
+    const name = line.replace(/\.o$/, '.ko')
+    const to = join(target, 'modules', name)
+    await mkdir(join(to, '..'), { recursive: true })
+    await copyFile(join(output, name), to, constants.COPYFILE_FICLONE)
+  }
+}

@@ -1,0 +1,43 @@
+import { ConfigError, nearest } from '../../base/index.ts'
+import type { Config, ConfigInput, MachineConfig } from './schema.ts'
+import { configSchema } from './schema.ts'
+
+export type MachineInput = NonNullable<ConfigInput['machine']>
+
+/** The machine of a run: the configured one, a named variant over it, the command line over both. */
+export function machineFor(
+  config: Config,
+  name: string | undefined,
+  flags: MachineInput,
+): MachineConfig {
+  const named = name === undefined ? {} : config.machines[name]
+  if (!named) {
+    const names = Object.keys(config.machines)
+    const near = nearest(name ?? '', names)
+    throw new ConfigError(
+      `there is no machine ${name} in the configuration${near ? `; did you mean ${near}?` : ''} (machines: ${names.join(', ') || 'none'})`,
+    )
+  }
+  const parsed = configSchema.safeParse({ machine: flags })
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new ConfigError(`--${issue?.path.at(1)?.toString() ?? 'machine'}: ${issue?.message}`)
+  }
+  // Only what was given: the schema fills in defaults, and those are weaker than the file.
+  const given = Object.entries(parsed.data.machine).filter(([key]) => key in flags)
+  const lists = {
+    shares: [...config.machine.shares, ...(named.shares ?? []), ...parsed.data.machine.shares],
+    parameters: [
+      ...config.machine.parameters,
+      ...(named.parameters ?? []),
+      ...parsed.data.machine.parameters,
+    ],
+  }
+  const defined = Object.entries(named).filter(([, value]) => value !== undefined)
+  return {
+    ...config.machine,
+    ...Object.fromEntries(defined),
+    ...Object.fromEntries(given),
+    ...lists,
+  }
+}

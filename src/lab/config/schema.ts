@@ -1,0 +1,152 @@
+import { z } from 'zod'
+
+import { parseDurationMs, parseSizeBytes, parseSizeMiB } from '../../base/index.ts'
+
+/** `90s`, `5m`, or a number of seconds; in milliseconds inside. */
+const duration = z.union([z.string(), z.number()]).transform((value, context) => {
+  const ms = parseDurationMs(String(value))
+  if (ms !== undefined) return ms
+  context.addIssue(`${JSON.stringify(value)} is not a duration such as 90s, 5m or 1h`)
+  return z.NEVER
+})
+
+const memory = z.union([z.string(), z.number()]).transform((value, context) => {
+  const mib = parseSizeMiB(String(value))
+  if (mib !== undefined && mib >= 64 && mib <= 4 * 1024 * 1024) return mib
+  context.addIssue(`${JSON.stringify(value)} is not a memory size such as 512M or 2G (64M to 4T)`)
+  return z.NEVER
+})
+
+const size = z.union([z.string(), z.number()]).transform((value, context) => {
+  const bytes = parseSizeBytes(String(value))
+  if (bytes !== undefined) return bytes
+  context.addIssue(`${JSON.stringify(value)} is not a size such as 500M or 20G`)
+  return z.NEVER
+})
+
+const regex = z.string().refine(isRegex, 'not a valid regular expression')
+
+function isRegex(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp
+  } catch {
+    return false
+  }
+}
+
+const machineFields = {
+  cpus: z.int().min(1).max(255).describe('virtual CPUs'),
+  memory: memory.describe('memory, such as 1G'),
+  accel: z
+    .enum(['auto', 'kvm', 'tcg'])
+    .describe('auto takes KVM where a probe guest really runs under it, and emulates otherwise'),
+  type: z
+    .enum(['auto', 'microvm', 'q35'])
+    .describe('auto takes microvm unless something needs PCI'),
+  root: z
+    .enum(['host', 'none'])
+    .describe('host: a copy-on-write view of this machine; none: the bare initramfs'),
+  shares: z.array(z.string()).describe('host directories in the guest: [ro:|rw:|cow:]HOST[:GUEST]'),
+  parameters: z.array(z.string()).describe('further kernel parameters'),
+  bootTimeout: duration.describe(
+    'limit from the start of QEMU to the start of the command; multiplied when emulating',
+  ),
+  timeout: duration.nullable().describe('limit for the command; none by default'),
+  idleTimeout: duration
+    .nullable()
+    .describe('limit for silence, of the command and the console; none by default'),
+}
+
+const machine = z.strictObject({
+  cpus: machineFields.cpus.default(2),
+  memory: memory.prefault('1G').describe('memory, such as 1G'),
+  accel: machineFields.accel.default('auto'),
+  type: machineFields.type.default('auto'),
+  root: machineFields.root.default('host'),
+  shares: machineFields.shares.default([]),
+  parameters: machineFields.parameters.default([]),
+  bootTimeout: duration
+    .prefault('30s')
+    .describe(
+      'limit from the start of QEMU to the start of the command; multiplied when emulating',
+    ),
+  timeout: machineFields.timeout.default(null),
+  idleTimeout: machineFields.idleTimeout.default(null),
+})
+
+/** The one schema of the configuration: validation, defaults, documentation and JSON Schema come from it. */
+export const configSchema = z.strictObject({
+  profile: z
+    .string()
+    .default('minimal')
+    .describe('the kernel profile that is built when none is named'),
+  machine: machine.prefault({}).describe('the virtual machine of every run'),
+  machines: z
+    .record(z.string(), z.strictObject(machineFields).partial())
+    .default({})
+    .describe('named variants of machine, chosen with --machine NAME'),
+  build: z
+    .strictObject({
+      compiler: z
+        .enum(['gcc', 'llvm'])
+        .default('gcc')
+        .describe('gcc, or clang with the LLVM tools'),
+      crossCompile: z
+        .string()
+        .default('')
+        .describe('prefix of a cross toolchain, x86_64-linux-gnu-'),
+      ccache: z.boolean().default(true).describe('use ccache where it is installed'),
+      jobs: z
+        .int()
+        .min(0)
+        .max(1024)
+        .default(0)
+        .describe('parallel compilers; 0 decides from CPUs and memory'),
+      options: z
+        .array(z.string())
+        .default([])
+        .describe('kernel options for every build, as CONFIG_X=y; they win over the profile'),
+    })
+    .prefault({})
+    .describe('how kernels are built'),
+  run: z
+    .strictObject({
+      grace: duration
+        .prefault('100ms')
+        .describe('how long to wait for late reports after the command has ended'),
+      allowReports: z
+        .array(regex)
+        .default([])
+        .describe('kernel reports whose title or text matches do not make a run crashed'),
+      env: z
+        .array(z.string())
+        .default([])
+        .describe('environment variables for the guest: NAME to pass on, NAME=VALUE to set'),
+      hide: z
+        .array(z.string())
+        .default([])
+        .describe('further paths of this machine that guests never see'),
+    })
+    .prefault({})
+    .describe('how commands are run'),
+  qemu: z.string().default('qemu-system-x86_64').describe('the QEMU to use, by name or path'),
+  virtiofsd: z
+    .string()
+    .default('virtiofsd')
+    .describe('the virtiofs daemon to use, by name or path'),
+  limits: z
+    .strictObject({
+      kernels: size
+        .prefault('20G')
+        .describe('size of the kernels and build directories that clean keeps'),
+      runs: z.int().min(1).default(1000).describe('how many finished runs are kept'),
+      runsSize: size.prefault('2G').describe('size of the recorded runs that are kept'),
+    })
+    .prefault({})
+    .describe('what the cache and the state may grow to'),
+})
+
+export type Config = z.infer<typeof configSchema>
+/** A configuration as people write it, in part. */
+export type ConfigInput = z.input<typeof configSchema>
+export type MachineConfig = Config['machine']

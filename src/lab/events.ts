@@ -1,0 +1,22 @@
+import type { BuildEvent } from '../kernel/index.ts'
+import type { Report } from '../crash/index.ts'
+import type { Phase } from '../vm/index.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Everything that happens while a run goes on. The command line renders it, `--events` prints it as NDJSON. */
+export type LabEvent =
+  | { readonly kind: 'note'; readonly message: string }
+  | { readonly kind: 'build'; readonly build: BuildEvent }
+  | { readonly kind: 'kernel'; readonly origin: string; readonly image: string }
+  | { readonly kind: 'accelerator'; readonly accel: 'kvm' | 'tcg'; readonly why: string }
+  | { readonly kind: 'run'; readonly id: string; readonly dir: string }
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
+  | { readonly kind: 'report'; readonly report: Report; readonly allowed: boolean }
+  | {
+      readonly kind: 'outcome'
+      readonly outcome: Outcome
+      readonly exitCode: number
+      readonly durationMs: number
+    }
+
+export type OnEvent = (event: LabEvent) => void

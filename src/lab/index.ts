@@ -1,0 +1,8 @@
+export { buildChosen, type KernelChoice } from './choose-kernel.ts'
+export type { Interrupts, Terminal } from './command.ts'
+export { machineFor, type MachineInput } from './config/machine.ts'
+export { openLab, type Lab } from './context.ts'
+export type { LabEvent } from './events.ts'
+export { exitCodeOf, type Outcome } from './outcome.ts'
+export { runInVm, type RunRequest, type RunResult } from './run.ts'
+export { describeOutcome } from './verdict.ts'

@@ -1,0 +1,49 @@
+import { constants } from 'node:os'
+
+import { unreachable } from '../base/index.ts'
+import type { Report } from '../crash/index.ts'
+import type { Phase } from '../vm/index.ts'
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string; readonly number: number }
+  | { readonly kind: 'crashed'; readonly report: Report }
+  | { readonly kind: 'hung'; readonly silentMs: number }
+  | { readonly kind: 'timed-out'; readonly limitMs: number }
+  | {
+      readonly kind: 'boot-failed'
+      readonly phase: Phase
+      readonly reason: string
+      readonly lastLines: readonly string[]
+    }
+  | { readonly kind: 'lost'; readonly reason: string }
+  /** The command itself could not be started. */
+  | { readonly kind: 'not-executed'; readonly reason: string; readonly code: 126 | 127 }
+
+/** What `klab run` exits with; `git bisect run` understands it. */
+export function exitCodeOf(outcome: Outcome): number {
+  switch (outcome.kind) {
+    case 'exited':
+    case 'not-executed':
+      return outcome.code
+    case 'signalled':
+      return 128 + outcome.number
+    case 'crashed':
+      return 100
+    case 'hung':
+    case 'timed-out':
+      return 124
+    case 'boot-failed':
+    case 'lost':
+      return 125
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** SIGKILL for 9. */
+export function signalName(number: number): string {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number)
+  return found?.[0] ?? `signal ${number}`
+}

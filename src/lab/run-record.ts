@@ -1,0 +1,88 @@
+import { join } from 'node:path'
+
+import type { Report } from '../crash/index.ts'
+import type { Kernel } from '../kernel/index.ts'
+import type { NewRun, Store } from '../store/index.ts'
+import type { Lab } from './context.ts'
+import type { RunRequest, RunResult } from './run.ts'
+
+/** Opens the database of runs. Loaded when needed: the database layer takes longer to load than a VM to fork. */
+export async function openStore(lab: Lab): Promise<Store> {
+  const { Store } = await import('../store/index.ts')
+  return await Store.open(join(lab.paths.state, 'klab.db'))
+}
+
+/** The record of one run, begun while the VM boots so that it costs no time. */
+export class RunRecord {
+  readonly #store: Promise<Store>
+  readonly #id: string
+
+  private constructor(store: Promise<Store>, id: string) {
+    this.#store = store
+    this.#id = id
+    // Noticed where it is awaited.
+    store.catch(() => undefined)
+  }
+
+  static begin(
+    lab: Lab,
+    run: {
+      id: string
+      runDir: string
+      request: RunRequest
+      kernel: Kernel
+      argv: readonly string[]
+    },
+  ): RunRecord {
+    const { id, runDir, request, kernel, argv } = run
+    const { cpus, memory, type } = request.machine
+    const row: NewRun = {
+      id,
+      startedAt: new Date().toISOString(),
+      argv: JSON.stringify(argv),
+      cwd: lab.cwd,
+      kernel: kernel.origin,
+      kernelId: kernel.manifest?.id ?? null,
+      release: kernel.release ?? null,
+      machine: JSON.stringify({ cpus, memoryMiB: memory, type }),
+      consolePath: join(runDir, 'console.log'),
+      pid: process.pid,
+    }
+    const begin = async () => {
+      const store = await openStore(lab)
+      await store.addRun(row)
+      return store
+    }
+    return new RunRecord(begin(), id)
+  }
+
+  async end(result: RunResult, reports: readonly Report[]): Promise<void> {
+    await using store = await this.#store
+    const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
+    await store.addReports(
+      this.#id,
+      reports.map(({ kind, title, lines }) => ({ kind, title, text: lines.join('\n') })),
+    )
+    await store.updateRun(this.#id, {
+      endedAt: new Date().toISOString(),
+      outcome: outcome.kind,
+      exitCode,
+      detail: JSON.stringify(outcome),
+      phases: JSON.stringify(phases),
+      durationMs,
+      peakMemoryKiB: peakMemoryKiB ?? null,
+    })
+  }
+
+  /** The run never came to a VM. */
+  async abandon(reason: string): Promise<void> {
+    await using store = await this.#store
+    const outcome = { kind: 'lost', reason }
+    await store.updateRun(this.#id, {
+      endedAt: new Date().toISOString(),
+      outcome: 'lost',
+      exitCode: 125,
+      detail: JSON.stringify(outcome),
+    })
+  }
+}

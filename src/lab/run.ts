@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { KlabError, messageOf, newId } from '../base/index.ts'
+import type { ExecRequest } from '../guest/index.ts'
+import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
+import { boot, type Booted, type BootRequest } from './boot.ts'
+import { chooseKernel, type KernelChoice } from './choose-kernel.ts'
+import { runCommand, type Interrupts, type Terminal } from './command.ts'
+import type { MachineConfig } from './config/schema.ts'
+import type { Lab } from './context.ts'
+import type { LabEvent, OnEvent } from './events.ts'
+import { findUser, guestEnvironment } from './guest-user.ts'
+import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
+import { RunRecord } from './run-record.ts'
+import { parseShare } from './shares.ts'
+import { outcomeOf, ReportLog } from './verdict.ts'
+
+export interface RunRequest {
+  readonly choice: KernelChoice
+  readonly machine: MachineConfig
+  /** Empty for a shell. */
+  readonly argv: readonly string[]
+  readonly user: string
+  readonly cwd?: string
+  readonly env: readonly string[]
+  readonly tty?: { readonly rows: number; readonly cols: number }
+  readonly allowReports: readonly string[]
+  readonly graceMs: number
+  readonly agentPath?: string
+}
+
+export interface RunResult {
+  readonly id: string
+  readonly outcome: Outcome
+  readonly exitCode: number
+  readonly durationMs: number
+  readonly phases: PhaseTimings
+  readonly peakMemoryKiB: number | undefined
+  readonly consolePath: string
+  readonly kernel: string
+  readonly release: string | undefined
+}
+
+/** One command in one fresh VM, recorded. Throws KlabError when it does not come to a VM at all. */
+export async function runInVm(
+  lab: Lab,
+  request: RunRequest,
+  terminal: Terminal,
+  interrupts: Interrupts,
+  onEvent: OnEvent,
+): Promise<RunResult> {
+  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
+  const shares = request.machine.shares.map((text) => parseShare(text, lab.cwd))
+  const exec = execRequest(lab, request)
+  const id = newId()
+  const runDir = join(lab.paths.state, 'runs', id)
+  await mkdir(runDir, { recursive: true, mode: 0o700 })
+  onEvent({ kind: 'run', id, dir: runDir })
+  const record = RunRecord.begin(lab, { id, runDir, request, kernel, argv: exec.argv.map(String) })
+  const startedAt = performance.now()
+  const reports = new ReportLog(request.allowReports, onEvent)
+  let phases: PhaseTimings = {}
+  let peak: number | undefined
+  let outcome: Outcome
+  try {
+    const recorded = (event: LabEvent) => {
+      if (event.kind === 'phase') phases = { ...phases, [event.phase]: event.ms }
+      onEvent(event)
+    }
+    const { machine, agentPath } = request
+    const bootRequest: BootRequest = {
+      ...{ id, kernel, machine, shares, runDir },
+      // What a kernel says while it boots belongs to its run as well.
+      consoleReaders: [reports.scanner],
+      ...(agentPath !== undefined && { agentPath }),
+    }
+    await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
+    const { vm } = booted
+    const ending = await commandEnding(booted, exec, { request, terminal, interrupts, reports })
+    peak = peakMemoryKiB(vm)
+    vm.kill()
+    await vm.ended
+    vm.console.close()
+    reports.scanner.flush()
+    outcome = outcomeOf(ending, reports.first)
+  } catch (error) {
+    reports.scanner.flush()
+    const failed = bootOutcome(error)
+    if (!failed) {
+      await record.abandon(messageOf(error))
+      throw error
+    }
+    outcome =
+      reports.first && failed.kind === 'lost' ? { kind: 'crashed', report: reports.first } : failed
+  }
+  await rm(join(runDir, 'initramfs'), { force: true })
+  const result: RunResult = {
+    id,
+    outcome,
+    exitCode: exitCodeOf(outcome),
+    durationMs: Math.round(performance.now() - startedAt),
+    phases,
+    peakMemoryKiB: peak,
+    consolePath: join(runDir, 'console.log'),
+    kernel: kernel.origin,
+    release: kernel.release,
+  }
+  await record.end(result, reports.all)
+  const { exitCode, durationMs } = result
+  onEvent({ kind: 'outcome', outcome, exitCode, durationMs })
+  return result
+}
+
+class Stopped extends Error {}
+
+/** Boots, unless the user ends it first. */
+async function bootOrStop(
+  lab: Lab,
+  request: BootRequest,
+  { stop }: Interrupts,
+  onEvent: OnEvent,
+): Promise<Booted> {
+  const booting = boot(lab, request, onEvent)
+  const stopped = new Promise<never>((_, reject) => {
+    const settle = () => reject(new Stopped(String(stop.reason)))
+    if (stop.aborted) settle()
+    else stop.addEventListener('abort', settle, { once: true })
+  })
+  try {
+    return await Promise.race([booting, stopped])
+  } catch (error) {
+    // A VM that comes up after all is not wanted any more.
+    if (error instanceof Stopped)
+      void booting.then((booted) => booted[Symbol.asyncDispose]()).catch(() => undefined)
+    throw error
+  }
+}
+
+async function commandEnding(
+  booted: Booted,
+  exec: ExecRequest,
+  parts: { request: RunRequest; terminal: Terminal; interrupts: Interrupts; reports: ReportLog },
+) {
+  const { request, terminal, interrupts, reports } = parts
+  const { timeout, idleTimeout } = request.machine
+  const limits = { timeoutMs: timeout, idleTimeoutMs: idleTimeout, graceMs: request.graceMs }
+  const { ending } = await runCommand(booted, exec, terminal, limits, interrupts, reports)
+  const hasRwShares = request.machine.shares.some((share) => share.startsWith('rw:'))
+  if (ending.kind === 'command' && hasRwShares) {
+    await Promise.race([booted.agent.sync(), booted.vm.ended])
+  }
+  return ending
+}
+
+/** The outcome of a boot that failed or was stopped; undefined for an error that is none. */
+function bootOutcome(error: unknown): Outcome | undefined {
+  if (error instanceof BootFailure) {
+    return {
+      kind: 'boot-failed',
+      phase: error.phase,
+      reason: error.reason,
+      lastLines: error.lastLines,
+    }
+  }
+  if (error instanceof Stopped) {
+    const number = Number(error.message)
+    return { kind: 'signalled', signal: signalName(number), number }
+  }
+  if (error instanceof KlabError && error.code === 'MOUNT') {
+    return { kind: 'boot-failed', phase: 'root', reason: error.message, lastLines: [] }
+  }
+  return undefined
+}
+
+function execRequest(lab: Lab, request: RunRequest): ExecRequest {
+  const user = findUser(request.user)
+  const argv = request.argv.length > 0 ? request.argv : [user.shell, ...(request.tty ? ['-i'] : [])]
+  return {
+    argv,
+    env: guestEnvironment(lab.env, user, [...lab.config.run.env, ...request.env]),
+    cwd: request.machine.root === 'host' ? (request.cwd ?? lab.cwd) : (request.cwd ?? '/'),
+    user: user.ids,
+    ...(request.tty && { tty: request.tty }),
+  }
+}
+
+/** The most memory QEMU ever had (VmHWM of proc_pid_status(5)). */
+function peakMemoryKiB({ pid }: Vm): number | undefined {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return match ? Number(match[1]) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,132 @@
+import { formatDuration } from '../base/index.ts'
+import { ReportScanner, type Report } from '../crash/index.ts'
+import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
+import type { VmEnd } from '../vm/index.ts'
+import type { OnEvent } from './events.ts'
+import { signalName, type Outcome } from './outcome.ts'
+
+/** What ended the wait for a command, whichever came first. */
+export type Ending =
+  | { readonly kind: 'command'; readonly end: ExecEnd }
+  | { readonly kind: 'vm'; readonly end: VmEnd }
+  | { readonly kind: 'agent'; readonly error: ProtocolError | undefined }
+  | { readonly kind: 'timeout'; readonly limitMs: number }
+  | { readonly kind: 'silence'; readonly silentMs: number }
+  | { readonly kind: 'stopped'; readonly signal: number }
+
+/** Reports on the console, sorted into those that count and those that the user allows. */
+export class ReportLog {
+  readonly #counted: Report[] = []
+  readonly #allowed: readonly RegExp[]
+  readonly #all: Report[] = []
+  readonly scanner: ReportScanner
+
+  constructor(allowed: readonly string[], onEvent: OnEvent) {
+    this.#allowed = allowed.map((pattern) => new RegExp(pattern))
+    this.scanner = new ReportScanner((report) => {
+      const text = [report.title, ...report.lines].join('\n')
+      const isAllowed = this.#allowed.some((pattern) => pattern.test(text))
+      this.#all.push(report)
+      if (!isAllowed) this.#counted.push(report)
+      onEvent({ kind: 'report', report, allowed: isAllowed })
+    })
+  }
+
+  get all(): readonly Report[] {
+    return this.#all
+  }
+
+  /** The first that counts: later ones are mostly its consequences. */
+  get first(): Report | undefined {
+    return this.#counted[0]
+  }
+}
+
+/** What a run's ending means. A kernel's complaint outweighs all else. Pure. */
+export function outcomeOf(ending: Ending, report: Report | undefined): Outcome {
+  // Whoever stopped the run knows why it ended; a crash on the way is still a crash.
+  if (report) return { kind: 'crashed', report }
+  switch (ending.kind) {
+    case 'command':
+      return commandOutcome(ending.end)
+    case 'timeout':
+      return { kind: 'timed-out', limitMs: ending.limitMs }
+    case 'silence':
+      return { kind: 'hung', silentMs: ending.silentMs }
+    case 'stopped':
+      return { kind: 'signalled', signal: signalName(ending.signal), number: ending.signal }
+    case 'agent':
+      return {
+        kind: 'lost',
+        reason: ending.error
+          ? `${ending.error.message}; nothing it says can be trusted`
+          : 'the guest closed its channel',
+      }
+    case 'vm':
+      return { kind: 'lost', reason: vmReason(ending.end) }
+  }
+}
+
+function commandOutcome(end: ExecEnd): Outcome {
+  switch (end.kind) {
+    case 'exited':
+      return { kind: 'exited', code: end.code }
+    case 'signalled':
+      return { kind: 'signalled', signal: signalName(end.signal), number: end.signal }
+    case 'lost':
+      return { kind: 'lost', reason: 'the guest closed its channel' }
+    case 'not-started': {
+      const name = errnoName(end.errno)
+      const reason = end.step === 'exec' ? EXEC_REASONS[name] : undefined
+      return {
+        kind: 'not-executed',
+        // As a shell: 127 is not found, 126 found and not executable.
+        code: name === 'ENOENT' && end.step === 'exec' ? 127 : 126,
+        reason: reason ?? `cannot start the command: ${end.step}: ${name}`,
+      }
+    }
+  }
+}
+
+const EXEC_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'command not found in the guest',
+  EACCES: 'command is not executable in the guest (permission denied)',
+  ENOEXEC: 'command is not a program for this machine, and has no #! line',
+  E2BIG: 'the arguments and environment are larger than the kernel takes',
+}
+
+const SHUTDOWN_REASONS: Readonly<Record<string, string>> = {
+  'guest-reset': 'the guest rebooted itself',
+  'guest-shutdown': 'the guest powered itself off',
+  'guest-panic': 'the guest panicked',
+  'host-signal': 'QEMU was killed',
+}
+
+function vmReason({ reason, process, stderr }: VmEnd): string {
+  if (reason !== undefined)
+    return `${SHUTDOWN_REASONS[reason] ?? `the VM ended (${reason})`} before the command ended`
+  const said = stderr.trim().split('\n').at(-1)
+  return `QEMU ended (${process}${said ? `: ${said}` : ''}) before the command ended`
+}
+
+/** One line for people. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.code === 0 ? 'exited 0' : `exited ${outcome.code}`
+    case 'signalled':
+      return `ended by ${outcome.signal}`
+    case 'crashed':
+      return `crashed: ${outcome.report.title}`
+    case 'hung':
+      return `hung: silent for ${formatDuration(outcome.silentMs)}`
+    case 'timed-out':
+      return `timed out after ${formatDuration(outcome.limitMs)}`
+    case 'boot-failed':
+      return `boot failed (${outcome.phase}): ${outcome.reason}`
+    case 'lost':
+      return `lost: ${outcome.reason}`
+    case 'not-executed':
+      return outcome.reason
+  }
+}

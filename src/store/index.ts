@@ -1,0 +1,1 @@
+export { Store, type NewRun, type RunFilter, type RunRow, type StoredReport } from './store.ts'

@@ -1,0 +1,39 @@
+import type { Generated } from 'kysely'
+
+export interface RunsTable {
+  id: string
+  startedAt: string
+  endedAt: string | null
+  /** JSON list of the command's arguments. */
+  argv: string
+  cwd: string
+  kernel: string
+  kernelId: string | null
+  release: string | null
+  /** JSON: cpus, memory, machine type, accelerator. */
+  machine: string
+  /** `exited`, `crashed` …; null while it runs. */
+  outcome: string | null
+  exitCode: number | null
+  /** JSON: the whole outcome. */
+  detail: string | null
+  /** JSON: milliseconds to each phase. */
+  phases: string | null
+  durationMs: number | null
+  peakMemoryKiB: number | null
+  consolePath: string
+  pid: number
+}
+
+export interface ReportsTable {
+  id: Generated<number>
+  runId: string
+  kind: string
+  title: string
+  text: string
+}
+
+export interface Schema {
+  runs: RunsTable
+  reports: ReportsTable
+}

@@ -1,0 +1,111 @@
+import { Kysely, SqliteDialect, type Insertable, type Selectable, type Updateable } from 'kysely'
+import { Migrator } from 'kysely/migration'
+
+import { InfraError, messageOf } from '../base/index.ts'
+import { migrations } from './migrations.ts'
+import type { RunsTable, Schema } from './schema.ts'
+import { openSqlite } from './sqlite.ts'
+
+export type RunRow = Selectable<RunsTable>
+export type NewRun = Insertable<RunsTable>
+
+export interface StoredReport {
+  readonly kind: string
+  readonly title: string
+  readonly text: string
+}
+
+export interface RunFilter {
+  readonly outcome?: string
+  readonly kernel?: string
+  /** Only runs whose command contains this. */
+  readonly command?: string
+  readonly limit?: number
+}
+
+/** All runs, on disk. Several processes may have it open. */
+export class Store implements AsyncDisposable {
+  readonly #db: Kysely<Schema>
+
+  private constructor(db: Kysely<Schema>) {
+    this.#db = db
+  }
+
+  /** Opens the database and brings it to the newest schema. Throws InfraError if it cannot be used. */
+  static async open(path: string): Promise<Store> {
+    try {
+      const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: openSqlite(path) }) })
+      await migrate(db)
+      return new Store(db)
+    } catch (error) {
+      throw new InfraError(
+        'STORE',
+        `cannot use the database ${path}: ${messageOf(error)}; move it away to start a new one`,
+        { cause: error },
+      )
+    }
+  }
+
+  async addRun(run: NewRun): Promise<void> {
+    await this.#db.insertInto('runs').values(run).execute()
+  }
+
+  async updateRun(id: string, values: Updateable<RunsTable>): Promise<void> {
+    await this.#db.updateTable('runs').set(values).where('id', '=', id).execute()
+  }
+
+  async addReports(runId: string, reports: readonly StoredReport[]): Promise<void> {
+    if (reports.length === 0) return
+    const rows = reports.map(({ kind, title, text }) => ({ runId, kind, title, text }))
+    await this.#db.insertInto('reports').values(rows).execute()
+  }
+
+  /** Newest first. */
+  async runs(filter: RunFilter = {}): Promise<RunRow[]> {
+    let query = this.#db.selectFrom('runs').selectAll().orderBy('startedAt', 'desc')
+    if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome)
+    if (filter.kernel !== undefined) query = query.where('kernel', 'like', `%${filter.kernel}%`)
+    if (filter.command !== undefined) query = query.where('argv', 'like', `%${filter.command}%`)
+    if (filter.limit !== undefined) query = query.limit(filter.limit)
+    return await query.execute()
+  }
+
+  /** The one run whose id begins so. Throws InfraError if there is none, or several. */
+  async run(prefix: string): Promise<RunRow & { reports: StoredReport[] }> {
+    const rows = await this.#db
+      .selectFrom('runs')
+      .selectAll()
+      .where('id', 'like', `${prefix}%`)
+      .limit(2)
+      .execute()
+    const [row, other] = rows
+    if (!row || prefix === '')
+      throw new InfraError('RUN', `there is no run ${prefix}; klab runs lists them`)
+    if (other) throw new InfraError('RUN', `${prefix} means several runs; give more of the id`)
+    const reports = await this.#db
+      .selectFrom('reports')
+      .select(['kind', 'title', 'text'])
+      .where('runId', '=', row.id)
+      .orderBy('id')
+      .execute()
+    return { ...row, reports }
+  }
+
+  /** Runs that are recorded as running. */
+  async unfinished(): Promise<RunRow[]> {
+    return await this.#db.selectFrom('runs').selectAll().where('outcome', 'is', null).execute()
+  }
+
+  async removeRun(id: string): Promise<void> {
+    await this.#db.deleteFrom('runs').where('id', '=', id).execute()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy()
+  }
+}
+
+async function migrate(db: Kysely<Schema>): Promise<void> {
+  const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
+  if (error) throw error instanceof Error ? error : new Error('the migration failed')
+}

@@ -1,0 +1,105 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+
+/** What is kept of a console that never stops: the beginning in full, and of the rest the end. */
+const HEAD_BYTES = 32 * 1024 * 1024
+const TAIL_BYTES = 256 * 1024
+/** A line that never ends is cut here for those who look at lines. */
+const MAX_LINE = 4096
+
+export interface ConsoleReader {
+  /** Complete lines, without their ends and carriage returns. */
+  lines(lines: readonly string[]): void
+}
+
+/** The guest's console: recorded from the first byte, bounded, and read by whoever asks. One reader of the socket. */
+export class Console {
+  readonly path: string
+  readonly #file: number
+  readonly #readers: ConsoleReader[] = []
+  readonly #first = Promise.withResolvers<void>()
+  readonly #recent: string[] = []
+  #partial = ''
+  #written = 0
+  #tail = Buffer.alloc(0)
+  #dropped = 0
+  #closed = false
+  #lastByteAt = Date.now()
+
+  constructor(path: string) {
+    this.path = path
+    this.#file = openSync(path, 'w', 0o600)
+  }
+
+  /** Resolves with the first byte. */
+  get firstByte(): Promise<void> {
+    return this.#first.promise
+  }
+
+  get bytes(): number {
+    return this.#written + this.#dropped + this.#tail.length
+  }
+
+  /** When it last said something (Date.now). */
+  get lastByteAt(): number {
+    return this.#lastByteAt
+  }
+
+  /** The last lines, an unfinished one included. */
+  recentLines(count: number): string[] {
+    return [...this.#recent, ...(this.#partial === '' ? [] : [this.#partial])].slice(-count)
+  }
+
+  addReader(reader: ConsoleReader): void {
+    this.#readers.push(reader)
+  }
+
+  attach(socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    socket.once('close', () => this.close())
+  }
+
+  /** Ends the recording; an unfinished last line is handed to the readers. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#partial !== '') this.#publish([this.#partial])
+    this.#partial = ''
+    if (this.#dropped > 0)
+      writeSync(this.#file, `\n[klab: ${this.#dropped} bytes of console dropped here]\n`)
+    writeSync(this.#file, this.#tail)
+    closeSync(this.#file)
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#closed) return
+    this.#lastByteAt = Date.now()
+    this.#first.resolve()
+    this.#record(chunk)
+    // latin1: one byte is one character, so a torn UTF-8 sequence cannot swallow a line end.
+    const pieces = (this.#partial + chunk.toString('latin1')).replaceAll('\r', '').split('\n')
+    this.#partial = pieces.pop() ?? ''
+    if (this.#partial.length > MAX_LINE) {
+      pieces.push(this.#partial)
+      this.#partial = ''
+    }
+    if (pieces.length > 0) this.#publish(pieces)
+  }
+
+  #publish(lines: readonly string[]): void {
+    this.#recent.push(...lines.slice(-64))
+    this.#recent.splice(0, Math.max(0, this.#recent.length - 64))
+    for (const reader of this.#readers) reader.lines(lines)
+  }
+
+  #record(chunk: Buffer): void {
+    const fits = chunk.subarray(0, Math.max(0, HEAD_BYTES - this.#written))
+    writeSync(this.#file, fits)
+    this.#written += fits.length
+    if (fits.length === chunk.length) return
+    const rest = Buffer.concat([this.#tail, chunk.subarray(fits.length)])
+    const cut = Math.max(0, rest.length - TAIL_BYTES)
+    this.#dropped += cut
+    this.#tail = rest.subarray(cut)
+  }
+}

@@ -1,0 +1,43 @@
+/** The hardware asked for. */
+export interface Machine {
+  readonly cpus: number
+  readonly memoryMiB: number
+  /** `microvm` has no PCI and starts fastest; `q35` is the PC with everything. */
+  readonly type: 'microvm' | 'q35'
+}
+
+/** How the guest's instructions are carried out. */
+export type Accelerator =
+  | { readonly kind: 'kvm' }
+  /** Emulated. The frequency of the host's time-stamp counter, which the guest sees; 0 when unknown. */
+  | { readonly kind: 'tcg'; readonly tscKHz: number }
+
+/** A host directory that the guest may mount by its tag: QEMU serves 9p itself, virtiofs has a daemon of its own. */
+export type Export =
+  | {
+      readonly transport: '9p'
+      readonly tag: string
+      readonly path: string
+      readonly readOnly: boolean
+    }
+  | { readonly transport: 'virtiofs'; readonly tag: string; readonly socket: string }
+
+export interface BootSpec {
+  readonly qemu: string
+  readonly machine: Machine
+  readonly accelerator: Accelerator
+  readonly image: string
+  readonly initrd: string
+  /** Kernel parameters beyond those that every boot gets. */
+  readonly parameters: readonly string[]
+  readonly exports: readonly Export[]
+  /** Whether this QEMU and kernel have the panic device. */
+  readonly pvpanic: boolean
+}
+
+/** The unix sockets of a VM, in its run directory. We listen, QEMU connects. */
+export interface VmSockets {
+  readonly console: string
+  readonly agent: string
+  readonly qmp: string
+}

@@ -1,0 +1,96 @@
+import { kernelParameters } from './kernel-parameters.ts'
+import type { Accelerator, BootSpec, Export, Machine, VmSockets } from './machine.ts'
+
+/** virtio devices are named by their bus: microvm has virtio-mmio, q35 has PCI. */
+const BUS = { microvm: 'device', q35: 'pci' } as const satisfies Record<Machine['type'], string>
+
+/** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
+export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
+  const bus = BUS[spec.machine.type]
+  return [
+    ...machineArgs(spec.machine, spec.accelerator),
+    ...(spec.exports.some(({ transport }) => transport === 'virtiofs')
+      ? sharedMemoryArgs(spec.machine)
+      : []),
+    ...consoleArgs(sockets),
+    ...agentArgs(sockets, bus),
+    ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
+    ...spec.exports.flatMap((share, index) => exportArgs(share, index, bus)),
+    ...['-kernel', spec.image],
+    ...['-initrd', spec.initrd],
+    ...['-append', kernelParameters(spec).join(' ')],
+  ]
+}
+
+// One row per option: the formatter cannot part an option from its value.
+function machineArgs({ type, cpus, memoryMiB }: Machine, accelerator: Accelerator): string[] {
+  return [
+    ['-nodefaults', '-no-user-config'],
+    ['-machine', type === 'microvm' ? 'microvm,rtc=on' : 'q35'],
+    accelArgs(accelerator),
+    ['-smp', String(cpus)],
+    ['-m', `${memoryMiB}M`],
+    ['-display', 'none'],
+    // With panic=-1 a panic ends QEMU instead of hanging the run.
+    ['-no-reboot'],
+    // What QEMU is never asked to do, it may not do: its input is a hostile guest.
+    ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+  ].flat()
+}
+
+function accelArgs(accelerator: Accelerator): string[] {
+  if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host']
+  // Emulated `rep movsb` goes byte by byte; without ERMS the kernel copies by words (ratio in docs/benchmarks.md).
+  return ['-accel', 'tcg,thread=multi', '-cpu', 'max,-erms,-fsrm']
+}
+
+function consoleArgs({ console, qmp }: VmSockets): string[] {
+  return [
+    ['-chardev', `socket,id=console,path=${escaped(console)}`],
+    ['-serial', 'chardev:console'],
+    ['-chardev', `socket,id=qmp,path=${escaped(qmp)}`],
+    ['-mon', 'chardev=qmp,mode=control'],
+  ].flat()
+}
+
+function agentArgs({ agent }: VmSockets, bus: string): string[] {
+  return [
+    ['-device', `virtio-serial-${bus}`],
+    ['-chardev', `socket,id=agent,path=${escaped(agent)}`],
+    // The guest finds the port by this name (guest/channel.c).
+    ['-device', 'virtserialport,chardev=agent,name=klab.agent'],
+    ['-device', `virtio-rng-${bus}`],
+  ].flat()
+}
+
+/** A vhost-user daemon maps the guest's memory; virtio-mmio has to speak the modern protocol for it. */
+function sharedMemoryArgs({ memoryMiB, type }: Machine): string[] {
+  return [
+    ['-object', `memory-backend-memfd,id=ram,size=${memoryMiB}M,share=on`],
+    ['-machine', 'memory-backend=ram'],
+    type === 'microvm' ? ['-global', 'virtio-mmio.force-legacy=false'] : [],
+  ].flat()
+}
+
+function exportArgs(share: Export, index: number, bus: string): string[] {
+  if (share.transport === 'virtiofs') {
+    return [
+      ['-chardev', `socket,id=fs${index},path=${escaped(share.socket)}`],
+      ['-device', `vhost-user-fs-${bus},chardev=fs${index},tag=${escaped(share.tag)}`],
+    ].flat()
+  }
+  const { tag, path, readOnly } = share
+  const access = readOnly ? 'readonly=on' : 'readonly=off'
+  return [
+    // remap: several host file systems are behind one export, and their inode numbers may collide.
+    '-fsdev',
+    `local,id=fs${index},path=${escaped(path)},security_model=none,multidevs=remap,${access}`,
+    '-device',
+    `virtio-9p-${bus},fsdev=fs${index},mount_tag=${escaped(tag)}`,
+  ]
+}
+
+/** QEMU's option syntax: a comma in a value is written twice. */
+function escaped(value: string): string {
+  return value.replaceAll(',', ',,')
+}

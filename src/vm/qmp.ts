@@ -1,0 +1,73 @@
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+
+import { InfraError } from '../base/index.ts'
+
+export interface QmpEvent {
+  readonly event: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** A line longer than this is not QMP. */
+const MAX_LINE = 16 * 1024 * 1024
+
+/** QEMU's machine protocol (docs/interop/qmp-spec): JSON lines, one client. */
+export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
+  readonly #socket: Socket
+  readonly #pending: ((answer: Record<string, unknown>) => void)[] = []
+  readonly #greeted = Promise.withResolvers<void>()
+  #text = ''
+  #closed = false
+
+  constructor(socket: Socket) {
+    super()
+    this.#socket = socket
+    socket.setEncoding('utf8')
+    socket.on('data', (chunk: string) => this.#read(chunk))
+    socket.once('close', () => {
+      this.#closed = true
+      this.#greeted.resolve()
+      for (const settle of this.#pending.splice(0)) settle({ error: { desc: 'QEMU is gone' } })
+      this.emit('closed')
+    })
+  }
+
+  /** Ends the negotiation; before it QEMU takes no command. */
+  async negotiate(): Promise<void> {
+    await this.#greeted.promise
+    await this.execute('qmp_capabilities')
+  }
+
+  /** Runs a command and returns what it returns. Throws InfraError with QEMU's own words. */
+  async execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    if (this.#closed) throw new InfraError('QMP', `cannot ${command}: QEMU is gone`)
+    const answer = new Promise<Record<string, unknown>>((resolve) => this.#pending.push(resolve))
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`)
+    const { error, return: value } = await answer
+    if (error === undefined) return value
+    throw new InfraError('QMP', `QEMU refused ${command}: ${(error as { desc?: string }).desc}`)
+  }
+
+  #read(chunk: string): void {
+    this.#text += chunk
+    const lines = this.#text.split('\n')
+    this.#text = lines.pop() ?? ''
+    if (this.#text.length > MAX_LINE) this.#socket.destroy()
+    for (const line of lines) if (line.trim() !== '') this.#handle(line)
+  }
+
+  #handle(line: string): void {
+    let message: Record<string, unknown>
+    try {
+      message = JSON.parse(line) as Record<string, unknown>
+    } catch {
+      this.#socket.destroy()
+      return
+    }
+    if ('QMP' in message) this.#greeted.resolve()
+    else if (typeof message['event'] === 'string') {
+      const data = (message['data'] ?? {}) as Record<string, unknown>
+      this.emit('event', { event: message['event'], data })
+    } else this.#pending.shift()?.(message)
+  }
+}

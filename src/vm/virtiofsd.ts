@@ -1,0 +1,44 @@
+import { existsSync, watch } from 'node:fs'
+import { basename, dirname } from 'node:path'
+
+import { Deadline, InfraError } from '../base/index.ts'
+import { confined, describeExit, start, type Confinement } from '../host/index.ts'
+
+const READY_LIMIT_MS = 5_000
+
+/**
+ * Serves a directory to one VM. Ready when its socket is there, not when its process is. To be disposed of after the
+ * VM: a guest whose requests nobody answers does not end. Throws InfraError with the daemon's own words.
+ */
+export async function startVirtiofsd(options: {
+  readonly daemon: string
+  readonly dir: string
+  readonly socket: string
+  readonly confinement: Confinement
+  readonly cacheDir: string
+}): Promise<AsyncDisposable> {
+  const { daemon, dir, socket, confinement, cacheDir } = options
+  // The C daemon of QEMU 7 and the Rust one share this old spelling.
+  const command = [
+    daemon,
+    `--socket-path=${socket}`,
+    '-o',
+    `source=${dir},cache=always,sandbox=chroot,xattr`,
+  ]
+  const [file, args] = await confined(command, confinement, cacheDir)
+  const appeared = Promise.withResolvers<'ready'>()
+  const check = () => existsSync(socket) && appeared.resolve('ready')
+  const watcher = watch(dirname(socket), (_, name) => name === basename(socket) && check())
+  const child = start(file, args)
+  check()
+  using deadline = new Deadline(READY_LIMIT_MS)
+  const outcome = await Promise.race([appeared.promise, child.exited, deadline.passed])
+  watcher.close()
+  if (outcome === 'ready') return child
+  await child[Symbol.asyncDispose]()
+  const why = outcome === 'passed' ? 'it made no socket in 5 s' : describeExit(outcome)
+  throw new InfraError(
+    'VIRTIOFSD',
+    `${daemon} did not start: ${why}: ${child.stderrTail().trim().split('\n').at(-1)}`,
+  )
+}

@@ -1,0 +1,217 @@
+import { rm, mkdir } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+
+import { Deadline, formatDuration } from '../base/index.ts'
+import {
+  confined,
+  describeExit,
+  listenForOne,
+  start,
+  type Confinement,
+  type LiveProcess,
+} from '../host/index.ts'
+import { BootFailure } from './boot-failure.ts'
+import { Console, type ConsoleReader } from './console.ts'
+import { diagnose } from './diagnosis.ts'
+import type { BootSpec, VmSockets } from './machine.ts'
+import { PHASES, PHASE_LIMITS_MS, PhaseClock, type Phase } from './phases.ts'
+import { qemuArgs } from './qemu-args.ts'
+import { Qmp } from './qmp.ts'
+
+export interface VmOptions {
+  readonly spec: BootSpec
+  /** The private directory of this VM; the console log and the argv stay in it. */
+  readonly runDir: string
+  /** Where sockets go: short, because of sun_path. Removed with the VM. */
+  readonly socketDir: string
+  readonly confinement: Confinement
+  readonly cacheDir: string
+  /** Phase limits are multiplied by this: emulation and sanitizers are slow. */
+  readonly slowness: number
+  /** The whole boot, from QEMU's start to the command's. */
+  readonly bootTimeoutMs: number
+  readonly onPhase: (phase: Phase, ms: number) => void
+  /** Who reads the console, from its first line. */
+  readonly consoleReaders: readonly ConsoleReader[]
+}
+
+const PANIC_GRACE_MS = 1_500
+
+/** Why a VM is no more. */
+export interface VmEnd {
+  /** `guest-reset`, `guest-panic`, `guest-shutdown`, `host-signal` …: QMP's SHUTDOWN reason, if it came. */
+  readonly reason: string | undefined
+  /** `exit status 0`, `killed by SIGKILL`. */
+  readonly process: string
+  readonly stderr: string
+}
+
+/** A running QEMU with its console, control and agent channels. Disposing of it leaves nothing behind but its run directory. */
+export class Vm implements AsyncDisposable {
+  readonly console: Console
+  readonly phases: PhaseClock
+  /** The agent's channel. Connected by QEMU itself, long before the agent answers on it. */
+  readonly agentSocket: Socket
+  readonly qmp: Qmp
+  readonly ended: Promise<VmEnd>
+  readonly pid: number | undefined
+  readonly #qemu: LiveProcess
+  readonly #options: VmOptions
+  readonly #resources: AsyncDisposableStack
+  readonly #panicked = Promise.withResolvers<'panicked'>()
+  #end: VmEnd | undefined
+
+  constructor(parts: {
+    console: Console
+    phases: PhaseClock
+    agentSocket: Socket
+    qmp: Qmp
+    qemu: LiveProcess
+    options: VmOptions
+    resources: AsyncDisposableStack
+  }) {
+    this.console = parts.console
+    this.phases = parts.phases
+    this.agentSocket = parts.agentSocket
+    this.qmp = parts.qmp
+    this.pid = parts.qemu.pid
+    this.#qemu = parts.qemu
+    this.#options = parts.options
+    this.#resources = parts.resources
+    this.console.addReader({
+      lines: (lines) => {
+        if (!lines.some((line) => line.includes('Kernel panic - not syncing'))) return
+        // With panic=-1 the guest resets by itself, after its last words; one that cannot is not waited for.
+        setTimeout(() => this.#panicked.resolve('panicked'), PANIC_GRACE_MS).unref()
+      },
+    })
+    let reason: string | undefined
+    this.qmp.on('event', ({ event, data }) => {
+      if (event === 'SHUTDOWN') reason = String(data['reason'])
+    })
+    this.ended = parts.qemu.exited.then((exit) => {
+      this.#end = { reason, process: describeExit(exit), stderr: parts.qemu.stderrTail() }
+      return this.#end
+    })
+  }
+
+  /**
+   * Waits for what brings the boot to a phase. Throws BootFailure, with the cause, when the phase's deadline or the
+   * whole boot's passes, QEMU ends, or the kernel panics first.
+   */
+  async reach<T>(phase: Phase, event: Promise<T>): Promise<T> {
+    const limit = PHASE_LIMITS_MS[phase] * this.#options.slowness
+    const left = this.#options.bootTimeoutMs - this.phases.elapsedMs
+    const waitMs = Math.max(0, Math.min(limit, left))
+    using deadline = new Deadline(waitMs)
+    const outcome = await Promise.race([
+      event.then((value) => ({ value })),
+      deadline.passed,
+      this.ended.then(() => 'ended' as const),
+      this.#panicked.promise,
+    ])
+    if (typeof outcome === 'object') {
+      this.phases.reach(phase)
+      return outcome.value
+    }
+    throw this.failure(phase, formatDuration(waitMs))
+  }
+
+  /** The failure to reach a phase, diagnosed from what is known now. */
+  failure(phase: Phase, waited: string): BootFailure {
+    // The console may have got further than what was waited for.
+    const missed =
+      PHASES.indexOf(phase) < PHASES.indexOf(this.phases.next) ? phase : this.phases.next
+    const consoleLines = this.console.recentLines(64)
+    const reason = diagnose({
+      phase: missed,
+      consoleLines,
+      qemuStderr: this.#qemu.stderrTail(),
+      ...(this.#end && { qemuEnd: this.#end.reason ?? this.#end.process }),
+      waited,
+    })
+    return new BootFailure(missed, reason, consoleLines.slice(-12), this.phases.timings)
+  }
+
+  kill(): void {
+    this.#qemu.kill('SIGKILL')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+/** Starts QEMU and waits until its channels are connected. Throws BootFailure; whatever was made is undone then. */
+export async function startVm(options: VmOptions): Promise<Vm> {
+  await using resources = new AsyncDisposableStack()
+  const { runDir, socketDir, spec } = options
+  await mkdir(socketDir, { recursive: true, mode: 0o700 })
+  resources.defer(() => rm(socketDir, { recursive: true, force: true }))
+  const sockets: VmSockets = {
+    console: join(socketDir, 'console'),
+    agent: join(socketDir, 'agent'),
+    qmp: join(socketDir, 'qmp'),
+  }
+  const console = new Console(join(runDir, 'console.log'))
+  resources.defer(() => console.close())
+  for (const reader of options.consoleReaders) console.addReader(reader)
+  const [consolePeer, agentPeer, qmpPeer] = await Promise.all(
+    [sockets.console, sockets.agent, sockets.qmp].map(async (path) =>
+      resources.use(await listenForOne(path)),
+    ),
+  )
+  const command = [spec.qemu, ...qemuArgs(spec, sockets)]
+  const [file, args] = await confined(command, options.confinement, options.cacheDir)
+  const phases = new PhaseClock(options.onPhase)
+  watchPhases(console, phases)
+  void consolePeer?.connected.then((socket) => console.attach(socket))
+  const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment() }))
+  const connected = Promise.all([agentPeer?.connected, qmpPeer?.connected])
+  const peers = await Promise.race([
+    connected,
+    qemu.exited,
+    new Promise<undefined>((resolve) => {
+      setTimeout(() => resolve(undefined), PHASE_LIMITS_MS.process * 2).unref()
+    }),
+  ])
+  if (!Array.isArray(peers) || !peers[0] || !peers[1]) {
+    const exit = peers === undefined || Array.isArray(peers) ? undefined : describeExit(peers)
+    const evidence = { phase: 'process' as const, consoleLines: [], qemuStderr: qemu.stderrTail() }
+    const reason = diagnose({ ...evidence, ...(exit && { qemuEnd: exit }), waited: '10s' })
+    throw new BootFailure(
+      'process',
+      reason,
+      qemu.stderrTail().trim().split('\n').slice(-5),
+      phases.timings,
+    )
+  }
+  phases.reach('process')
+  const qmp = new Qmp(peers[1])
+  // Not waited for: nothing of the boot depends on it.
+  void qmp.negotiate().catch(() => undefined)
+  return new Vm({
+    console,
+    phases,
+    agentSocket: peers[0],
+    qmp,
+    qemu,
+    options,
+    resources: resources.move(),
+  })
+}
+
+/** QEMU needs nothing of our environment; secrets in it stay with us. */
+function qemuEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
+}
+
+function watchPhases(console: Console, phases: PhaseClock): void {
+  void console.firstByte.then(() => phases.reach('console'))
+  console.addReader({
+    lines: (lines) => {
+      if (lines.some((line) => line.includes('Linux version '))) phases.reach('kernel')
+    },
+  })
+}
