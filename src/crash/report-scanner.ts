@@ -82,9 +82,7 @@ export class ReportScanner {
 
 /** Without `[   12.345678][  T123] `, a log level, and what a terminal would make of control characters. */
 function withoutPrefix(line: string): string {
-  return (
-    line
-      .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '')
-      .replace(/^(?:<\d+>)?(?:\[\s*\d+\.\d+\])?(?:\[\s*[TC]\d+\])?\s?/, '')
-  )
+  return line
+    .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '')
+    .replace(/^(?:<\d+>)?(?:\[\s*\d+\.\d+\])?(?:\[\s*[TC]\d+\])?\s?/, '')
 }

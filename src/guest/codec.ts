@@ -14,9 +14,7 @@ export class ProtocolError extends Error {}
 export function encode(message: Message): Buffer {
   const { id, fields } = MESSAGES[message.name]
   const values = message as unknown as Record<string, unknown>
-  const parts = Object.entries(fields).map(([field, type]) =>
-    encodeField(type, values[field]),
-  )
+  const parts = Object.entries(fields).map(([field, type]) => encodeField(type, values[field]))
   const payload = parts.reduce((sum, part) => sum + part.length, 0)
   const header = Buffer.alloc(HEADER_BYTES)
   header.writeUInt32LE(payload, 0)

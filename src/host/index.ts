@@ -6,6 +6,7 @@ export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram 
 export {
   describeExit,
   run,
+  runInteractive,
   runOk,
   start,
   type LiveProcess,

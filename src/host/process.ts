@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 
 import { InfraError } from '../base/index.ts'
@@ -58,6 +58,20 @@ export async function runOk(
     'PROCESS',
     `${file} ${args[0] ?? ''} failed: ${describeExit(exit)}${said ? ` (${said})` : ''}`,
   )
+}
+
+/** Runs a program that talks with the user itself. Its stdout is our stderr when ours is for results. */
+export function runInteractive(
+  file: string,
+  args: readonly string[],
+  stdoutTo: 'stdout' | 'stderr' = 'stdout',
+): ProcessExit {
+  const { status, signal, error } = spawnSync(file, args, {
+    stdio: ['inherit', stdoutTo === 'stdout' ? 'inherit' : 2, 'inherit'],
+  })
+  if (error) return { kind: 'not-started', reason: error.message }
+  if (signal) return { kind: 'killed', signal }
+  return { kind: 'exited', code: status ?? -1 }
 }
 
 /** A process that lives beside us. Disposing of it kills it and waits for its end. */

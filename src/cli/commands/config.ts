@@ -1,4 +1,138 @@
 import type { Command } from 'commander'
+import { existsSync, readFileSync } from 'node:fs'
+
+import { ConfigError } from '../../base/index.ts'
+import type { Lab } from '../../lab/index.ts'
+import { table } from '../render/table.ts'
+
+interface Flags {
+  readonly json?: boolean
+  readonly user?: boolean
+}
+
 export function addConfigCommand(program: Command, finish: (code: number) => void): void {
-  program.command('config').action(() => finish(2))
+  const config = program.command('config').description('read, check and change the configuration')
+  config.addHelpText(
+    'after',
+    '\nFiles: klab.yaml in the project (found upwards) over the user file; KLAB_* variables over both; flags over all.\n\nExamples:\n  klab config list\n  klab config set machine.memory 2G\n  klab config schema > klab.schema.json',
+  )
+  const sub = <A extends unknown[]>(
+    name: string,
+    description: string,
+    action: (...args: A) => Promise<void>,
+  ) =>
+    config
+      .command(name)
+      .description(description)
+      // commander gives what the name declares: its arguments, then the options.
+      .action(async (...args: unknown[]) => {
+        await action(...(args as A))
+        finish(0)
+      })
+  sub('list', 'each setting, its value, and where it comes from', list).option('--json', 'as JSON')
+  sub('get <setting>', 'the value of one setting', get).option('--json', 'as JSON')
+  sub(
+    'set <setting> <value>',
+    'write a setting into the project file, or the user file',
+    set,
+  ).option('--user', 'the user file')
+  sub('unset <setting>', 'remove a setting from the file', unset).option('--user', 'the user file')
+  sub('edit', 'open the file in $EDITOR; only a valid one is kept', edit).option(
+    '--user',
+    'the user file',
+  )
+  sub('validate [file]', 'check a file, or those in use', validate)
+  sub('backup', 'copy the file beside itself', backup).option('--user', 'the user file')
+  sub('restore [backup]', 'put the newest backup back, or the named one', restore).option(
+    '--user',
+    'the user file',
+  )
+  sub('schema', 'the JSON Schema of the file, for editors', schema)
+}
+
+async function open(): Promise<{ lab: Lab; api: typeof import('../../lab/index.ts') }> {
+  const [{ currentLab }, api] = await Promise.all([
+    import('../lab.ts'),
+    import('../../lab/index.ts'),
+  ])
+  return { lab: await currentLab(), api }
+}
+
+async function list({ json }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const settings = api.listSettings(lab)
+  if (json) console.log(JSON.stringify(settings, null, 2))
+  else
+    console.log(
+      table(
+        ['setting', 'value', 'from'],
+        settings.map(({ path, value, source }) => [path, JSON.stringify(value), source]),
+      ),
+    )
+}
+
+async function get(path: string, { json }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const setting = api.getSetting(lab, path)
+  if (json) console.log(JSON.stringify(setting, null, 2))
+  else
+    console.log(typeof setting.value === 'string' ? setting.value : JSON.stringify(setting.value))
+}
+
+async function set(path: string, value: string, { user }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const file = api.editedFile(lab, user ?? false)
+  await api.setSetting(file, path, value)
+  console.log(`${path} = ${value} in ${file}`)
+}
+
+async function unset(path: string, { user }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const file = api.editedFile(lab, user ?? false)
+  await api.setSetting(file, path, undefined)
+  console.log(`${path} removed from ${file}`)
+}
+
+async function edit({ user }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const file = api.editedFile(lab, user ?? false)
+  await api.editConfig(lab, file)
+  console.log(`${file} is valid and written`)
+}
+
+async function validate(file: string | undefined): Promise<void> {
+  const { problemsIn } = await import('../../lab/index.ts')
+  if (file === undefined) {
+    // Reading them is checking them.
+    const { lab } = await open()
+    console.log(
+      lab.loaded.files.length === 0
+        ? 'no configuration file; the defaults hold'
+        : `valid: ${lab.loaded.files.join(', ')}`,
+    )
+    return
+  }
+  if (!existsSync(file)) throw new ConfigError(`there is no file ${file}`)
+  const problems = await problemsIn(readFileSync(file, 'utf8'))
+  if (problems.length > 0)
+    throw new ConfigError(
+      `${file} is not a valid configuration:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+    )
+  console.log(`valid: ${file}`)
+}
+
+async function backup({ user }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  console.log(await api.backupConfig(api.editedFile(lab, user ?? false), new Date()))
+}
+
+async function restore(name: string | undefined, { user }: Flags): Promise<void> {
+  const { lab, api } = await open()
+  const file = api.editedFile(lab, user ?? false)
+  console.log(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
+}
+
+async function schema(): Promise<void> {
+  const { configJsonSchema } = await import('../../lab/index.ts')
+  console.log(JSON.stringify(configJsonSchema(), null, 2))
 }

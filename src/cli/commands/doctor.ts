@@ -1,4 +1,91 @@
 import type { Command } from 'commander'
+import { createInterface } from 'node:readline/promises'
+
+import type { Diagnosis, Finding, Lab } from '../../lab/index.ts'
+import { color } from '../render/color.ts'
+
+interface Flags {
+  readonly fix?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
 export function addDoctorCommand(program: Command, finish: (code: number) => void): void {
-  program.command('doctor').action(() => finish(2))
+  program
+    .command('doctor')
+    .description('what klab can use on this machine, what is missing, and how to get it')
+    .option('--fix', 'install what is missing; asks first')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all is well or merely limited; 1 something is missing.\n\nExamples:\n  klab doctor\n  klab doctor --fix',
+    )
+    .action(async (flags: Flags) => finish(await doctor(flags)))
+}
+
+async function doctor(flags: Flags): Promise<number> {
+  const [{ currentLab }, { examineHost }] = await Promise.all([
+    import('../lab.ts'),
+    import('../../lab/index.ts'),
+  ])
+  const lab = await currentLab()
+  let diagnosis = await examineHost(lab)
+  if (
+    flags.fix &&
+    diagnosis.packages.length > 0 &&
+    (await install(lab, diagnosis, flags.yes ?? false))
+  ) {
+    diagnosis = await examineHost(lab)
+  }
+  if (flags.json) console.log(JSON.stringify(diagnosis, null, 2))
+  else print(diagnosis)
+  return diagnosis.findings.some(({ state }) => state === 'missing') ? 1 : 0
+}
+
+const MARKS = {
+  ok: ['ok', 'green'],
+  limited: ['limited', 'yellow'],
+  missing: ['missing', 'red'],
+} as const
+
+function print({ findings, packages, manager }: Diagnosis): void {
+  const width = Math.max(...findings.map(({ name }) => name.length))
+  for (const finding of findings) console.log(line(finding, width))
+  if (packages.length === 0) return
+  console.log(
+    `\nklab doctor --fix installs them: ${[...(manager?.install ?? []), ...packages].join(' ')}`,
+  )
+}
+
+function line({ name, state, detail, purpose, without, fix }: Finding, width: number): string {
+  const [word, tone] = MARKS[state]
+  const head = `${color(word.padEnd(8), tone)} ${name.padEnd(width)}  ${detail}`
+  if (state === 'ok') return head
+  const indent = ' '.repeat(width + 11)
+  return [
+    head,
+    `${indent}for ${purpose}; without it: ${without}`,
+    ...(fix ? [`${indent}get it: ${fix}`] : []),
+  ].join('\n')
+}
+
+/** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
+async function install(lab: Lab, diagnosis: Diagnosis, yes: boolean): Promise<boolean> {
+  const { installMissing } = await import('../../lab/index.ts')
+  return await installMissing(lab, diagnosis, async (command) => {
+    console.error(`klab: this needs root: ${command}`)
+    return yes || (await confirm())
+  })
+}
+
+async function confirm(): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    console.error('klab: not a terminal, so nobody can be asked; use --yes')
+    return false
+  }
+  const dialogue = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await dialogue.question('Install them now? [y/N] ')
+  dialogue.close()
+  return /^y(?:es)?$/i.test(answer.trim())
 }

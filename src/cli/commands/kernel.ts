@@ -1,4 +1,121 @@
 import type { Command } from 'commander'
+
+import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
+import { printPruned } from '../render/pruned.ts'
+import { table } from '../render/table.ts'
+
+interface Flags {
+  readonly json?: boolean
+  readonly size?: string
+  readonly all?: boolean
+}
+
 export function addKernelCommand(program: Command, finish: (code: number) => void): void {
-  program.command('kernel').action(() => finish(2))
+  const kernel = program.command('kernel').description('the kernels that klab built')
+  kernel.addHelpText(
+    'after',
+    '\nExamples:\n  klab kernel ls\n  klab kernel show 3f2a\n  klab kernel clean --size 5G',
+  )
+  kernel
+    .command('ls')
+    .description('list them, last used first')
+    .option('--json', 'as JSON')
+    .action(async (flags: Flags) => {
+      await list(flags)
+      finish(0)
+    })
+  kernel
+    .command('show <id>')
+    .description('all that is known of one')
+    .option('--json', 'as JSON')
+    .action(async (id: string, flags: Flags) => {
+      await show(id, flags)
+      finish(0)
+    })
+  kernel
+    .command('rm <id...>')
+    .description('remove kernels; not one that a run uses')
+    .action(async (ids: string[]) => {
+      await remove(ids)
+      finish(0)
+    })
+  kernel
+    .command('clean')
+    .description('remove what was used longest ago, until kernels and build directories fit')
+    .option('--size <size>', 'what may be kept (default: limits.kernels)')
+    .option('--all', 'keep nothing that is not in use')
+    .option('--json', 'as JSON')
+    .action(async (flags: Flags) => {
+      await clean(flags)
+      finish(0)
+    })
+}
+
+async function open() {
+  const [{ currentLab }, history] = await Promise.all([
+    import('../lab.ts'),
+    import('../../lab/index.ts'),
+  ])
+  const lab = await currentLab()
+  return { lab, history, store: history.kernelStore(lab) }
+}
+
+async function list({ json }: Flags): Promise<void> {
+  const { store } = await open()
+  const kernels = await Promise.all(
+    (await store.list()).map(async ({ manifest, usedAt }) => ({
+      ...manifest,
+      usedAt: usedAt.toISOString(),
+      bytes: await store.size(manifest.id),
+    })),
+  )
+  if (json) {
+    console.log(JSON.stringify(kernels, null, 2))
+    return
+  }
+  const rows = kernels.map((k) => [
+    k.id,
+    k.release,
+    k.profile,
+    (k.commit ?? 'plain').slice(0, 12) + (k.dirty ? '+' : ''),
+    formatBytes(k.bytes),
+    k.usedAt.slice(0, 16).replace('T', ' '),
+    k.tree,
+  ])
+  if (rows.length === 0) console.log('no kernels; klab build makes one')
+  else console.log(table(['id', 'release', 'profile', 'commit', 'size', 'used', 'tree'], rows))
+}
+
+async function show(prefix: string, { json }: Flags): Promise<void> {
+  const { store } = await open()
+  const manifest = await store.find(prefix)
+  if (!manifest)
+    throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
+  const all = {
+    ...manifest,
+    directory: store.directory(manifest.id),
+    bytes: await store.size(manifest.id),
+  }
+  if (json) console.log(JSON.stringify(all, null, 2))
+  else
+    for (const [name, value] of Object.entries(all))
+      console.log(`${name.padEnd(12)} ${Array.isArray(value) ? value.join(' ') : value}`)
+}
+
+async function remove(prefixes: readonly string[]): Promise<void> {
+  const { lab, store, history } = await open()
+  for (const prefix of prefixes) {
+    const manifest = await store.find(prefix)
+    if (!manifest)
+      throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
+    await history.removeKernel(lab, manifest.id)
+    console.log(`removed ${manifest.id}`)
+  }
+}
+
+async function clean({ json, size, all }: Flags): Promise<void> {
+  const { lab, history } = await open()
+  const limit = all ? 0 : size === undefined ? lab.config.limits.kernels : parseSizeBytes(size)
+  if (limit === undefined) throw new UsageError(`--size ${size} is not a size such as 5G`)
+  printPruned(await history.cleanCache(lab, limit), json ?? false)
 }

@@ -1,4 +1,144 @@
 import type { Command } from 'commander'
+
+import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
+import { integer } from '../options.ts'
+import { printPruned } from '../render/pruned.ts'
+import { table } from '../render/table.ts'
+
+interface ListFlags {
+  readonly json?: boolean
+  readonly outcome?: string
+  readonly kernel?: string
+  readonly command?: string
+  readonly limit: number
+}
+
+interface PruneFlags {
+  readonly json?: boolean
+  readonly keep?: number
+  readonly size?: string
+}
+
 export function addRunsCommand(program: Command, finish: (code: number) => void): void {
-  program.command('runs').action(() => finish(2))
+  const runs = program
+    .command('runs')
+    .description('what was run, and how it ended')
+    .option(
+      '--outcome <kind>',
+      'only those that ended so: exited, signalled, crashed, hung, timed-out, boot-failed, lost',
+    )
+    .option('--kernel <text>', 'only those whose kernel contains this')
+    .option('--command <text>', 'only those whose command contains this')
+    .option('--limit <n>', 'at most so many', integer, 30)
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  klab runs --outcome crashed\n  klab runs show 7xkq --console',
+    )
+    .action(async (flags: ListFlags) => {
+      await list(flags)
+      finish(0)
+    })
+  runs
+    .command('show <id>')
+    .description('all that is known of one run')
+    .option('--console', 'print the console as it was recorded')
+    .option('--json', 'as JSON')
+    .action(async (id: string, flags: { console?: boolean; json?: boolean }) => {
+      await show(id, flags)
+      finish(0)
+    })
+  runs
+    .command('prune')
+    .description('remove the oldest runs, until number and size fit')
+    .option('--keep <n>', 'how many to keep (default: limits.runs)', integer)
+    .option('--size <size>', 'what they may take (default: limits.runsSize)')
+    .option('--json', 'as JSON')
+    .action(async (flags: PruneFlags) => {
+      await prune(flags)
+      finish(0)
+    })
+}
+
+async function open() {
+  const [{ currentLab }, history] = await Promise.all([
+    import('../lab.ts'),
+    import('../../lab/index.ts'),
+  ])
+  return { lab: await currentLab(), history }
+}
+
+async function list({ json, limit, outcome, kernel, command }: ListFlags): Promise<void> {
+  const { lab, history } = await open()
+  const runs = await history.listRuns(lab, {
+    limit,
+    ...(outcome !== undefined && { outcome }),
+    ...(kernel !== undefined && { kernel }),
+    ...(command !== undefined && { command }),
+  })
+  if (json) {
+    console.log(JSON.stringify(runs, null, 2))
+    return
+  }
+  const rows = runs.map((run) => [
+    run.id,
+    run.startedAt.slice(0, 19).replace('T', ' '),
+    run.outcome === null ? 'running' : run.outcome.kind,
+    run.exitCode === null ? '' : String(run.exitCode),
+    run.durationMs === null ? '' : formatDuration(run.durationMs),
+    run.release ?? '',
+    oneLine(run.argv),
+  ])
+  if (rows.length === 0) console.log('no runs')
+  else console.log(table(['id', 'started', 'outcome', 'exit', 'took', 'release', 'command'], rows))
+}
+
+async function show(id: string, flags: { console?: boolean; json?: boolean }): Promise<void> {
+  const { lab, history } = await open()
+  const run = await history.showRun(lab, id)
+  if (flags.console) {
+    process.stdout.write(await history.consoleOf(run))
+    return
+  }
+  if (flags.json) {
+    console.log(JSON.stringify(run, null, 2))
+    return
+  }
+  const { reports, phases, outcome, argv, machine, peakMemoryKiB, durationMs, ...rest } = run
+  const rows: [string, string][] = [
+    ...Object.entries(rest).map(([name, value]): [string, string] => [name, String(value ?? '-')]),
+    ['command', argv.join(' ')],
+    [
+      'machine',
+      Object.entries(machine)
+        .map(([name, value]) => `${name}=${String(value)}`)
+        .join(' '),
+    ],
+    ['outcome', outcome === null ? 'running' : history.describeStored(outcome)],
+    ['took', durationMs === null ? '-' : formatDuration(durationMs)],
+    [
+      'phases',
+      Object.entries(phases)
+        .map(([name, ms]) => `${name} ${formatDuration(ms)}`)
+        .join(', '),
+    ],
+    ['peak memory', peakMemoryKiB === null ? '-' : formatBytes(peakMemoryKiB * 1024)],
+  ]
+  for (const [name, value] of rows) console.log(`${name.padEnd(12)} ${value}`)
+  for (const { title, text } of reports) console.log(`\nreport: ${title}\n${text}`)
+}
+
+async function prune({ json, keep, size }: PruneFlags): Promise<void> {
+  const { lab, history } = await open()
+  const bytes = size === undefined ? lab.config.limits.runsSize : parseSizeBytes(size)
+  if (bytes === undefined) throw new UsageError(`--size ${size} is not a size such as 500M`)
+  printPruned(
+    await history.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }),
+    json ?? false,
+  )
+}
+
+function oneLine(argv: readonly string[]): string {
+  const text = argv.join(' ').replaceAll(/\s+/g, ' ')
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }

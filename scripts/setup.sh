@@ -1,0 +1,68 @@
+# Sourced by quickstart and check: Node's packages, then what the system lacks. Idempotent.
+# klab_setup YES: with YES=1 nobody is asked before packages are installed.
+
+klab_setup() {
+	yes=$1
+	if ! command -v npm >/dev/null 2>&1; then
+		echo "klab: needs npm to install its libraries and its own Node; install your distribution's nodejs and npm" >&2
+		return 125
+	fi
+	stamp=node_modules/.klab-lock
+	if ! cmp -s package-lock.json "$stamp"; then
+		echo "klab: installing libraries (npm ci)"
+		npm ci --no-audit --no-fund --loglevel=error || return 125
+		cp package-lock.json "$stamp"
+	fi
+	if ./klab doctor >/dev/null; then
+		return 0
+	fi
+	echo "klab: some tools are missing"
+	if [ "$yes" = 1 ]; then
+		./klab doctor --fix --yes || return 125
+	else
+		./klab doctor --fix || return 125
+	fi
+}
+
+# Whether packages may be installed without asking: told so, in CI, or root with nobody there to ask.
+klab_may_install() {
+	if [ "$1" = --yes ] || [ "${CI:-}" = true ]; then
+		echo 1
+	elif [ "$(id -u)" = 0 ] && [ ! -t 0 ]; then
+		echo 1
+	else
+		echo 0
+	fi
+}
+
+# Prints the directory of the distribution's kernel source, unpacked once under $1.
+klab_kernel_source() {
+	into=$1
+	found=$(ls -d "$into"/linux-source-*/Makefile 2>/dev/null | tail -n 1)
+	if [ -n "$found" ]; then
+		dirname "$found"
+		return 0
+	fi
+	tarball=$(ls /usr/src/linux-source-*.tar.xz 2>/dev/null | tail -n 1)
+	if [ -z "$tarball" ] && command -v apt-get >/dev/null 2>&1; then
+		echo "klab: installing the distribution's kernel source" >&2
+		as_root=
+		[ "$(id -u)" = 0 ] || as_root=sudo
+		name=$(apt-cache depends linux-source 2>/dev/null | sed -n 's/.*Depends: \(linux-source-[0-9.]*\)/\1/p' | head -n 1)
+		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${name:-linux-source-6.1}" >&2 || return 125
+		tarball=$(ls /usr/src/linux-source-*.tar.xz 2>/dev/null | tail -n 1)
+	fi
+	if [ -z "$tarball" ]; then
+		echo "klab: no kernel source here; unpack one and run: ./klab run --tree DIR -- uname -a" >&2
+		return 125
+	fi
+	echo "klab: unpacking $tarball" >&2
+	mkdir -p "$into/unpacking.$$"
+	tar -xf "$tarball" -C "$into/unpacking.$$" || return 125
+	mv "$into/unpacking.$$"/* "$into"/ && rmdir "$into/unpacking.$$"
+	dirname "$(ls -d "$into"/linux-source-*/Makefile | tail -n 1)"
+}
+
+klab_cache() {
+	if [ -n "${KLAB_HOME:-}" ]; then echo "$KLAB_HOME/cache"; else echo "${XDG_CACHE_HOME:-$HOME/.cache}/klab"; fi
+}

@@ -1,0 +1,147 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+
+import { ConfigError, InfraError, nearest, UsageError } from '../../base/index.ts'
+import { describeExit, runInteractive, writeAtomically } from '../../host/index.ts'
+import type { Lab } from '../context.ts'
+import { findProjectFile, getAt, parseText } from './layers.ts'
+import { configLeaves, type Leaf } from './leaves.ts'
+import { describeProblems } from './problems.ts'
+
+export interface Setting {
+  readonly path: string
+  readonly value: unknown
+  /** A file, a variable, or `default`. */
+  readonly source: string
+}
+
+/** Every setting with its value, as written, and where it comes from. */
+export function listSettings({ config, loaded }: Lab): Setting[] {
+  return configLeaves().map((leaf) => ({
+    path: leaf.path,
+    value: getAt(config, leaf.path.split('.')),
+    source: loaded.sources.get(leaf.path) ?? 'default',
+  }))
+}
+
+/** One setting. Throws UsageError if there is none of that name. */
+export function getSetting(lab: Lab, path: string): Setting {
+  findLeaf(path)
+  const setting = listSettings(lab).find((one) => one.path === path)
+  if (setting) return setting
+  throw new UsageError(`there is no setting ${path}`)
+}
+
+/** The file that is edited: the project's if there is one, else the user's; `user` insists on the latter. */
+export function editedFile(lab: Lab, user: boolean): string {
+  return (user ? undefined : findProjectFile(lab.cwd)) ?? lab.paths.userConfig
+}
+
+/** Writes one setting into a file, comments kept; an empty text removes it. Nothing invalid is ever written. */
+export async function setSetting(
+  file: string,
+  path: string,
+  text: string | undefined,
+): Promise<void> {
+  const leaf = findLeaf(path)
+  const { parseYaml } = await import('./yaml-file.ts')
+  const { document } = parseYaml(await textOf(file))
+  if (text === undefined) document.deleteIn(path.split('.'))
+  else document.setIn(path.split('.'), parseText(leaf, text))
+  await writeConfig(file, String(document))
+}
+
+/** Checks a text and writes it. Throws ConfigError with every problem. */
+async function writeConfig(file: string, text: string): Promise<void> {
+  const problems = await problemsIn(text)
+  if (problems.length > 0) {
+    throw new ConfigError(
+      `${file} is left as it was; the new text is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+    )
+  }
+  await writeAtomically(file, text)
+}
+
+/** All that is wrong with a text, one sentence each. */
+export async function problemsIn(text: string): Promise<readonly string[]> {
+  const { parseYaml } = await import('./yaml-file.ts')
+  const { value, lineOf, syntaxErrors } = parseYaml(text)
+  return syntaxErrors.length > 0 ? syntaxErrors : describeProblems(value, lineOf)
+}
+
+/** Opens a copy of the file in the user's editor and keeps it if it is valid. */
+export async function editConfig(lab: Lab, file: string): Promise<void> {
+  const editor = lab.env['VISUAL'] ?? lab.env['EDITOR'] ?? 'vi'
+  const dir = await mkdtemp(join(tmpdir(), 'klab-config-'))
+  try {
+    const draft = join(dir, 'klab.yaml')
+    await writeFile(
+      draft,
+      (await textOf(file)) || '# klab configuration; klab config list shows the settings\n',
+    )
+    // An editor may have arguments of its own (`code --wait`); they are split at blanks, and no shell sees them.
+    const [program = 'vi', ...args] = editor.split(' ').filter((word) => word !== '')
+    const exit = runInteractive(program, [...args, draft])
+    if (exit.kind !== 'exited' || exit.code !== 0) {
+      throw new InfraError(
+        'EDITOR',
+        `${editor} failed (${describeExit(exit)}); ${file} is left as it was`,
+      )
+    }
+    await writeConfig(file, await readFile(draft, 'utf8'))
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+/** Copies a file beside itself; returns the copy's path. */
+export async function backupConfig(file: string, now: Date): Promise<string> {
+  if (!existsSync(file)) throw new UsageError(`there is no ${file} to back up`)
+  const copy = `${file}.backup-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  await copyFile(file, copy)
+  return copy
+}
+
+/** Puts a backup back: the named one, or the newest. What was there is backed up first. */
+export async function restoreConfig(
+  file: string,
+  backup: string | undefined,
+  now: Date,
+): Promise<string> {
+  const chosen = backup ?? newestBackup(file)
+  if (!existsSync(chosen)) throw new UsageError(`there is no backup ${chosen}`)
+  const text = await readFile(chosen, 'utf8')
+  if (existsSync(file)) await backupConfig(file, now)
+  await writeConfig(file, text)
+  return chosen
+}
+
+function newestBackup(file: string): string {
+  const dir = dirname(file)
+  const names = existsSync(dir) ? readdirSync(dir) : []
+  const newest = names
+    .filter((name) => name.startsWith(`${basename(file)}.backup-`))
+    .toSorted()
+    .at(-1)
+  if (newest === undefined) throw new UsageError(`there is no backup of ${file}`)
+  return join(dir, newest)
+}
+
+function findLeaf(path: string): Leaf {
+  const leaves = configLeaves()
+  const leaf = leaves.find((one) => one.path === path)
+  if (leaf) return leaf
+  const near = nearest(
+    path,
+    leaves.map((one) => one.path),
+  )
+  throw new UsageError(
+    `there is no setting ${path}${near ? `; did you mean ${near}?` : ' (klab config list)'}`,
+  )
+}
+
+async function textOf(file: string): Promise<string> {
+  return existsSync(file) ? await readFile(file, 'utf8') : ''
+}

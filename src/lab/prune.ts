@@ -1,0 +1,112 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { run } from '../host/index.ts'
+import { KernelStore } from '../kernel/index.ts'
+import type { Store } from '../store/index.ts'
+import type { Lab } from './context.ts'
+import { isRunAlive } from './live-runs.ts'
+
+export interface Pruned {
+  readonly removed: readonly { readonly what: string; readonly bytes: number }[]
+  readonly keptBytes: number
+}
+
+interface Candidate {
+  readonly what: string
+  readonly usedAt: number
+  readonly bytes: number
+  readonly inUse: () => Promise<boolean>
+  readonly remove: () => Promise<void>
+}
+
+/** Removes kernels and build directories, used longest ago first, until they fit; never what is in use. */
+export async function cleanKernels(lab: Lab, store: Store, limitBytes: number): Promise<Pruned> {
+  const kernels = new KernelStore(lab.paths.cache)
+  const live = (await store.unfinished()).map(({ kernelId }) => kernelId)
+  const built = await Promise.all(
+    (await kernels.list()).map(async ({ manifest: { id, release, profile }, usedAt }) => ({
+      what: `kernel ${id} (${release}, ${profile})`,
+      usedAt: usedAt.getTime(),
+      bytes: await kernels.size(id),
+      inUse: async () => live.includes(id),
+      remove: () => kernels.remove(id),
+    })),
+  )
+  const directories = await directoryCandidates(join(lab.paths.cache, 'builds'), 'build directory')
+  const packages = await directoryCandidates(join(lab.paths.cache, 'packages'), 'unpacked package')
+  return await pruneTo([...built, ...directories, ...packages], limitBytes)
+}
+
+/** Removes the oldest finished runs until number and size fit. */
+export async function pruneRuns(
+  lab: Lab,
+  store: Store,
+  limits: { runs: number; bytes: number },
+): Promise<Pruned> {
+  const rows = (await store.runs()).filter(({ outcome }) => outcome !== null)
+  const candidates = await Promise.all(
+    rows.map(async ({ id, startedAt }) => {
+      const dir = join(lab.paths.state, 'runs', id)
+      return {
+        what: `run ${id}`,
+        usedAt: Date.parse(startedAt),
+        bytes: await diskUsage(dir),
+        inUse: () => isRunAlive(lab, id),
+        remove: async () => {
+          await rm(dir, { recursive: true, force: true })
+          await store.removeRun(id)
+        },
+      }
+    }),
+  )
+  return await pruneTo(candidates, limits.bytes, limits.runs)
+}
+
+async function pruneTo(
+  candidates: readonly Candidate[],
+  limitBytes: number,
+  limitCount = Number.POSITIVE_INFINITY,
+): Promise<Pruned> {
+  const removed: { what: string; bytes: number }[] = []
+  let bytes = candidates.reduce((sum, candidate) => sum + candidate.bytes, 0)
+  let count = candidates.length
+  for (const candidate of candidates.toSorted((a, b) => a.usedAt - b.usedAt)) {
+    if (bytes <= limitBytes && count <= limitCount) break
+    if (await candidate.inUse()) continue
+    await candidate.remove()
+    removed.push({ what: candidate.what, bytes: candidate.bytes })
+    bytes -= candidate.bytes
+    count--
+  }
+  return { removed, keptBytes: bytes }
+}
+
+async function directoryCandidates(parent: string, kind: string): Promise<Candidate[]> {
+  if (!existsSync(parent)) return []
+  return await Promise.all(
+    readdirSync(parent).map(async (name) => {
+      const dir = join(parent, name)
+      return {
+        what: `${kind} ${name}`,
+        usedAt: (await stat(dir)).mtimeMs,
+        bytes: await diskUsage(dir),
+        inUse: () => isLocked(join(dir, 'lock')),
+        remove: () => rm(dir, { recursive: true, force: true }),
+      }
+    }),
+  )
+}
+
+async function isLocked(lock: string): Promise<boolean> {
+  if (!existsSync(lock)) return false
+  const { exit } = await run('flock', ['--nonblock', lock, 'true'])
+  return exit.kind === 'exited' && exit.code === 1
+}
+
+async function diskUsage(dir: string): Promise<number> {
+  if (!existsSync(dir)) return 0
+  const { stdout } = await run('du', ['-sb', dir])
+  return Number(stdout.split('\t')[0] ?? 0)
+}

@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+import { runOk } from '../../src/host/index.ts'
+import { machineFor, openLab, runInVm, type RunResult } from '../../src/lab/index.ts'
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-hostile-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+/** A run whose PID 1 is test/support/hostile.c. */
+async function runHostile(mode: string): Promise<RunResult> {
+  const agentPath = join(dir, mode)
+  await runOk('gcc', [
+    '-static',
+    '-O1',
+    '-Wno-return-type',
+    `-DMODE=${mode}`,
+    '-o',
+    agentPath,
+    'test/support/hostile.c',
+  ])
+  const env = { ...process.env, KLAB_HOME: TEST_HOME }
+  const lab = await openLab({ cwd: '/tmp', env, uid: process.getuid?.() ?? 0 })
+  const machine = machineFor(lab.config, undefined, { timeout: '8s', bootTimeout: '3s' })
+  return await runInVm(
+    lab,
+    {
+      choice: { tree: testTree(), options: [], configFiles: [] },
+      machine,
+      argv: ['true'],
+      user: 'root',
+      env: [],
+      allowReports: [],
+      graceMs: 0,
+      agentPath,
+    },
+    { stdout: () => undefined, stderr: () => undefined },
+    { onSignal: () => undefined, stop: new AbortController().signal },
+    () => undefined,
+  )
+}
+
+test.each([
+  ['SILENT', 'boot-failed', /agent did not connect/],
+  ['GARBAGE', 'boot-failed', /agent|protocol/],
+  ['HUGE_FRAME', 'boot-failed', /agent|protocol/],
+  ['UNASKED_OUTPUT', 'lost', /more output than it was allowed to/],
+  ['FALSE_CREDIT', 'lost', /granted more input than was sent/],
+  ['DEAF', 'timed-out', /^$/],
+  ['CLOSES', 'crashed', /Attempted to kill init/],
+])('a guest agent that is %s ends as %s', async (mode, kind, reason) => {
+  const { outcome, exitCode, id } = await runHostile(mode)
+  expect(outcome.kind).toBe(kind)
+  expect([100, 124, 125]).toContain(exitCode)
+  const said =
+    outcome.kind === 'crashed' ? outcome.report.title : 'reason' in outcome ? outcome.reason : ''
+  expect(said).toMatch(reason)
+  expect(() => statSync(join(TEST_HOME, 'run', id))).toThrow('ENOENT')
+})
+
+test('a guest that floods its console fills no disk', async () => {
+  const { outcome, consolePath } = await runHostile('FLOOD_CONSOLE')
+  expect(outcome.kind).toBe('timed-out')
+  expect(statSync(consolePath).size).toBeLessThan(40 * 1024 * 1024)
+})

@@ -1,0 +1,232 @@
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+
+import { run, runOk } from '../../src/host/index.ts'
+import { machineFor, openLab, runInVm } from '../../src/lab/index.ts'
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab, startKlab } from '../support/klab.ts'
+
+/** Processes that name a run in their command line. */
+async function processesOf(id: string): Promise<string[]> {
+  const { stdout } = await run('pgrep', ['-f', `/${id}/`])
+  return stdout.split('\n').filter((pid) => pid !== '')
+}
+
+/** Starts a run and waits until its command runs; returns the run's id. */
+async function startedRun(argv: readonly string[]) {
+  const child = startKlab(['run', '--events', '--tree', testTree(), '--', ...argv])
+  let text = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  child.stderr?.resume()
+  const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  const deadline = Date.now() + 60_000
+  while (!text.includes('"phase":"command"')) {
+    if (Date.now() > deadline) throw new Error(`the command did not start: ${text}`)
+    await sleep(50)
+  }
+  const events = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+  return { child, exited, id: String(events.find(({ kind }) => kind === 'run').id) }
+}
+
+describe('the end of klab', () => {
+  test('by kill -9 takes the VM with it, and the run is recorded as lost', async () => {
+    const { child, exited, id } = await startedRun(['sleep', '1000'])
+    expect((await processesOf(id)).length).toBeGreaterThan(0)
+    child.kill('SIGKILL')
+    await exited
+    // The kernel delivers the parent-death signal; QEMU then needs a moment to go.
+    for (let tries = 0; (await processesOf(id)).length > 0 && tries < 100; tries++) await sleep(50)
+    expect(await processesOf(id)).toEqual([])
+    const shown = JSON.parse((await klab(['runs', '--json'])).stdout).find(
+      (one: { id: string }) => one.id === id,
+    )
+    expect(shown.outcome).toMatchObject({ kind: 'lost', reason: expect.stringContaining('killed') })
+    expect(existsSync(join(TEST_HOME, 'run', id))).toBe(false)
+  })
+
+  test('by Ctrl-C asks the command first', async () => {
+    const { child, exited, id } = await startedRun([
+      'sh',
+      '-c',
+      'trap "exit 42" INT; while :; do sleep 0.1; done',
+    ])
+    child.kill('SIGINT')
+    expect(await exited).toEqual([42, null])
+    expect(await processesOf(id)).toEqual([])
+  })
+
+  test('by a second Ctrl-C ends the VM', async () => {
+    const { child, exited, id } = await startedRun(['sh', '-c', 'trap "" INT; sleep 1000'])
+    child.kill('SIGINT')
+    await sleep(500)
+    child.kill('SIGINT')
+    expect(await exited).toEqual([130, null])
+    expect(await processesOf(id)).toEqual([])
+    expect(existsSync(join(TEST_HOME, 'run', id))).toBe(false)
+  })
+
+  test('by SIGTERM while it boots leaves nothing', async () => {
+    const child = startKlab(['run', '--tree', testTree(), '--', 'true'])
+    child.stderr?.resume()
+    await sleep(900)
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    expect([143, 0]).toContain(code)
+  })
+})
+
+test('git bisect run finds the commit that broke it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-bisect-'))
+  const git = (...args: string[]) =>
+    runOk('git', ['-C', dir, '-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args])
+  await git('init', '-q')
+  for (let n = 1; n <= 6; n++) {
+    writeFileSync(join(dir, 'value'), n >= 4 ? 'bad\n' : 'good\n')
+    writeFileSync(join(dir, 'n'), `${n}\n`)
+    await git('add', '.')
+    await git('commit', '-qm', `commit ${n}`)
+  }
+  await git('bisect', 'start', 'HEAD', 'HEAD~5')
+  const program = join(import.meta.dirname, '../../klab')
+  const found = await runOk(
+    'git',
+    [
+      '-C',
+      dir,
+      'bisect',
+      'run',
+      program,
+      'run',
+      '-q',
+      '--tree',
+      testTree(),
+      '--',
+      'grep',
+      '-q',
+      'good',
+      'value',
+    ],
+    {
+      env: { ...process.env, KLAB_HOME: TEST_HOME },
+    },
+  )
+  expect(found).toContain('is the first bad commit')
+  expect(found).toContain('commit 4')
+  rmSync(dir, { recursive: true })
+})
+
+describe('a terminal', () => {
+  test('is one for the command, too', async () => {
+    const program = join(import.meta.dirname, '../../klab')
+    const { stdout } = await run(
+      'script',
+      [
+        '-qec',
+        `${program} run -q --tree ${testTree()} -- sh -c 'test -t 0 && test -t 1 && tty && stty size'`,
+        '/dev/null',
+      ],
+      {
+        env: { ...process.env, KLAB_HOME: TEST_HOME, TERM: 'xterm' },
+        cwd: '/tmp',
+      },
+    )
+    expect(stdout).toMatch(/\/dev\/pts\/\d+\r\n\d+ \d+/)
+  })
+
+  test('has a shell that sees a resize', async () => {
+    const env = { ...process.env, KLAB_HOME: TEST_HOME }
+    const lab = await openLab({ cwd: '/tmp', env, uid: process.getuid?.() ?? 0 })
+    let output = ''
+    let resize: (rows: number, cols: number) => void = () => undefined
+    async function* typing() {
+      yield Buffer.from('stty size\n')
+      while (!output.includes('24 80')) await sleep(50)
+      resize(50, 132)
+      yield Buffer.from('stty size\n')
+      while (!output.includes('50 132')) await sleep(50)
+      yield Buffer.from('exit 11\n')
+    }
+    const { exitCode } = await runInVm(
+      lab,
+      {
+        choice: { tree: testTree(), options: [], configFiles: [] },
+        machine: machineFor(lab.config, undefined, { timeout: '60s' }),
+        argv: [],
+        user: 'root',
+        env: [],
+        tty: { rows: 24, cols: 80 },
+        allowReports: [],
+        graceMs: 100,
+      },
+      {
+        stdout: (chunk) => void (output += chunk.toString()),
+        stderr: () => undefined,
+        stdin: typing(),
+        onResize: (listener) => (resize = listener),
+      },
+      { onSignal: () => undefined, stop: new AbortController().signal },
+      () => undefined,
+    )
+    expect(exitCode).toBe(11)
+  })
+})
+
+test('a user who is not root can run, and sees the tree', async () => {
+  const uid = process.getuid?.()
+  if (uid !== 0) return
+  const home = mkdtempSync(join(tmpdir(), 'klab-user-'))
+  const tree = await runOk('cp', ['-r', '.', join(home, 'clone')], {
+    cwd: join(import.meta.dirname, '../..'),
+  }).then(() => join(home, 'clone'))
+  mkdirSync(join(home, 'h'))
+  const [id] = readdirSync(join(TEST_HOME, 'cache', 'kernels'))
+  await runOk('cp', ['-r', join(TEST_HOME, 'cache', 'kernels', id ?? ''), join(home, 'kernel')])
+  await runOk('chown', ['-R', 'nobody:nogroup', home])
+  await runOk('chmod', ['755', home])
+  const result = await run(
+    'setpriv',
+    [
+      '--reuid',
+      'nobody',
+      '--regid',
+      'nogroup',
+      '--clear-groups',
+      join(tree, 'klab'),
+      'run',
+      '-q',
+      '--kernel',
+      join(home, 'kernel'),
+      '--',
+      'sh',
+      '-c',
+      'id -un; ls -d klab; exit 4',
+    ],
+    {
+      cwd: tree,
+      env: { PATH: process.env['PATH'], HOME: join(home, 'h'), KLAB_HOME: join(home, 'h') },
+    },
+  )
+  expect(result).toEqual({
+    exit: { kind: 'exited', code: 4 },
+    stdout: 'nobody\nklab\n',
+    stderr: '',
+  })
+  expect(readFileSync(join(tree, 'package.json'), 'utf8')).toContain('klab')
+  rmSync(home, { recursive: true })
+})
