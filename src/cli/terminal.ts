@@ -1,4 +1,4 @@
-import type { Terminal } from '../lab/index.ts'
+import { passOutputThrough, type Terminal } from '../lab/index.ts'
 
 /** `~.` at the start of a line ends the VM, as in ssh: a raw terminal gives every other key to the guest. */
 const ESCAPE = Buffer.from('~.')
@@ -24,6 +24,8 @@ export function localTerminal({ tty, stdin, stdoutTo, onEscape }: TerminalOption
   const cleanups: (() => void)[] = []
   if (isTty && process.stdin.isTTY && stdin) {
     process.stdin.setRawMode(true)
+    passOutputThrough()
+    // Back to what it was before, output processing included.
     cleanups.push(() => process.stdin.setRawMode(false))
   }
   return {

@@ -25,12 +25,15 @@ export interface MountRequest {
 
 type Done = Extract<Message, { name: 'done' }>
 
+/** The conversation is over: the guest broke the protocol (then `cause` says how), or the VM is gone. */
+export class AgentLost extends Error {}
+
 /** The conversation with the guest agent. Everything that comes from the guest is checked; nothing is believed. */
 export class Agent {
   readonly #socket: Socket
   readonly #reader = new FrameReader()
   readonly #executions = new Map<number, Execution>()
-  readonly #waiting = new Map<number, (message: Message) => void>()
+  readonly #waiting = new Map<number, PromiseWithResolvers<Message>>()
   #nextStream = 1
   /** Settles when the conversation is over: with what the guest did wrong, or nothing when it just ended. */
   readonly closed: Promise<ProtocolError | undefined>
@@ -51,10 +54,10 @@ export class Agent {
       // QEMU's end may close first; 'close' follows, and that is what counts.
       socket.on('end', () => socket.destroy())
     })
-    void this.closed.then(() => this.#endAll())
+    void this.closed.then((error) => this.#endAll(error))
   }
 
-  /** Waits until the agent answers. Never answers: never settles; the caller has the deadline. */
+  /** Waits until the agent answers; the caller has the deadline. Throws AgentLost, as all that asks does. */
   async ready(): Promise<AgentFacts> {
     const answer = await this.#ask((stream) => ({
       name: 'hello',
@@ -173,7 +176,11 @@ export class Agent {
   }
 
   #answer(stream: number): Promise<Message> {
-    return new Promise((resolve) => this.#waiting.set(stream, resolve))
+    const answer = Promise.withResolvers<Message>()
+    this.#waiting.set(stream, answer)
+    // Whoever asked may have stopped waiting when the VM ends.
+    answer.promise.catch(() => undefined)
+    return answer.promise
   }
 
   async #request(make: (stream: number) => Message): Promise<Done> {
@@ -188,11 +195,11 @@ export class Agent {
       case 'ready':
       case 'pong':
         this.#waiting.delete(message.stream)
-        waiting?.(message)
+        waiting?.resolve(message)
         return
       case 'done':
         this.#waiting.delete(message.stream)
-        waiting?.(message)
+        waiting?.resolve(message)
         if (!waiting) this.#executions.get(message.stream)?.receive(message)
         return
       default:
@@ -201,15 +208,12 @@ export class Agent {
     }
   }
 
-  #endAll(): void {
+  #endAll(cause: ProtocolError | undefined): void {
     for (const execution of this.#executions.values()) execution.abandon()
     this.#executions.clear()
-    const gone: Omit<Done, 'stream'> = {
-      name: 'done',
-      errno: constants.errno.EPIPE,
-      what: bytes('the VM is gone'),
+    for (const { reject } of this.#waiting.values()) {
+      reject(new AgentLost(cause?.message ?? 'the VM is gone', { cause }))
     }
-    for (const [stream, resolve] of this.#waiting) resolve({ ...gone, stream })
     this.#waiting.clear()
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { Agent, AGENT, initramfs, type MountRequest } from '../guest/index.ts'
+import { Agent, AgentLost, AGENT, initramfs, type MountRequest } from '../guest/index.ts'
 import { availableMemoryMiB, nativeProgram, type Confinement } from '../host/index.ts'
 import { ModuleDirectory, planBoot, type BootPlan, type Kernel } from '../kernel/index.ts'
 import {
@@ -17,6 +17,7 @@ import {
   type BootSpec,
   type ConsoleReader,
   type Export,
+  type Phase,
   type Vm,
 } from '../vm/index.ts'
 import type { MachineConfig } from './config/schema.ts'
@@ -129,12 +130,22 @@ export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Pr
     }),
   )
   const agent = new Agent(vm.agentSocket)
-  const answered = await vm.reach('agent', agent.ready())
+  const answered = await reachAgent(vm, 'agent', agent.ready())
   for (const note of answered.notes) onEvent({ kind: 'note', message: `guest: ${note}` })
   agent.greet(`klab-${request.id}`, randomBytes(256), Date.now())
-  await vm.reach('root', mountAll(agent, mounts))
+  await reachAgent(vm, 'root', mountAll(agent, mounts))
   const owned = resources.move()
   return { vm, agent, accelerator, slowness, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** As Vm.reach, for what the agent has to answer: one that breaks the protocol has failed, one that is gone tells nothing. */
+async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<T> {
+  const settled = answer.catch((error: unknown) => {
+    if (!(error instanceof AgentLost)) throw error
+    if (error.cause) throw vm.failureBecause(`${error.message}; its agent cannot be trusted`)
+    return new Promise<never>(() => undefined)
+  })
+  return await vm.reach(phase, settled)
 }
 
 async function mountAll(agent: Agent, mounts: readonly PlannedMount[]): Promise<void> {

@@ -64,6 +64,7 @@ export async function runCommand(
         end.kind === 'lost' ? await lostEnding(booted) : { kind: 'command', end },
       ),
       vm.ended.then((end) => ({ kind: 'vm', end })),
+      brokenProtocol(booted),
       timeLimit(limits.timeoutMs, over.signal),
       silence(
         booted,
@@ -79,6 +80,12 @@ export async function runCommand(
     over.abort()
     void input
   }
+}
+
+/** Settles when the guest breaks the protocol, even while its output waits for a slow reader. */
+async function brokenProtocol({ agent }: Booted): Promise<Ending> {
+  const error = await agent.closed
+  return error ? { kind: 'agent', error } : await new Promise<never>(() => undefined)
 }
 
 /** The channel is closed: either the guest did something wrong, or QEMU is about to be gone, which says more. */
@@ -120,10 +127,14 @@ async function silence(
     await pause(every, over)
     if (!isAsking) {
       isAsking = true
-      void agent.ping().then(() => {
-        lastPongAt = Date.now()
-        isAsking = false
-      })
+      // One that fails is a VM that has ended, which is noticed elsewhere.
+      void agent.ping().then(
+        () => {
+          lastPongAt = Date.now()
+          isAsking = false
+        },
+        () => undefined,
+      )
     }
     const idleMs = Date.now() - lastOutputAt()
     if (idleTimeoutMs !== null && idleMs >= idleTimeoutMs)

@@ -25,5 +25,6 @@ export {
   removeKernel,
   showRun,
 } from './history.ts'
+export { passOutputThrough } from './raw-terminal.ts'
 export { runInVm, type RunRequest, type RunResult } from './run.ts'
 export { describeOutcome } from './verdict.ts'

@@ -149,7 +149,7 @@ async function commandEnding(
   const { ending } = await runCommand(booted, exec, terminal, limits, interrupts, reports)
   const hasRwShares = request.machine.shares.some((share) => share.startsWith('rw:'))
   if (ending.kind === 'command' && hasRwShares) {
-    await Promise.race([booted.agent.sync(), booted.vm.ended])
+    await Promise.race([booted.agent.sync().catch(() => undefined), booted.vm.ended])
   }
   return ending
 }

@@ -134,6 +134,16 @@ export class Vm implements AsyncDisposable {
     return new BootFailure(missed, reason, consoleLines.slice(-12), this.phases.timings)
   }
 
+  /** The failure to reach the next phase, when the cause is known. */
+  failureBecause(reason: string): BootFailure {
+    return new BootFailure(
+      this.phases.next,
+      reason,
+      this.console.recentLines(12),
+      this.phases.timings,
+    )
+  }
+
   kill(): void {
     this.#qemu.kill('SIGKILL')
   }

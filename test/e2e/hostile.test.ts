@@ -38,7 +38,8 @@ async function runHostile(mode: string): Promise<RunResult> {
       graceMs: 0,
       agentPath,
     },
-    { stdout: () => undefined, stderr: () => undefined },
+    // A reader that never takes anything: no credit is granted.
+    { stdout: () => new Promise<void>(() => undefined), stderr: () => undefined },
     { onSignal: () => undefined, stop: new AbortController().signal },
     () => undefined,
   )

@@ -25,15 +25,17 @@ async function processesOf(id: string): Promise<string[]> {
   return stdout.split('\n').filter((pid) => pid !== '')
 }
 
-/** Starts a run and waits until its command runs; returns the run's id. */
-async function startedRun(argv: readonly string[]) {
-  const child = startKlab(['run', '--events', '--tree', testTree(), '--', ...argv])
+/** Starts a run and waits until its command says `armed`; returns the run's id. */
+async function startedRun(script: string) {
+  const child = startKlab(['run', '--events', '--tree', testTree(), '--', 'sh', '-c', script])
   let text = ''
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  child.stderr?.resume()
+  // With --events the command's own output is on stderr.
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
   const deadline = Date.now() + 60_000
-  while (!text.includes('"phase":"command"')) {
+  while (!said.includes('armed')) {
     if (Date.now() > deadline) throw new Error(`the command did not start: ${text}`)
     await sleep(50)
   }
@@ -46,7 +48,7 @@ async function startedRun(argv: readonly string[]) {
 
 describe('the end of klab', () => {
   test('by kill -9 takes the VM with it, and the run is recorded as lost', async () => {
-    const { child, exited, id } = await startedRun(['sleep', '1000'])
+    const { child, exited, id } = await startedRun('echo armed; exec sleep 1000')
     expect((await processesOf(id)).length).toBeGreaterThan(0)
     child.kill('SIGKILL')
     await exited
@@ -61,18 +63,16 @@ describe('the end of klab', () => {
   })
 
   test('by Ctrl-C asks the command first', async () => {
-    const { child, exited, id } = await startedRun([
-      'sh',
-      '-c',
-      'trap "exit 42" INT; while :; do sleep 0.1; done',
-    ])
+    const { child, exited, id } = await startedRun(
+      'trap "exit 42" INT; echo armed; while :; do sleep 0.1; done',
+    )
     child.kill('SIGINT')
     expect(await exited).toEqual([42, null])
     expect(await processesOf(id)).toEqual([])
   })
 
   test('by a second Ctrl-C ends the VM', async () => {
-    const { child, exited, id } = await startedRun(['sh', '-c', 'trap "" INT; sleep 1000'])
+    const { child, exited, id } = await startedRun('trap "" INT; echo armed; sleep 1000')
     child.kill('SIGINT')
     await sleep(500)
     child.kill('SIGINT')

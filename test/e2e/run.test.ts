@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -82,6 +82,7 @@ describe('a command in a VM', () => {
 
   test('has the environment, user and directory that were asked for', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'klab-cwd-'))
+    chmodSync(dir, 0o755)
     const result = await klab(
       [
         'run',

@@ -20,8 +20,12 @@ static void frame(uint16_t type, uint32_t stream, const void *data, uint32_t len
 	memset(buffer + 6, 0, 2);
 	memcpy(buffer + 8, &stream, 4);
 	memcpy(buffer + 12, data, length);
-	if (write(port, buffer, 12 + length) < 0)
-		_exit(1);
+	for (uint32_t at = 0; at < 12 + length;) {
+		ssize_t n = write(port, buffer + at, 12 + length - at);
+		if (n < 0)
+			_exit(1);
+		at += n;
+	}
 }
 
 static void open_port(void)
