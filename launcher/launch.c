@@ -9,6 +9,7 @@
  *     --hide DIR PATH     in the export at DIR, PATH is empty
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
  *     --empty DIR         DIR is an empty tmpfs
+ *   klab-launch --tree DIR  print one number for the state of a source tree (tree-state.c)
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
  *
  * Options are carried out in their order. Exit 70 means that a step failed; it is named on stderr.
@@ -29,6 +30,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tree-state.h"
 
 /* sys/mount.h and linux/mount.h cannot both be included with this libc. */
 int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
@@ -186,6 +189,8 @@ int main(int argc, char **argv)
 		int left = argc - at - 1;
 		if (strcmp(option, "--tsc") == 0) {
 			return print_tsc();
+		} else if (strcmp(option, "--tree") == 0 && left >= 1) {
+			return print_tree_state(argv[at + 1]);
 		} else if (strcmp(option, "--namespace") == 0) {
 			enter_namespace();
 		} else if (strcmp(option, "--parent") == 0 && left >= 1) {

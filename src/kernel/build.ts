@@ -5,72 +5,35 @@ import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
 import { confined, lockFile, run, writeAtomically, type Confinement } from '../host/index.ts'
-import type { Progress } from './build-progress.ts'
-import { treeState, type TreeState } from './fingerprint.ts'
 import { KernelStore } from './kernel-store.ts'
 import { explainLost } from './kconfig-explain.ts'
 import { readKconfig } from './kconfig-tree.ts'
 import { formatFragment, lostOptions, parseConfig, type WantedOption } from './kconfig.ts'
 import { make } from './make.ts'
-import { digest, kernelId, type Manifest } from './manifest.ts'
-import { profileOptions, type Profile } from './profiles.ts'
+import { digest, type Manifest } from './manifest.ts'
+import {
+  ARCH,
+  planBuild,
+  takeKernel,
+  type BuildContext,
+  type BuildPlan,
+  type BuildRequest,
+} from './plan.ts'
+import type { Profile } from './profiles.ts'
 import { syncShadow } from './shadow.ts'
 import { toolchainVariables, type Toolchain } from './toolchain.ts'
 import type { Tree } from './tree.ts'
 
-export interface BuildRequest {
-  readonly tree: Tree
-  readonly profile: Profile
-  /** Options beyond the profile's; they win over it. */
-  readonly options: readonly WantedOption[]
-  readonly toolchain: Toolchain
-  readonly jobs: number
-}
-
-export interface BuildContext {
-  readonly cacheDir: string
-  readonly env: NodeJS.ProcessEnv
-  readonly signal?: AbortSignal
-  readonly onEvent: (event: BuildEvent) => void
-}
-
-export type BuildEvent =
-  | { readonly kind: 'waiting'; readonly dir: string }
-  | { readonly kind: 'step'; readonly name: 'copy' | 'configure' | 'compile' | 'collect' }
-  | { readonly kind: 'progress'; readonly progress: Progress }
-
-export interface BuildPlan {
-  readonly id: string
-  readonly state: TreeState
-  readonly wanted: readonly WantedOption[]
-}
-
-const ARCH = 'x86_64'
 /** A tree that somebody edits while it is built is built again; not for ever. */
 const MAX_ROUNDS = 3
 
-/** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
-export async function planBuild(request: BuildRequest): Promise<BuildPlan> {
-  const state = await treeState(request.tree)
-  const wanted = [...profileOptions(request.profile, ARCH), ...request.options]
-  const { version, compiler, crossCompile = '' } = request.toolchain
-  const id = kernelId({
-    treeId: state.treeId,
-    dirty: state.dirty,
-    version: request.tree.version,
-    arch: ARCH,
-    base: request.profile.base,
-    fragment: formatFragment(wanted),
-    toolchain: [compiler, crossCompile, version],
-  })
-  return { id, state, wanted }
-}
-
-/** Builds the kernel of the request, or takes it from the cache. Throws InfraError when it cannot be built. */
-export async function buildKernel(request: BuildRequest, context: BuildContext): Promise<Manifest> {
+/** Builds what a plan says, one klab at a time per build directory. Throws InfraError when it cannot be built. */
+export async function buildUnderLock(
+  request: BuildRequest,
+  first: BuildPlan,
+  context: BuildContext,
+): Promise<Manifest> {
   const store = new KernelStore(context.cacheDir)
-  const first = await planBuild(request)
-  if (store.has(first.id)) return await taken(store, first.id)
   const dir = buildDirectory(request, first, context.cacheDir)
   await mkdir(dir, { recursive: true })
   await using _lock = await lockFile(join(dir, 'lock'), () =>
@@ -78,12 +41,12 @@ export async function buildKernel(request: BuildRequest, context: BuildContext):
   )
   for (let round = 0; round < MAX_ROUNDS; round++) {
     // Whoever had the lock may have built just this.
-    const plan = await planBuild(request)
-    if (store.has(plan.id)) return await taken(store, plan.id)
+    const plan = await planBuild(request, context.cacheDir)
+    if (store.has(plan.id)) return await takeKernel(store, plan.id)
     const startedAt = performance.now()
     const built = await compile(request, plan, dir, context)
     // Edited meanwhile: what was compiled is neither the old state nor the new one.
-    if ((await planBuild(request)).id !== plan.id) continue
+    if ((await planBuild(request, context.cacheDir)).id !== plan.id) continue
     const buildMs = Math.round(performance.now() - startedAt)
     return await collect(request, plan, { ...built, buildMs }, store, context)
   }
@@ -91,11 +54,6 @@ export async function buildKernel(request: BuildRequest, context: BuildContext):
     'BUILD',
     `${request.tree.path} keeps changing while it is built; try again when it is quiet`,
   )
-}
-
-async function taken(store: KernelStore, id: string): Promise<Manifest> {
-  await store.touch(id)
-  return await store.manifest(id)
 }
 
 /** Objects are kept per tree and configuration, so that the next build of it is incremental. */

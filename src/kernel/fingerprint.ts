@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
 import { InfraError } from '../base/index.ts'
-import { describeExit, runOk, start } from '../host/index.ts'
+import { LAUNCHER, nativeProgram, runOk } from '../host/index.ts'
 import type { Tree } from './tree.ts'
 
 export interface TreeState {
@@ -21,10 +21,10 @@ export interface TreeState {
 const MAX_DIRTY_FILES = 20_000
 
 /** What the sources are now. Reads only; git's index is not even refreshed. */
-export async function treeState(tree: Tree): Promise<TreeState> {
+export async function treeState(tree: Tree, cacheDir: string): Promise<TreeState> {
   return tree.kind === 'git'
     ? await gitState(tree)
-    : { treeId: `plain-${await listingDigest(tree)}` }
+    : { treeId: `plain-${await listingDigest(tree, cacheDir)}` }
 }
 
 async function gitState({ path }: Tree): Promise<TreeState> {
@@ -63,35 +63,9 @@ async function contentDigest(root: string, entries: readonly string[]): Promise<
 
 /**
  * Without git, the files' names, sizes, times and modes stand for their content: reading a gigabyte takes seconds, and
- * `make` itself trusts times. find(1) walks 80,000 files in 0.2 s, Node in 0.8 s.
+ * `make` itself trusts times.
  */
-async function listingDigest({ path }: Tree): Promise<string> {
-  const hash = createHash('sha256')
-  const find = start(
-    'find',
-    [
-      path,
-      '-type',
-      'f',
-      '-printf',
-      '%P\\0%s\\0%T@\\0%m\\0',
-      '-o',
-      '-type',
-      'l',
-      '-printf',
-      '%P\\0%l\\0',
-    ],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  if (find.stdout) await pipeline(find.stdout, hash, { end: false })
-  const exit = await find.exited
-  if (exit.kind !== 'exited' || exit.code !== 0) {
-    throw new InfraError(
-      'TREE',
-      `cannot list ${path}: find: ${describeExit(exit)} ${find.stderrTail().trim()}`,
-    )
-  }
-  return hash.digest('hex')
+async function listingDigest({ path }: Tree, cacheDir: string): Promise<string> {
+  const launcher = await nativeProgram(LAUNCHER, cacheDir)
+  return (await runOk(launcher, ['--tree', path])).trim()
 }

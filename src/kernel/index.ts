@@ -1,6 +1,5 @@
 export { planBoot, type BootPlan, type BootWishes } from './boot-needs.ts'
-export { buildKernel, planBuild, type BuildEvent, type BuildRequest } from './build.ts'
-export type { Progress } from './build-progress.ts'
+export { buildKernel, planBuild, type BuildEvent, type BuildRequest } from './plan.ts'
 export { KernelStore } from './kernel-store.ts'
 export { parseAssignment, parseConfig, type WantedOption } from './kconfig.ts'
 export type { Manifest } from './manifest.ts'

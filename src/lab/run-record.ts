@@ -12,31 +12,26 @@ export async function openStore(lab: Lab): Promise<Store> {
   return await Store.open(join(lab.paths.state, 'klab.db'))
 }
 
+interface RunFacts {
+  readonly id: string
+  readonly runDir: string
+  readonly request: RunRequest
+  readonly kernel: Kernel
+  readonly argv: readonly string[]
+}
+
 /** The record of one run, begun while the VM boots so that it costs no time. */
 export class RunRecord {
-  readonly #store: Promise<Store>
+  readonly #lab: Lab
   readonly #id: string
+  readonly #row: NewRun
+  #store: Promise<Store> | undefined
 
-  private constructor(store: Promise<Store>, id: string) {
-    this.#store = store
-    this.#id = id
-    // Noticed where it is awaited.
-    store.catch(() => undefined)
-  }
-
-  static begin(
-    lab: Lab,
-    run: {
-      id: string
-      runDir: string
-      request: RunRequest
-      kernel: Kernel
-      argv: readonly string[]
-    },
-  ): RunRecord {
-    const { id, runDir, request, kernel, argv } = run
+  constructor(lab: Lab, { id, runDir, request, kernel, argv }: RunFacts) {
     const { cpus, memory, type } = request.machine
-    const row: NewRun = {
+    this.#lab = lab
+    this.#id = id
+    this.#row = {
       id,
       startedAt: new Date().toISOString(),
       argv: JSON.stringify(argv),
@@ -48,16 +43,17 @@ export class RunRecord {
       consolePath: join(runDir, 'console.log'),
       pid: process.pid,
     }
-    const begin = async () => {
-      const store = await openStore(lab)
-      await store.addRun(row)
-      return store
-    }
-    return new RunRecord(begin(), id)
+  }
+
+  /** Writes the run down as one that goes on; once is enough. */
+  begin(): void {
+    this.#store ??= this.#insert()
+    // Noticed where it is awaited.
+    this.#store.catch(() => undefined)
   }
 
   async end(result: RunResult, reports: readonly Report[]): Promise<void> {
-    await using store = await this.#store
+    await using store = await (this.#store ??= this.#insert())
     const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
     await store.addReports(
       this.#id,
@@ -76,7 +72,7 @@ export class RunRecord {
 
   /** The run never came to a VM. */
   async abandon(reason: string): Promise<void> {
-    await using store = await this.#store
+    await using store = await (this.#store ??= this.#insert())
     const outcome = { kind: 'lost', reason }
     await store.updateRun(this.#id, {
       endedAt: new Date().toISOString(),
@@ -84,5 +80,11 @@ export class RunRecord {
       exitCode: 125,
       detail: JSON.stringify(outcome),
     })
+  }
+
+  async #insert(): Promise<Store> {
+    const store = await openStore(this.#lab)
+    await store.addRun(this.#row)
+    return store
   }
 }

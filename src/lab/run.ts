@@ -58,7 +58,7 @@ export async function runInVm(
   const runDir = join(lab.paths.state, 'runs', id)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   onEvent({ kind: 'run', id, dir: runDir })
-  const record = RunRecord.begin(lab, { id, runDir, request, kernel, argv: exec.argv.map(String) })
+  const record = new RunRecord(lab, { id, runDir, request, kernel, argv: exec.argv.map(String) })
   const startedAt = performance.now()
   const reports = new ReportLog(request.allowReports, onEvent)
   let phases: PhaseTimings = {}
@@ -66,7 +66,11 @@ export async function runInVm(
   let outcome: Outcome
   try {
     const recorded = (event: LabEvent) => {
-      if (event.kind === 'phase') phases = { ...phases, [event.phase]: event.ms }
+      if (event.kind === 'phase') {
+        phases = { ...phases, [event.phase]: event.ms }
+        // Not before QEMU runs: the database layer takes as long to load as a kernel to print its first line.
+        record.begin()
+      }
       onEvent(event)
     }
     const { machine, agentPath } = request
@@ -81,7 +85,6 @@ export async function runInVm(
     const ending = await commandEnding(booted, exec, { request, terminal, interrupts, reports })
     peak = peakMemoryKiB(vm)
     vm.kill()
-    await vm.ended
     vm.console.close()
     reports.scanner.flush()
     outcome = outcomeOf(ending, reports.first)

@@ -6,7 +6,9 @@ import type { SqliteDatabase } from 'kysely'
 export function openSqlite(path: string): SqliteDatabase {
   const db = new DatabaseSync(path)
   // Several klab processes share the file: wait for each other rather than fail.
-  db.exec('PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON')
+  db.exec(
+    'PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON',
+  )
   return {
     close: () => db.close(),
     prepare(sql) {

@@ -112,7 +112,7 @@ export const configSchema = z.strictObject({
   run: z
     .strictObject({
       grace: duration
-        .prefault('100ms')
+        .prefault('50ms')
         .describe('how long to wait for late reports after the command has ended'),
       allowReports: z
         .array(regex)

@@ -1,0 +1,166 @@
+/*
+ * klab-launch --tree DIR: one number for the state of a source tree without git: the names, sizes, times and modes of
+ * all its files. 80,000 files take a tenth of a second; find(1) and a hash of its output take twice as long.
+ */
+#define _GNU_SOURCE
+#include "tree-state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define THREADS 4
+#define MAX_PATH_BYTES 4096
+
+struct state {
+	uint64_t a, b;
+};
+
+/* Directories still to be read, as paths relative to the root; shared by the threads. */
+static char **stack;
+static size_t stacked, stack_size, busy;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int root_fd, failed;
+
+static void push(const char *path)
+{
+	pthread_mutex_lock(&mutex);
+	if (stacked == stack_size) {
+		stack_size = stack_size ? stack_size * 2 : 1024;
+		stack = realloc(stack, stack_size * sizeof *stack);
+		if (!stack)
+			abort();
+	}
+	stack[stacked++] = strdup(path);
+	pthread_cond_signal(&changed);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* The next directory, or NULL when there is none and nobody is reading one that could bring more. */
+static char *pop(void)
+{
+	char *path = NULL;
+	pthread_mutex_lock(&mutex);
+	while (stacked == 0 && busy > 0)
+		pthread_cond_wait(&changed, &mutex);
+	if (stacked > 0) {
+		path = stack[--stacked];
+		busy++;
+	}
+	pthread_mutex_unlock(&mutex);
+	return path;
+}
+
+static void done(void)
+{
+	pthread_mutex_lock(&mutex);
+	if (--busy == 0)
+		pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* The finaliser of SplitMix64: every bit of the input reaches every bit of the result. */
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9u;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+static void absorb(struct state *s, const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+	for (size_t i = 0; i < length; i++) {
+		s->a = (s->a ^ bytes[i]) * 0x100000001b3u;
+		s->b = mix(s->b + bytes[i] + 1);
+	}
+}
+
+/* Entries are added up, so the order in which they are met does not matter. */
+static void add_entry(struct state *sum, const char *path, const struct stat *st, int dir_fd, const char *name)
+{
+	struct state s = { 0xcbf29ce484222325u, 0x9e3779b97f4a7c15u };
+	int64_t facts[] = { st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_mode };
+	absorb(&s, path, strlen(path) + 1);
+	if (S_ISLNK(st->st_mode)) {
+		char target[MAX_PATH_BYTES];
+		ssize_t n = readlinkat(dir_fd, name, target, sizeof target);
+		absorb(&s, target, n > 0 ? n : 0);
+	} else {
+		absorb(&s, facts, sizeof facts);
+	}
+	sum->a += mix(s.a);
+	sum->b += mix(s.b);
+}
+
+static void read_directory(const char *path, struct state *sum)
+{
+	int fd = openat(root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		failed = errno;
+		return;
+	}
+	for (struct dirent *e; (e = readdir(dir));) {
+		char inner[MAX_PATH_BYTES];
+		struct stat st;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "/" : "", e->d_name);
+		if (e->d_type == DT_DIR)
+			push(inner);
+		else if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			failed = errno;
+		else if (S_ISDIR(st.st_mode)) /* a file system without d_type */
+			push(inner);
+		else
+			add_entry(sum, inner, &st, fd, e->d_name);
+	}
+	closedir(dir);
+}
+
+static void *work(void *sum)
+{
+	for (char *path; (path = pop());) {
+		read_directory(path, sum);
+		free(path);
+		done();
+	}
+	return NULL;
+}
+
+int print_tree_state(const char *dir)
+{
+	pthread_t threads[THREADS];
+	struct state sums[THREADS] = { 0 }, total = { 0 };
+	root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0) {
+		fprintf(stderr, "klab-launch: %s: %s\n", dir, strerror(errno));
+		return 1;
+	}
+	push("");
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, work, &sums[i]) != 0)
+			abort();
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		total.a += sums[i].a;
+		total.b += sums[i].b;
+	}
+	if (failed) {
+		fprintf(stderr, "klab-launch: %s: %s\n", dir, strerror(failed));
+		return 1;
+	}
+	printf("%016llx%016llx\n", (unsigned long long)total.a, (unsigned long long)total.b);
+	return 0;
+}
