@@ -1,4 +1,4 @@
-export { confined, LAUNCHER, launcherArgs, type Confinement } from './launcher.ts'
+export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { ensureDirectory, ensurePrivateDirectory, writeAtomically } from './directories.ts'
 export { availableMemoryMiB, bootId, cpuCount, findProgram } from './facts.ts'
 export { lockFile } from './lock.ts'

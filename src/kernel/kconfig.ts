@@ -40,7 +40,7 @@ export function formatFragment(wanted: readonly WantedOption[]): string {
 }
 
 /** What is wanted in the end, option by option. */
-export function effective(wanted: readonly WantedOption[]): Map<string, WantedOption> {
+function effective(wanted: readonly WantedOption[]): Map<string, WantedOption> {
   return new Map(wanted.map((option) => [option.name, option]))
 }
 

@@ -43,7 +43,7 @@ export interface Profile extends ProfileFacts {
   readonly name: string
 }
 
-export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[]
+const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[]
 
 /** A profile by name. Throws InfraError naming those that exist. */
 export function findProfile(name: string): Profile {

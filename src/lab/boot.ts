@@ -153,7 +153,7 @@ async function mountAll(agent: Agent, mounts: readonly PlannedMount[]): Promise<
 }
 
 /** What runs the guest, and one line that says why. Throws InfraError when KVM is demanded and does not work. */
-export async function chooseAccelerator(
+async function chooseAccelerator(
   lab: Lab,
   qemu: string,
   machine: MachineConfig,

@@ -123,12 +123,18 @@ async function build(
     toolchain,
     jobs: jobs || defaultJobs(),
   }
-  return await buildKernel(request, {
+  const startedAt = Date.now()
+  const manifest = await buildKernel(request, {
     cacheDir: lab.paths.cache,
     env: lab.env,
     signal,
     onEvent: (event) => onEvent({ kind: 'build', build: event }),
   })
+  if (Date.parse(manifest.createdAt) >= startedAt) {
+    const { cleanCache } = await import('./history.ts')
+    await cleanCache(lab, lab.config.limits.kernels, manifest.id)
+  }
+  return manifest
 }
 
 /** Of the configuration, then the files, then the command line; later ones win. Throws on a contradiction in one place. */

@@ -56,8 +56,9 @@ export async function pruneHistory(
   return await withStore(lab, (store) => pruneRuns(lab, store, limits))
 }
 
-export async function cleanCache(lab: Lab, limitBytes: number): Promise<Pruned> {
-  return await withStore(lab, (store) => cleanKernels(lab, store, limitBytes))
+/** Removes kernels and build directories until they fit; `keep` is a kernel that is about to be used. */
+export async function cleanCache(lab: Lab, limitBytes: number, keep?: string): Promise<Pruned> {
+  return await withStore(lab, (store) => cleanKernels(lab, store, limitBytes, keep))
 }
 
 /** Removes one kernel. Throws InfraError when a run uses it. */

@@ -1,10 +1,13 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { run } from '../host/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
+
+/** A run is recorded within moments of its start. */
+const ORPHAN_AGE_MS = 60_000
 
 /** Whether the VM of a run lives: QEMU holds the lock of its directory, and the kernel drops it with QEMU. */
 export async function isRunAlive(lab: Lab, id: string): Promise<boolean> {
@@ -44,8 +47,8 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
   const unfinished = new Set((await store.unfinished()).map(({ id }) => id))
   for (const id of directories(lab.paths.runtime)) {
     if (unfinished.has(id) || (await isRunAlive(lab, id))) continue
-    // Only of runs that the store knows as over; one that has just begun may not be recorded yet.
-    if (await isRecorded(store, id)) {
+    // One that has just begun may not be recorded yet.
+    if ((await isRecorded(store, id)) || isOld(join(lab.paths.runtime, id))) {
       await rm(join(lab.paths.runtime, id), { recursive: true, force: true })
       await rm(join(lab.paths.state, 'runs', id, 'initramfs'), { force: true })
     }
@@ -56,6 +59,11 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
 async function isRecorded(store: Store, id: string): Promise<boolean> {
   const row = await store.run(id).catch(() => undefined)
   return row !== undefined && row.outcome !== null
+}
+
+/** Whether a directory is of no run that is being started right now. */
+function isOld(path: string): boolean {
+  return Date.now() - statSync(path).mtimeMs > ORPHAN_AGE_MS
 }
 
 function directories(path: string): string[] {

@@ -22,7 +22,12 @@ interface Candidate {
 }
 
 /** Removes kernels and build directories, used longest ago first, until they fit; never what is in use. */
-export async function cleanKernels(lab: Lab, store: Store, limitBytes: number): Promise<Pruned> {
+export async function cleanKernels(
+  lab: Lab,
+  store: Store,
+  limitBytes: number,
+  keep?: string,
+): Promise<Pruned> {
   const kernels = new KernelStore(lab.paths.cache)
   const live = (await store.unfinished()).map(({ kernelId }) => kernelId)
   const built = await Promise.all(
@@ -30,7 +35,7 @@ export async function cleanKernels(lab: Lab, store: Store, limitBytes: number): 
       what: `kernel ${id} (${release}, ${profile})`,
       usedAt: usedAt.getTime(),
       bytes: await kernels.size(id),
-      inUse: async () => live.includes(id),
+      inUse: async () => id === keep || live.includes(id),
       remove: () => kernels.remove(id),
     })),
   )

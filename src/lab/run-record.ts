@@ -68,6 +68,7 @@ export class RunRecord {
       durationMs,
       peakMemoryKiB: peakMemoryKiB ?? null,
     })
+    await keepWithinLimits(this.#lab, store)
   }
 
   /** The run never came to a VM. */
@@ -87,4 +88,12 @@ export class RunRecord {
     await store.addRun(this.#row)
     return store
   }
+}
+
+/** Old runs go in lots: a tenth above the limit, so that not every run prunes. */
+async function keepWithinLimits(lab: Lab, store: Store): Promise<void> {
+  const { runs, runsSize } = lab.config.limits
+  if ((await store.count()) <= runs * 1.1) return
+  const { pruneRuns } = await import('./prune.ts')
+  await pruneRuns(lab, store, { runs, bytes: runsSize })
 }

@@ -96,6 +96,15 @@ export class Store implements AsyncDisposable {
     return await this.#db.selectFrom('runs').selectAll().where('outcome', 'is', null).execute()
   }
 
+  /** How many runs there are. */
+  async count(): Promise<number> {
+    const { runs } = await this.#db
+      .selectFrom('runs')
+      .select(({ fn }) => fn.countAll<number>().as('runs'))
+      .executeTakeFirstOrThrow()
+    return runs
+  }
+
   async removeRun(id: string): Promise<void> {
     await this.#db.deleteFrom('runs').where('id', '=', id).execute()
   }

@@ -17,7 +17,7 @@ const sockets = { console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' }
 const line = (change: Partial<BootSpec> = {}) => qemuArgs({ ...spec, ...change }, sockets).join(' ')
 
 test('emulated guests are told the frequency of their clock and copy by words', () => {
-  expect(line()).toContain('-accel tcg,thread=multi -cpu max,-erms,-fsrm')
+  expect(line()).toContain('-accel tcg,thread=multi -cpu max,-erms,-fsrm,vendor=GenuineIntel')
   expect(line()).toContain('tsc=reliable no_timer_check tsc_early_khz=2300000 foo=bar')
 })
 

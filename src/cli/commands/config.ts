@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { existsSync, readFileSync } from 'node:fs'
 
 import { ConfigError } from '../../base/index.ts'
-import type { Lab } from '../../lab/index.ts'
 import { table } from '../render/table.ts'
 
 interface Flags {
@@ -50,12 +49,12 @@ export function addConfigCommand(program: Command, finish: (code: number) => voi
   sub('schema', 'the JSON Schema of the file, for editors', schema)
 }
 
-async function open(): Promise<{ lab: Lab; api: typeof import('../../lab/index.ts') }> {
-  const [{ currentLab }, api] = await Promise.all([
+async function open() {
+  const [{ currentLab }, { configEditing }] = await Promise.all([
     import('../lab.ts'),
     import('../../lab/index.ts'),
   ])
-  return { lab: await currentLab(), api }
+  return { lab: await currentLab(), api: await configEditing() }
 }
 
 async function list({ json }: Flags): Promise<void> {
@@ -101,7 +100,8 @@ async function edit({ user }: Flags): Promise<void> {
 }
 
 async function validate(file: string | undefined): Promise<void> {
-  const { problemsIn } = await import('../../lab/index.ts')
+  const { configEditing } = await import('../../lab/index.ts')
+  const { problemsIn } = await configEditing()
   if (file === undefined) {
     // Reading them is checking them.
     const { lab } = await open()

@@ -25,11 +25,11 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
 }
 
 async function doctor(flags: Flags): Promise<number> {
-  const [{ currentLab }, { examineHost }] = await Promise.all([
+  const [{ currentLab }, useCases] = await Promise.all([
     import('../lab.ts'),
     import('../../lab/index.ts'),
   ])
-  const lab = await currentLab()
+  const [lab, { examineHost }] = await Promise.all([currentLab(), useCases.doctor()])
   let diagnosis = await examineHost(lab)
   if (
     flags.fix &&
@@ -72,7 +72,8 @@ function line({ name, state, detail, purpose, without, fix }: Finding, width: nu
 
 /** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
 async function install(lab: Lab, diagnosis: Diagnosis, yes: boolean): Promise<boolean> {
-  const { installMissing } = await import('../../lab/index.ts')
+  const useCases = await import('../../lab/index.ts')
+  const { installMissing } = await useCases.doctor()
   return await installMissing(lab, diagnosis, async (command) => {
     console.error(`klab: this needs root: ${command}`)
     return yes || (await confirm())

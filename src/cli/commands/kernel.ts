@@ -52,11 +52,11 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [{ currentLab }, history] = await Promise.all([
+  const [{ currentLab }, useCases] = await Promise.all([
     import('../lab.ts'),
     import('../../lab/index.ts'),
   ])
-  const lab = await currentLab()
+  const [lab, history] = await Promise.all([currentLab(), useCases.history()])
   return { lab, history, store: history.kernelStore(lab) }
 }
 

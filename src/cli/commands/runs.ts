@@ -61,11 +61,11 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
 }
 
 async function open() {
-  const [{ currentLab }, history] = await Promise.all([
+  const [{ currentLab }, useCases] = await Promise.all([
     import('../lab.ts'),
     import('../../lab/index.ts'),
   ])
-  return { lab: await currentLab(), history }
+  return { lab: await currentLab(), history: await useCases.history() }
 }
 
 async function list({ json, limit, outcome, kernel, command }: ListFlags): Promise<void> {

@@ -1,0 +1,338 @@
+// npm run bench [-- --full]: klab against floors and peers, side by side in one run. Prints a Markdown table.
+// --full adds the two kernel builds (about 15 minutes on 2 cores).
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { cpio, S_IFREG } from '../src/guest/cpio.ts'
+import { initramfs } from '../src/guest/index.ts'
+import { findProgram } from '../src/host/index.ts'
+import { inTurns, markdown, seconds, timed, type Row } from './measure.ts'
+
+const KLAB = join(import.meta.dirname, '../klab')
+const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'klab-test')
+const home = join(cache, 'home')
+const env = { ...process.env, KLAB_HOME: home }
+const tree = execFileSync('sh', [
+  '-c',
+  'ls -d "$1"/sources/linux-source-* | tail -n 1',
+  'sh',
+  cache,
+])
+  .toString()
+  .trim()
+const dir = mkdtempSync(join(tmpdir(), 'klab-bench-'))
+const rows: Row[] = []
+const klab = (...args: string[]) => timed([KLAB, ...args], { env })
+
+function add(
+  what: string,
+  ours: string,
+  baseline: string,
+  ratio: number | undefined,
+  limit: string,
+  met: boolean,
+): void {
+  rows.push({ what, ours, baseline, ratio, limit, met })
+  console.error(
+    `${what}: ${ours} (${baseline}) ${ratio?.toFixed(2) ?? ''} limit ${limit}: ${met ? 'met' : 'NOT MET'}`,
+  )
+}
+
+const id = execFileSync(KLAB, ['build', '-q', '--tree', tree], { env }).toString().trim()
+const image = join(home, 'cache/kernels', id, 'image')
+
+/** The floor of a boot: the same QEMU, machine and kernel, and an initramfs of one file that ends at once. */
+function floorCommand(): string[] {
+  const source = join(dir, 'floor.c')
+  writeFileSync(source, '#include <sys/reboot.h>\nint main(void) { return reboot(RB_AUTOBOOT); }\n')
+  execFileSync('gcc', ['-static', '-Os', '-s', '-o', join(dir, 'floor'), source])
+  writeFileSync(
+    join(dir, 'floor.cpio'),
+    cpio([{ path: 'init', mode: S_IFREG | 0o755, data: readFileSync(join(dir, 'floor')) }]),
+  )
+  const facts = JSON.parse(execFileSync(KLAB, ['doctor', '--json'], { env }).toString())
+  const kvm = facts.findings.find((finding: { name: string }) => finding.name === 'KVM')
+  const ghz = /a ([\d.]+) GHz/.exec(kvm.detail)?.[1]
+  const clock =
+    kvm.state === 'ok'
+      ? ''
+      : `tsc=reliable no_timer_check tsc_early_khz=${Math.round(Number(ghz) * 1e6)}`
+  return [
+    ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-machine', 'microvm,rtc=on'],
+    kvm.state === 'ok'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    [
+      '-smp',
+      '2',
+      '-m',
+      '1024M',
+      '-display',
+      'none',
+      '-no-reboot',
+      '-serial',
+      `file:${join(dir, 'floor.log')}`,
+    ],
+    ['-kernel', image, '-initrd', join(dir, 'floor.cpio')],
+    ['-append', `console=ttyS0 panic=-1 reboot=t ${clock}`],
+  ].flat()
+}
+
+async function boots(): Promise<void> {
+  const floor = floorCommand()
+  const [floorMs = 0, coldMs = 0, knownMs = 0] = await inTurns(
+    9,
+    () => timed(floor),
+    () => klab('run', '-q', '--no-stdin', '--tree', tree, '--', 'true'),
+    () => klab('run', '-q', '--no-stdin', '--kernel', id, '--', 'true'),
+  )
+  add(
+    'cold `klab run -- true` in a tree',
+    seconds(coldMs),
+    `${seconds(floorMs)} floor`,
+    coldMs / floorMs,
+    '1.60',
+    coldMs / floorMs <= 1.6,
+  )
+  add(
+    'cold `klab run --kernel ID -- true`',
+    seconds(knownMs),
+    `${seconds(floorMs)} floor`,
+    knownMs / floorMs,
+    '1.60',
+    knownMs / floorMs <= 1.6,
+  )
+  await ownTime()
+  const vng = findProgram('vng', process.env['PATH'])
+  if (vng === undefined) return
+  const [vngMs = 0, oursMs = 0] = await inTurns(
+    3,
+    () => timed([vng, '--disable-kvm', '--run', image, '--', 'true']),
+    () => klab('run', '-q', '--no-stdin', '--kernel', id, '--', 'true'),
+  )
+  add(
+    'the same by virtme-ng',
+    seconds(oursMs),
+    `${seconds(vngMs)} vng`,
+    oursMs / vngMs,
+    '1.00',
+    oursMs <= vngMs,
+  )
+}
+
+/** All of a run that is not the VM: the time from the start of klab to QEMU's, and from the end of QEMU to klab's. */
+async function ownTime(): Promise<void> {
+  const own: number[] = []
+  for (let round = 0; round < 7; round++) {
+    const startedAt = Date.now()
+    const output = execFileSync(
+      KLAB,
+      ['run', '-q', '--no-stdin', '--events', '--kernel', id, '--', 'true'],
+      { env },
+    ).toString()
+    const wall = Date.now() - startedAt
+    const events = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const boot = events.find(({ phase }) => phase === 'command')
+    // From the boot's own clock: QEMU's start is `command` minus its phase time; the 50 ms of grace are not work.
+    const beforeBoot = Date.parse(boot.time) - boot.ms - startedAt
+    const outcome = events.at(-1)
+    own.push(beforeBoot + (startedAt + wall - Date.parse(outcome.time)))
+  }
+  const ms = own.toSorted((a, b) => a - b)[3] ?? 0
+  add("klab's own time around a boot", seconds(ms), '', undefined, '0.200 s', ms <= 200)
+}
+
+async function small(): Promise<void> {
+  const [versionMs = 0, nodeMs = 0] = await inTurns(
+    9,
+    () => klab('--version'),
+    () => timed([process.execPath, '-e', '0']),
+  )
+  add(
+    '`klab --version`',
+    seconds(versionMs),
+    `${seconds(nodeMs)} bare node`,
+    versionMs / nodeMs,
+    '0.120 s',
+    versionMs <= 120,
+  )
+
+  const objects = execFileSync('sh', [
+    '-c',
+    'ls -td "$1"/cache/builds/minimal-*/objects | head -n 1',
+    'sh',
+    home,
+  ])
+    .toString()
+    .trim()
+  const [planMs = 0, makeMs = 0] = await inTurns(
+    3,
+    () => klab('build', '-q', '--tree', tree),
+    () => noopMake(objects),
+  )
+  add(
+    'up-to-date check of a full tree (all of `klab build`)',
+    seconds(planMs),
+    `${seconds(makeMs)} no-op make`,
+    planMs / makeMs,
+    '0.500 s',
+    planMs <= 500,
+  )
+
+  const agent = readFileSync(
+    execFileSync('sh', ['-c', 'ls -t "$1"/cache/native/klab-agent-* | head -n 1', 'sh', home])
+      .toString()
+      .trim(),
+  )
+  const [initramfsMs = 0] = await inTurns(9, async () => {
+    const startedAt = performance.now()
+    writeFileSync(join(dir, 'initramfs'), initramfs(agent, []))
+    return performance.now() - startedAt
+  })
+  add(
+    'initramfs for a built-in kernel',
+    seconds(initramfsMs),
+    '',
+    undefined,
+    '0.050 s',
+    initramfsMs <= 50,
+  )
+}
+
+/** A `make` that has nothing to do, in the place where klab built. */
+async function noopMake(objects: string): Promise<number> {
+  const launcher = execFileSync('sh', [
+    '-c',
+    'ls -t "$1"/cache/native/klab-launch-* | head -n 1',
+    'sh',
+    home,
+  ])
+    .toString()
+    .trim()
+  const place = join(home, 'cache/place')
+  const inside = (...command: string[]) => [
+    launcher,
+    '--namespace',
+    ...['--bind-ro', tree, join(place, 'source')],
+    ...['--bind', objects, join(place, 'build')],
+    ...['--parent', String(process.pid), '--', ...command],
+  ]
+  const map = `-fdebug-prefix-map=${join(place, 'source')}/=`
+  const ccache = findProgram('ccache', process.env['PATH']) === undefined ? [] : ['CC=ccache gcc']
+  const variables = ['ARCH=x86_64', 'LOCALVERSION=', `KCFLAGS=${map}`, `KAFLAGS=${map}`, ...ccache]
+  const build = {
+    KBUILD_BUILD_USER: 'klab',
+    KBUILD_BUILD_HOST: 'klab',
+    KBUILD_BUILD_VERSION: '1',
+    KBUILD_BUILD_TIMESTAMP: 'Thu Jan  1 00:00:00 UTC 1970',
+  }
+  return await timed(
+    inside(
+      'make',
+      '-s',
+      '-j2',
+      '-C',
+      join(place, 'source'),
+      `O=${join(place, 'build')}`,
+      ...variables,
+      'bzImage',
+      'modules',
+    ),
+    { env: { ...process.env, ...build } },
+  )
+}
+
+async function throughput(): Promise<void> {
+  const bytes = 1024 * 1024 * 1024
+  const block = Buffer.alloc(1024 * 1024, 7)
+  async function* gibibyte() {
+    for (let n = 0; n < 1024; n++) yield block
+  }
+  const run = (...argv: string[]) => ['run', '-q', '--kernel', id, '--', ...argv]
+  const [emptyMs = 0, outMs = 0, inMs = 0] = await inTurns(
+    3,
+    () => klab(...run('true')),
+    () => klab(...run('head', '-c', String(bytes), '/dev/zero')),
+    () => timed([KLAB, ...run('sh', '-c', 'cat > /dev/null')], { env, input: gibibyte }),
+  )
+  const rate = (ms: number) => bytes / 1e6 / ((ms - emptyMs) / 1000)
+  add(
+    'guest to host, stdout',
+    `${rate(outMs).toFixed(0)} MB/s`,
+    '',
+    undefined,
+    '100 MB/s',
+    rate(outMs) >= 100,
+  )
+  add(
+    'host to guest, stdin',
+    `${rate(inMs).toFixed(0)} MB/s`,
+    '',
+    undefined,
+    '50 MB/s',
+    rate(inMs) >= 50,
+  )
+}
+
+/** klab's build and plain make of the same configuration, both without ccache; then a rebuild in another directory with it. */
+async function builds(): Promise<void> {
+  const jobs = cpus().length
+  const config = join(home, 'cache/kernels', id, 'config')
+  const plain = join(dir, 'plain')
+  mkdirSync(plain)
+  cpSync(config, join(plain, '.config'))
+  const fresh = { ...env, KLAB_HOME: join(dir, 'home'), CCACHE_DIR: join(dir, 'ccache') }
+  const without = { ...fresh, KLAB_BUILD_CCACHE: 'false', KLAB_HOME: join(dir, 'home0') }
+  await timed(['make', '-s', '-C', tree, `O=${plain}`, 'olddefconfig'])
+  const plainMs = await timed([
+    'make',
+    '-s',
+    `-j${jobs}`,
+    '-C',
+    tree,
+    `O=${plain}`,
+    'bzImage',
+    'modules',
+  ])
+  const oursMs = await timed([KLAB, 'build', '-q', '--tree', tree], { env: without })
+  add(
+    'build of the minimal kernel',
+    seconds(oursMs),
+    `${seconds(plainMs)} make -j${jobs}`,
+    oursMs / plainMs,
+    '1.03',
+    oursMs / plainMs <= 1.03,
+  )
+  if (findProgram('ccache', process.env['PATH']) === undefined) return
+  const firstMs = await timed([KLAB, 'build', '-q', '--tree', tree], { env: fresh })
+  const other = join(dir, 'other')
+  cpSync(tree, other, { recursive: true, preserveTimestamps: true })
+  const againMs = await timed([KLAB, 'build', '-q', '--tree', other], { env: fresh })
+  add(
+    'rebuild in another directory with ccache',
+    seconds(againMs),
+    `${seconds(firstMs)} first build`,
+    againMs / firstMs,
+    '0.40',
+    againMs / firstMs <= 0.4,
+  )
+}
+
+try {
+  await small()
+  await boots()
+  await throughput()
+  if (process.argv.includes('--full')) await builds()
+} finally {
+  rmSync(dir, { recursive: true, force: true })
+}
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model ?? 'CPU'}, Linux ${execFileSync('uname', ['-r']).toString().trim()}\n`,
+)
+console.log(markdown(rows))
+process.exitCode = rows.every(({ met }) => met) ? 0 : 1

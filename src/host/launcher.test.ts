@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+import { launcherArgs } from './launcher.ts'
+import { LAUNCHER } from './launcher.ts'
+import { nativeProgram } from './native.ts'
+import { run } from './process.ts'
+
+test('the parent-death signal is armed after the namespace, whose entry would clear it', () => {
+  const args = launcherArgs({ lock: '/l', export: { dir: '/e', hidden: ['/root/.ssh'] } }, 42)
+  expect(args).toEqual([
+    '--namespace',
+    '--export',
+    '/e',
+    '--hide',
+    '/e',
+    '/root/.ssh',
+    '--lock',
+    '/l',
+    '--parent',
+    '42',
+    '--',
+  ])
+})
+
+test('a taken lock, a missing program and a wrong option have their own exit codes', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-launcher-'))
+  const launcher = await nativeProgram(LAUNCHER, dir)
+  const lock = join(dir, 'lock')
+  const held = await run(launcher, ['--lock', lock, '--', launcher, '--lock', lock, '--', 'true'])
+  expect(held.exit).toEqual({ kind: 'exited', code: 75 })
+  expect((await run(launcher, ['--', '/no/such/program'])).exit).toEqual({
+    kind: 'exited',
+    code: 127,
+  })
+  expect((await run(launcher, ['--what'])).exit).toEqual({ kind: 'exited', code: 70 })
+  rmSync(dir, { recursive: true })
+})
+
+test('the state of a tree changes with any file, and with nothing else', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-tree-'))
+  const launcher = await nativeProgram(LAUNCHER, dir)
+  const shell = (script: string) => run('sh', ['-c', script], { cwd: dir })
+  await shell('mkdir -p t/a/b && echo 1 > t/a/b/f && echo 2 > t/g && ln -s g t/link')
+  const state = async () => (await run(launcher, ['--tree', join(dir, 't')])).stdout
+  const states = [await state()]
+  expect(states[0]).toMatch(/^[0-9a-f]{32}\n$/)
+  expect(await state()).toBe(states[0])
+  for (const change of [
+    'echo 3 > t/a/b/new',
+    'touch -d 2001-01-01 t/g',
+    'chmod +x t/g',
+    'ln -sf a t/link',
+    'mv t/g t/h',
+    'rm t/a/b/new',
+  ]) {
+    await shell(change)
+    states.push(await state())
+  }
+  expect(new Set(states).size).toBe(states.length)
+  rmSync(dir, { recursive: true })
+})

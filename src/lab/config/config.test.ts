@@ -1,0 +1,101 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+
+import { openLab } from '../context.ts'
+import {
+  getSetting,
+  listSettings,
+  problemsIn,
+  restoreConfig,
+  backupConfig,
+  setSetting,
+} from './edit.ts'
+import { configJsonSchema } from './leaves.ts'
+import { machineFor } from './machine.ts'
+import { configReference } from './reference.ts'
+
+const home = mkdtempSync(join(tmpdir(), 'klab-config-test-'))
+afterAll(() => rmSync(home, { recursive: true }))
+const project = join(home, 'project', 'deep')
+mkdirSync(project, { recursive: true })
+const file = join(home, 'project', 'klab.yaml')
+const open = (env: Record<string, string> = {}) =>
+  openLab({ cwd: project, env: { KLAB_HOME: home, ...env }, uid: process.getuid?.() ?? 0 })
+
+test('the reference and the schema are those of the code', () => {
+  expect(readFileSync('docs/configuration.md', 'utf8')).toBe(configReference())
+  expect(JSON.parse(readFileSync('docs/klab.schema.json', 'utf8'))).toEqual(configJsonSchema())
+})
+
+test('later sources win, and each value knows where it came from', async () => {
+  writeFileSync(join(home, 'config.yaml'), 'machine: { cpus: 3, memory: 2G }\nprofile: debug\n')
+  writeFileSync(file, 'machine: { cpus: 4 }\n')
+  const lab = await open({ KLAB_PROFILE: 'minimal' })
+  const sources = Object.fromEntries(
+    listSettings(lab).map(({ path, value, source }) => [path, [value, source]]),
+  )
+  expect(sources['machine.cpus']).toEqual([4, file])
+  expect(sources['machine.memory']).toEqual([2048, join(home, 'config.yaml')])
+  expect(sources['profile']).toEqual(['minimal', 'KLAB_PROFILE'])
+  expect(sources['machine.accel']).toEqual(['auto', 'default'])
+})
+
+test('all problems are told at once, each with its line and a suggestion', async () => {
+  const text = 'machine:\n  cpus: 0\n  memry: 1G\nprofil: debug\nrun:\n  allowReports: ["("]\n'
+  const problems = await problemsIn(text)
+  expect(problems).toHaveLength(4)
+  expect(problems.join('\n')).toMatch(/line 2: machine.cpus: Too small/)
+  expect(problems.join('\n')).toMatch(
+    /line 3: there is no setting machine.memry; did you mean memory\?/,
+  )
+  expect(problems.join('\n')).toMatch(/line 4: there is no setting profil; did you mean profile\?/)
+  expect(problems.join('\n')).toMatch(/line 6: run.allowReports.0: not a valid regular expression/)
+  expect((await problemsIn('machine: [\n'))[0]).toMatch(/^line \d+: /)
+})
+
+test('a variable that is no setting is a mistake', async () => {
+  await expect(open({ KLAB_MACHINE_CPU: '2' })).rejects.toThrow('did you mean KLAB_MACHINE_CPUS?')
+  await expect(open({ KLAB_MACHINE_CPUS: 'many' })).rejects.toThrow(
+    'KLAB_MACHINE_CPUS: machine.cpus',
+  )
+})
+
+describe('a file', () => {
+  test('is changed with its comments kept, and never made invalid', async () => {
+    writeFileSync(file, '# mine\nmachine:\n  cpus: 4 # four\n')
+    await setSetting(file, 'machine.memory', '3G')
+    expect(readFileSync(file, 'utf8')).toBe('# mine\nmachine:\n  cpus: 4 # four\n  memory: 3G\n')
+    await expect(setSetting(file, 'machine.memory', 'much')).rejects.toThrow('is left as it was')
+    await expect(setSetting(file, 'machine.memroy', '1G')).rejects.toThrow(
+      'did you mean machine.memory?',
+    )
+    expect(getSetting(await open(), 'machine.memory').value).toBe(3072)
+  })
+
+  test('is put back from its backup', async () => {
+    await backupConfig(file, new Date('2026-01-02T03:04:05Z'))
+    const before = readFileSync(file, 'utf8')
+    writeFileSync(file, 'profile: debug\n')
+    await restoreConfig(file, undefined, new Date('2026-01-01T00:00:00Z'))
+    expect(readFileSync(file, 'utf8')).toBe(before)
+  })
+})
+
+test('a named machine stands over the configured one, flags over both', async () => {
+  writeFileSync(
+    file,
+    'machine: { cpus: 4, parameters: [a] }\nmachines:\n  big: { memory: 8G, parameters: [b] }\n',
+  )
+  const { config } = await open()
+  expect(machineFor(config, 'big', { memory: '5G', parameters: ['c'] })).toMatchObject({
+    cpus: 4,
+    memory: 5120,
+    parameters: ['a', 'b', 'c'],
+  })
+  expect(() => machineFor(config, 'bigg', {})).toThrow('did you mean big?')
+  expect(() => machineFor(config, undefined, { memory: 'x' })).toThrow(
+    '--memory: "x" is not a memory size',
+  )
+})

@@ -1,0 +1,35 @@
+import { configLeaves, type Leaf } from './leaves.ts'
+
+const HEAD = `# Configuration
+
+Generated from the schema (\`src/lab/config/schema.ts\`) by \`npm run generate\`; do not edit.
+
+A setting comes from, later ones winning: the defaults, the user file (\`$XDG_CONFIG_HOME/klab/config.yaml\`), the
+project's \`klab.yaml\` (found upwards from the working directory), \`KLAB_*\` variables, flags. \`klab config list\` shows
+each value and where it came from; \`klab config validate\` names every problem with its line; \`klab config schema\` prints
+the JSON Schema (also in \`docs/klab.schema.json\`) for editors:
+
+\`\`\`yaml
+# yaml-language-server: $schema=https://…/klab.schema.json
+machine:
+  memory: 2G
+machines:
+  big: { cpus: 8, memory: 16G }      # klab run --machine big
+\`\`\`
+
+\`KLAB_HOME\` moves everything klab keeps (user file, cache, state, sockets) below one directory. Lists in variables are
+separated by commas; \`none\` takes a limit away.
+
+| setting | type | default | variable | meaning |
+|---|---|---|---|---|
+`
+
+/** docs/configuration.md. A test fails when the checked-in file differs. */
+export function configReference(): string {
+  return HEAD + configLeaves().map(row).join('')
+}
+
+function row({ path, type, default: fallback, variable, description }: Leaf): string {
+  const shown = fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``
+  return `| \`${path}\` | ${type.replaceAll('|', '\\|')} | ${shown} | \`${variable}\` | ${description.replaceAll('|', '\\|')} |\n`
+}
