@@ -15,17 +15,13 @@ export function addConfigCommand(program: Command, finish: (code: number) => voi
     'after',
     '\nFiles: klab.yaml in the project (found upwards) over the user file; KLAB_* variables over both; flags over all.\n\nExamples:\n  klab config list\n  klab config set machine.memory 2G\n  klab config schema > klab.schema.json',
   )
-  const sub = <A extends unknown[]>(
-    name: string,
-    description: string,
-    action: (...args: A) => Promise<void>,
-  ) =>
+  const sub = (name: string, description: string, action: (...args: never[]) => Promise<void>) =>
     config
       .command(name)
       .description(description)
       // commander gives what the name declares: its arguments, then the options.
       .action(async (...args: unknown[]) => {
-        await action(...(args as A))
+        await action(...(args as never[]))
         finish(0)
       })
   sub('list', 'each setting, its value, and where it comes from', list).option('--json', 'as JSON')
