@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -23,7 +23,7 @@ export function ensurePrivateDirectory(path: string, purpose: string): void {
 /** Makes the directory if need be and checks that it can be written. */
 export function ensureDirectory(path: string, purpose: string, mode = 0o755): void {
   try {
-    mkdirSync(path, { recursive: true, mode })
+    makeDirectories(path, mode)
     accessSync(path, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new InfraError(
@@ -31,6 +31,18 @@ export function ensureDirectory(path: string, purpose: string, mode = 0o755): vo
       `cannot use ${path} (${purpose}): ${messageOf(error)}; set KLAB_HOME to a directory of your own`,
       { cause: error },
     )
+  }
+}
+
+/** Not mkdir's `recursive`: where nothing can be made (/proc) Node's tries for ever. */
+function makeDirectories(path: string, mode: number): void {
+  if (existsSync(path)) return
+  if (dirname(path) !== path) makeDirectories(dirname(path), 0o755)
+  try {
+    mkdirSync(path, { mode })
+  } catch (error) {
+    // Another klab was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 
