@@ -9,8 +9,9 @@ klab_setup() {
 	fi
 	stamp=node_modules/.klab-lock
 	if ! cmp -s package-lock.json "$stamp"; then
-		echo "klab: installing libraries (npm ci)"
-		npm ci --no-audit --no-fund --loglevel=error || return 125
+		echo "klab: installing libraries and Node (npm)"
+		# Not `npm ci`: it insists on the binaries of every other platform, and registries lag behind with those.
+		npm install --no-save --no-audit --no-fund --loglevel=error || return 125
 		cp package-lock.json "$stamp"
 	fi
 	if ./klab doctor >/dev/null; then
