@@ -67,3 +67,15 @@ klab_kernel_source() {
 klab_cache() {
 	if [ -n "${KLAB_HOME:-}" ]; then echo "$KLAB_HOME/cache"; else echo "${XDG_CACHE_HOME:-$HOME/.cache}/klab"; fi
 }
+
+# What the tests need beyond klab itself: $1 is 1 when it may be installed.
+klab_test_tools() {
+	command -v cpio >/dev/null 2>&1 && return 0
+	if [ "$1" = 1 ] && command -v apt-get >/dev/null 2>&1; then
+		as_root=
+		[ "$(id -u)" = 0 ] || as_root=sudo
+		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends cpio >/dev/null && return 0
+	fi
+	echo "klab: the tests need cpio; install it" >&2
+	return 125
+}

@@ -101,8 +101,8 @@ export const PATTERNS: readonly Pattern[] = [
   },
   {
     kind: 'lockdep',
-    match: /^WARNING: (?:lock held when returning to user space|held lock freed)/,
-    title: 'lock misuse',
+    match: /^WARNING: (lock held when returning to user space|held lock freed)/,
+    title: '$1',
   },
   {
     kind: 'bug',

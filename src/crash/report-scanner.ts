@@ -45,7 +45,11 @@ export class ReportScanner {
     this.#open = undefined
     if (!open) return
     const place = open.functionName ?? 'unknown function'
-    this.#onReport({ kind: open.kind, title: open.title.replace('$F', place), lines: open.lines })
+    this.#onReport({
+      kind: open.kind,
+      title: open.title.replace('$F', withoutClones(place)),
+      lines: open.lines,
+    })
   }
 
   #line(line: string): void {
@@ -72,12 +76,19 @@ export class ReportScanner {
     for (const { kind, match, title } of PATTERNS) {
       const found = match.exec(line)
       if (!found) continue
-      const filled = title.replaceAll(/\$(\d)/g, (_, group: string) => found[Number(group)] ?? '')
+      const filled = withoutClones(
+        title.replaceAll(/\$(\d)/g, (_, group: string) => found[Number(group)] ?? ''),
+      )
       this.#found++
       this.#open = { kind, title: filled, lines: [line], functionName: undefined }
       return
     }
   }
+}
+
+/** The compiler's copies of a function are the function: `f.cold`, `f.isra.0`, `f.constprop.3`, `f.part.1`. */
+function withoutClones(text: string): string {
+  return text.replaceAll(/\.(?:cold|isra|constprop|part)(?:\.\d+)*\b/g, '')
 }
 
 /** Without `[   12.345678][  T123] `, a log level, and what a terminal would make of control characters. */

@@ -172,10 +172,7 @@ function variables({ toolchain }: BuildRequest, source: string): string[] {
 }
 
 /** Nothing of the user's environment gets into a kernel: the same input gives the same image. */
-function buildEnvironment(
-  { env, cacheDir }: BuildContext,
-  { ccache }: Toolchain,
-): NodeJS.ProcessEnv {
+function buildEnvironment({ env }: BuildContext, { ccache }: Toolchain): NodeJS.ProcessEnv {
   const kept = ['PATH', 'HOME', 'USER', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME']
   const keep = ([name]: [string, unknown]) => kept.includes(name) || name.startsWith('CCACHE_')
   return {
@@ -184,7 +181,8 @@ function buildEnvironment(
     KBUILD_BUILD_HOST: 'klab',
     KBUILD_BUILD_VERSION: '1',
     KBUILD_BUILD_TIMESTAMP: 'Thu Jan  1 00:00:00 UTC 1970',
-    ...(ccache && { CCACHE_BASEDIR: join(cacheDir, 'place'), CCACHE_NOHASHDIR: '1' }),
+    // The place of a build is always the same, so its name needs no rewriting; that would reach __FILE__, too.
+    ...(ccache && { CCACHE_NOHASHDIR: '1' }),
   }
 }
 

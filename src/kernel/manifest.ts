@@ -25,7 +25,7 @@ export const manifestSchema = z.strictObject({
 export type Manifest = z.infer<typeof manifestSchema>
 
 /** Raised when the way of building changes, so that older kernels are not taken for new ones. */
-const RECIPE = 1
+const RECIPE = 2
 
 /** The id of the kernel that these would give. */
 export function kernelId(input: {

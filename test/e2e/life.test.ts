@@ -17,13 +17,11 @@ import { run, runOk } from '../../src/host/index.ts'
 import { machineFor, openLab, runInVm } from '../../src/lab/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
+import { processesNaming } from '../support/processes.ts'
 import { klab, startKlab } from '../support/klab.ts'
 
-/** Processes that name a run in their command line. */
-async function processesOf(id: string): Promise<string[]> {
-  const { stdout } = await run('pgrep', ['-f', `/${id}/`])
-  return stdout.split('\n').filter((pid) => pid !== '')
-}
+/** Processes of a run. */
+const processesOf = (id: string) => processesNaming(`/${id}/`)
 
 /** Starts a run and waits until its command says `armed`; returns the run's id. */
 async function startedRun(script: string) {
@@ -49,12 +47,12 @@ async function startedRun(script: string) {
 describe('the end of klab', () => {
   test('by kill -9 takes the VM with it, and the run is recorded as lost', async () => {
     const { child, exited, id } = await startedRun('echo armed; exec sleep 1000')
-    expect((await processesOf(id)).length).toBeGreaterThan(0)
+    expect(processesOf(id).length).toBeGreaterThan(0)
     child.kill('SIGKILL')
     await exited
     // The kernel delivers the parent-death signal; QEMU then needs a moment to go.
-    for (let tries = 0; (await processesOf(id)).length > 0 && tries < 100; tries++) await sleep(50)
-    expect(await processesOf(id)).toEqual([])
+    for (let tries = 0; processesOf(id).length > 0 && tries < 100; tries++) await sleep(50)
+    expect(processesOf(id)).toEqual([])
     const shown = JSON.parse((await klab(['runs', '--json'])).stdout).find(
       (one: { id: string }) => one.id === id,
     )
@@ -68,7 +66,7 @@ describe('the end of klab', () => {
     )
     child.kill('SIGINT')
     expect(await exited).toEqual([42, null])
-    expect(await processesOf(id)).toEqual([])
+    expect(processesOf(id)).toEqual([])
   })
 
   test('by a second Ctrl-C ends the VM', async () => {
@@ -77,7 +75,7 @@ describe('the end of klab', () => {
     await sleep(500)
     child.kill('SIGINT')
     expect(await exited).toEqual([130, null])
-    expect(await processesOf(id)).toEqual([])
+    expect(processesOf(id)).toEqual([])
     expect(existsSync(join(TEST_HOME, 'run', id))).toBe(false)
   })
 

@@ -2,10 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-import { run as runProgram } from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
+import { processesNaming } from '../support/processes.ts'
 
 const asRoot = (script: string, ...options: string[]) =>
   klab(['run', '--tree', testTree(), '--user', 'root', ...options, '--', 'sh', '-c', script])
@@ -108,7 +108,7 @@ describe('a boot that fails says why', () => {
     const { id, outcome } = JSON.parse(result.stdout)
     expect(outcome.kind).toBe('boot-failed')
     expect(existsSync(join(TEST_HOME, 'run', id))).toBe(false)
-    expect((await runProgram('pgrep', ['-f', `/${id}/`])).stdout).toBe('')
+    expect(processesNaming(`/${id}/`)).toEqual([])
   })
 })
 
