@@ -178,6 +178,8 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   watchPhases(console, phases)
   void consolePeer?.connected.then((socket) => console.attach(socket))
   const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment() }))
+  // Before the first line of the console can come.
+  if (qemu.pid !== undefined) phases.reach('process')
   const connected = Promise.all([agentPeer?.connected, qmpPeer?.connected])
   const peers = await Promise.race([
     connected,
@@ -197,7 +199,6 @@ export async function startVm(options: VmOptions): Promise<Vm> {
       phases.timings,
     )
   }
-  phases.reach('process')
   const qmp = new Qmp(peers[1])
   // Not waited for: nothing of the boot depends on it.
   void qmp.negotiate().catch(() => undefined)
@@ -218,10 +219,12 @@ function qemuEnvironment(): NodeJS.ProcessEnv {
 }
 
 function watchPhases(console: Console, phases: PhaseClock): void {
-  void console.firstByte.then(() => phases.reach('console'))
   console.addReader({
     lines: (lines) => {
+      phases.reach('console')
       if (lines.some((line) => line.includes('Linux version '))) phases.reach('kernel')
     },
   })
+  // A first line that is not complete counts as well.
+  void console.firstByte.then(() => phases.reach('console'))
 }

@@ -52,7 +52,7 @@ describe('a kernel that complains', () => {
 
 describe('a guest that goes away', () => {
   test.each([
-    ['reboots', 'reboot -f; sleep 10', /lost: the guest rebooted itself/],
+    ['reboots', 'echo b > /proc/sysrq-trigger; sleep 10', /lost: the guest rebooted itself/],
     [
       'kills its agent',
       'kill -9 1; sleep 1; echo still here; echo b > /proc/sysrq-trigger; sleep 10',
