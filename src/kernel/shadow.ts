@@ -6,7 +6,8 @@ import { run, runOk, writeAtomically } from '../host/index.ts'
 import type { Tree } from './tree.ts'
 
 /** What a build leaves in a tree by the thousand; the rest goes with `make mrproper`, the kernel's own knowledge. */
-const PRODUCTS = /(?:\.(?:o|ko|a|cmd|mod|order|symvers|su|dwo)|\.mod\.c|^vmlinux.*|^\.tmp_.*)$/
+const PRODUCTS =
+  /(?:\.(?:o|ko|a|cmd|mod|order|symvers|su|dwo)|\.mod\.c|^vmlinux(?:\.unstripped|\.map)?|^\.tmp_.*)$/
 
 /**
  * A copy of the sources of a tree that was built in itself: `make O=` refuses such a tree, and cleaning it is not ours
