@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 
 import { InfraError } from '../base/index.ts'
-import { start } from './process.ts'
+import { run, start } from './process.ts'
 
 /**
  * Holds an exclusive lock on a file until disposed of, or until this process is gone however it ended: the kernel
@@ -16,6 +17,13 @@ export async function lockFile(path: string, onWait: () => void): Promise<AsyncD
   const held = await holdLock(path, [])
   if (!held) throw new InfraError('LOCK', `cannot lock ${path}: flock (util-linux) gave up`)
   return held
+}
+
+/** Whether somebody holds the lock of a file now; a file that is not there is not locked. */
+export async function isLocked(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false
+  const { exit } = await run('flock', ['--nonblock', path, 'true'])
+  return exit.kind === 'exited' && exit.code === 1
 }
 
 async function holdLock(

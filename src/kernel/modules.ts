@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 
@@ -59,10 +59,6 @@ export class ModuleDirectory {
     }
     for (const name of names) await visit(name, false)
     return [...loaded.values()]
-  }
-
-  relative(path: string): string {
-    return relative(this.#dir, path)
   }
 }
 

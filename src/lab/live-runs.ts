@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { run } from '../host/index.ts'
+import { isLocked } from '../host/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
 
@@ -11,10 +11,7 @@ const ORPHAN_AGE_MS = 60_000
 
 /** Whether the VM of a run lives: QEMU holds the lock of its directory, and the kernel drops it with QEMU. */
 export async function isRunAlive(lab: Lab, id: string): Promise<boolean> {
-  const lock = join(lab.paths.state, 'runs', id, 'lock')
-  if (!existsSync(lock)) return false
-  const { exit } = await run('flock', ['--nonblock', lock, 'true'])
-  return exit.kind === 'exited' && exit.code === 1
+  return await isLocked(join(lab.paths.state, 'runs', id, 'lock'))
 }
 
 /** Whether the klab that began a run is still there; it records the end. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { run } from '../host/index.ts'
+import { isLocked, run } from '../host/index.ts'
 import { KernelStore } from '../kernel/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
@@ -102,12 +102,6 @@ async function directoryCandidates(parent: string, kind: string): Promise<Candid
       }
     }),
   )
-}
-
-async function isLocked(lock: string): Promise<boolean> {
-  if (!existsSync(lock)) return false
-  const { exit } = await run('flock', ['--nonblock', lock, 'true'])
-  return exit.kind === 'exited' && exit.code === 1
 }
 
 async function diskUsage(dir: string): Promise<number> {
