@@ -13,5 +13,6 @@ export {
   type ProcessExit,
   type ProcessResult,
   type RunOptions,
+  type StdioOptions,
 } from './process.ts'
 export { listenForOne, type Listener } from './sockets.ts'

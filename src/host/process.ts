@@ -3,6 +3,8 @@ import { once } from 'node:events'
 
 import { InfraError } from '../base/index.ts'
 
+export type { StdioOptions }
+
 export type ProcessExit =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }

@@ -1,141 +1,255 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { Agent, AgentLost, AGENT, initramfs, type MountRequest } from '../guest/index.ts'
-import { availableMemoryMiB, nativeProgram, type Confinement } from '../host/index.ts'
-import { ModuleDirectory, planBoot, type BootPlan, type Kernel } from '../kernel/index.ts'
+import { Agent, AgentLost, AGENT, initramfs, type AgentFacts } from '../guest/index.ts'
+import { nativeProgram, type Confinement } from '../host/index.ts'
+import { ModuleDirectory, type BootPlan, type Kernel } from '../kernel/index.ts'
 import {
-  acceleratorVerdict,
-  MAX_PARAMETERS_LENGTH,
-  kernelParameters,
-  qemuFacts,
-  startVirtiofsd,
+  BootFailure,
   startVm,
   type Accelerator,
   type BootSpec,
-  type ConsoleReader,
-  type Export,
+  type FrozenState,
   type Phase,
   type Vm,
 } from '../vm/index.ts'
-import type { MachineConfig } from './config/schema.ts'
-import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
+import { checkParameters, decideBoot, type BootDecision, type BootRequest } from './boot-plan.ts'
+import type { Lab } from './context.ts'
 import type { OnEvent } from './events.ts'
-import { hiddenPaths } from './hidden.ts'
-import type { Share } from './shares.ts'
-
-export interface BootRequest {
-  readonly id: string
-  readonly kernel: Kernel
-  readonly machine: MachineConfig
-  readonly shares: readonly Share[]
-  readonly runDir: string
-  /** Who reads the console, from its first line. */
-  readonly consoleReaders: readonly ConsoleReader[]
-  /** Another PID 1 than klab's agent, for trying what happens without one. */
-  readonly agentPath?: string
-}
+import {
+  nineExports,
+  planView,
+  virtiofsExports,
+  withSlots,
+  type HostView,
+  type PlannedMount,
+} from './exports.ts'
+import { templateKey, TemplateStore, type Template } from './templates.ts'
 
 /** A VM whose agent answers and whose root and shares are mounted. */
 export interface Booted extends AsyncDisposable {
   readonly vm: Vm
   readonly agent: Agent
   readonly accelerator: Accelerator
-  /** By how much this guest is slower than a plain one under KVM. */
   readonly slowness: number
 }
 
-/** Emulation is this much slower than KVM, for deadlines. */
-const TCG_SLOWNESS = 5
-
-/** The agent gives msize to 9p up to what virtio's ring carries (PAGE_SIZE * (VIRTQUEUE_NUM - 3), net/9p/trans_virtio.c). */
-const NINE_P_OPTIONS = 'trans=virtio,version=9p2000.L,msize=512000,access=any'
-
-interface PlannedMount {
-  readonly request: MountRequest
-  readonly path: string
+/** Brings a kernel as far as the command: a clone of its template where there can be one. Throws BootFailure or InfraError; nothing is left behind then. */
+export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Promise<Booted> {
+  const decision = await decideBoot(lab, request, onEvent)
+  const view = planView(lab, request, decision.plan.transport)
+  const scene: Scene = { lab, request, decision, view, onEvent }
+  checkParameters(specOf(scene, {}))
+  return (await cloneTemplate(scene)) ?? (await bootCold(scene))
 }
 
-/** Boots a kernel as far as the command. Throws BootFailure or InfraError; nothing is left behind then. */
-export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Promise<Booted> {
+/** What the steps of a boot share. */
+interface Scene {
+  readonly lab: Lab
+  readonly request: BootRequest
+  readonly decision: BootDecision
+  readonly view: HostView
+  readonly onEvent: OnEvent
+}
+
+async function bootCold(scene: Scene): Promise<Booted> {
+  const { lab, request, decision, view } = scene
   await using resources = new AsyncDisposableStack()
-  const { machine, kernel, shares } = request
-  const qemu = qemuPath(lab)
-  const [accelerator, facts] = await Promise.all([
-    chooseAccelerator(lab, qemu, machine, onEvent),
-    qemuFacts(qemu, lab.paths.cache),
-  ])
-  const plan = planFor(lab, request)
-  checkMachine(machine, plan, facts.machines, facts.devices, facts.version)
-  const slowness =
-    (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) * (kernel.manifest?.slowness ?? 1)
   const socketDir = join(lab.paths.runtime, request.id)
-  await mkdir(join(socketDir, 'root'), { recursive: true, mode: 0o700 })
-  const mounts = plannedMounts(machine, shares, plan, join(socketDir, 'root'))
-  const exportRoot = machine.root === 'host'
-  const hidden = exportRoot ? hiddenPaths(lab.env['HOME'] ?? '/', lab.cwd, lab.config.run.hide) : []
-  const confinement: Confinement = exportRoot
-    ? { export: { dir: join(socketDir, 'root'), hidden } }
-    : {}
-  const exports: Export[] = []
-  for (const { request: mount, path } of mounts) {
-    const readOnly = mount.mode !== 'rw'
-    if (plan.transport === '9p') {
-      exports.push({ transport: '9p', tag: mount.tag, path, readOnly })
-      continue
-    }
-    const socket = join(socketDir, `${mount.tag}.sock`)
-    const own =
-      readOnly && mount.target !== 'root' ? { binds: [{ from: path, at: path, readOnly }] } : {}
-    const daemonConfinement = mount.target === 'root' ? confinement : own
-    const daemon = virtiofsdPath(lab) ?? ''
-    resources.use(
-      await startVirtiofsd({
-        daemon,
-        dir: path,
-        socket,
-        confinement: daemonConfinement,
-        cacheDir: lab.paths.cache,
-      }),
-    )
-    exports.push({ transport: 'virtiofs', tag: mount.tag, socket })
-  }
-  const spec: BootSpec = {
-    qemu,
-    machine: { cpus: machine.cpus, memoryMiB: machine.memory, type: machineType(machine, plan) },
-    accelerator,
-    image: kernel.image,
-    initrd: await writeInitramfs(lab, request, plan),
-    parameters: [...(kernel.manifest?.parameters ?? []), ...machine.parameters],
-    exports,
-    pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
-  }
-  checkParameters(spec)
-  const vm = resources.use(
-    await startVm({
-      spec,
-      runDir: request.runDir,
-      socketDir,
-      confinement: {
-        ...(plan.transport === '9p' && confinement),
-        lock: join(request.runDir, 'lock'),
-      },
-      cacheDir: lab.paths.cache,
-      slowness,
-      bootTimeoutMs: machine.bootTimeout * slowness,
-      consoleReaders: request.consoleReaders,
-      onPhase: (phase, ms) => onEvent({ kind: 'phase', phase, ms }),
-    }),
-  )
+  const byNineP = decision.plan.transport === '9p'
+  const exports = byNineP
+    ? nineExports(view)
+    : await virtiofsExports(lab, view, { socketDir, resources })
+  const initrd = await writeInitramfs(scene, request.runDir)
+  const confinement = byNineP ? view.rootConfinement : {}
+  const vm = resources.use(await start(scene, specOf(scene, { exports, initrd }), { confinement }))
   const agent = new Agent(vm.agentSocket)
-  const answered = await reachAgent(vm, 'agent', agent.ready())
-  for (const note of answered.notes) onEvent({ kind: 'note', message: `guest: ${note}` })
+  await enter(scene, vm, agent, view.mounts)
+  return bootedVm(scene, { vm, agent, resources: resources.move() })
+}
+
+/** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
+async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
+  const { lab, request, decision, onEvent } = scene
+  const cannot = templateObstacle(scene)
+  if (cannot !== undefined) {
+    if (cannot !== '') onEvent({ kind: 'template', key: '', action: 'impossible', why: cannot })
+    return undefined
+  }
+  const store = new TemplateStore(lab)
+  const agentPath = await nativeProgram(AGENT, lab.paths.cache)
+  const exports = slottedExports(scene, '/')
+  const key = await templateKey(specOf(scene, { exports }), request, {
+    agent: agentPath,
+    modules: decision.plan.modules,
+  })
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const made = await readyTemplate(scene, store, key)
+    if (!made) return undefined
+    try {
+      return await clone(scene, made)
+    } catch (error) {
+      if (!(error instanceof BootFailure) || error.phase === 'root') throw error
+      // It may have been evicted, damaged, or never have been good: the next one is new.
+      await store.remove(key)
+      onEvent({ kind: 'template', key, action: 'discarded', why: error.reason })
+    }
+  }
+  return undefined
+}
+
+/** Why no template is used: empty when that is as the user wants it. */
+function templateObstacle({ lab, request, decision, view }: Scene): string | undefined {
+  if (request.fresh || request.agentPath !== undefined || !lab.config.run.templates) return ''
+  if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
+    return 'its kernel has no 9p, and a virtiofs device cannot be carried over'
+  return undefined
+}
+
+/** The template, made if it is not there; undefined, and said once, when it cannot be made. */
+async function readyTemplate(
+  scene: Scene,
+  store: TemplateStore,
+  key: string,
+): Promise<{ template: Template; isNew: boolean } | undefined> {
+  const { lab, onEvent } = scene
+  const found = await store.find(key)
+  if (found) return { template: found, isNew: false }
+  if ((await store.refusal(key)) !== undefined) return undefined
+  try {
+    const made = await store.make(
+      key,
+      (dir) => fillTemplate(scene, dir),
+      () => onEvent({ kind: 'note', message: 'another klab makes this template; waiting for it' }),
+    )
+    if (made.isNew) {
+      onEvent({ kind: 'template', key, action: 'made', why: '' })
+      await store.prune(lab.config.limits.templates)
+    }
+    return made
+  } catch (error) {
+    if (!(error instanceof InfraError && error.code === 'FREEZE')) throw error
+    const why = await store.refuse(key, error)
+    onEvent({ kind: 'template', key, action: 'impossible', why })
+    return undefined
+  }
+}
+
+/** Boots until the agent answers and nothing is mounted, and freezes that. */
+async function fillTemplate(scene: Scene, dir: string) {
+  const { request, decision } = scene
+  const startedAt = performance.now()
+  const exports = slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true }))
+  const initrd = await writeInitramfs(scene, dir)
+  const memoryFile = { path: join(dir, 'memory'), share: true }
+  const spec = specOf(scene, { exports, initrd, memoryFile })
+  await using vm = await start(scene, spec, { confinement: {}, socketDir: 'template' })
+  const agent = new Agent(vm.agentSocket)
+  const { release, notes } = await reachAgent(vm, 'agent', agent.ready())
+  await vm.freeze(join(dir, 'state'))
+  vm.kill()
+  vm.console.close()
+  await vm.ended
+  await copyFile(vm.console.path, join(dir, 'console.log'))
+  await rm(initrd)
+  return {
+    ...{ kernel: request.kernel.origin, release, notes, machine: decision.machine },
+    accelerator: decision.accelerator.kind,
+    madeMs: Math.round(performance.now() - startedAt),
+  }
+}
+
+async function clone(
+  scene: Scene,
+  { template, isNew }: { template: Template; isNew: boolean },
+): Promise<Booted> {
+  const { lab, request, view } = scene
+  const { dir, facts } = template
+  const empty = join(lab.paths.runtime, request.id, 'root')
+  const spec = specOf(scene, {
+    exports: slottedExports(scene, empty),
+    memoryFile: { path: join(dir, 'memory'), share: false },
+    incoming: true,
+  })
+  await using resources = new AsyncDisposableStack()
+  const frozen = {
+    statePath: join(dir, 'state'),
+    withoutMemory: true,
+    consolePath: join(dir, 'console.log'),
+    isHeard: isNew,
+  }
+  const vm = resources.use(await start(scene, spec, { confinement: view.rootConfinement, frozen }))
+  const agent = new Agent(vm.agentSocket)
+  await enter(scene, vm, agent, view.mounts, facts.notes)
+  return bootedVm(scene, { vm, agent, resources: resources.move() })
+}
+
+function slottedExports({ request, view }: Scene, empty: string) {
+  return withSlots(nineExports(view), { hasRoot: request.machine.root === 'host', empty })
+}
+
+function specOf({ request, decision }: Scene, change: Partial<BootSpec>): BootSpec {
+  const { qemu, machine, accelerator, parameters, pvpanic } = decision
+  return {
+    ...{ qemu, machine, accelerator, parameters, pvpanic },
+    image: request.kernel.image,
+    exports: [],
+    ...change,
+  }
+}
+
+async function start(
+  { lab, request, decision, onEvent }: Scene,
+  spec: BootSpec,
+  parts: { confinement: Confinement; frozen?: FrozenState; socketDir?: string },
+): Promise<Vm> {
+  const { confinement } = parts
+  // Made here and not once: it goes with each VM.
+  if (confinement.export) await mkdir(confinement.export.dir, { recursive: true, mode: 0o700 })
+  return await startVm({
+    spec,
+    runDir: request.runDir,
+    socketDir: join(lab.paths.runtime, request.id, parts.socketDir ?? ''),
+    confinement: { ...confinement, lock: join(request.runDir, 'lock') },
+    cacheDir: lab.paths.cache,
+    slowness: decision.slowness,
+    bootTimeoutMs: request.machine.bootTimeout * decision.slowness,
+    consoleReaders: request.consoleReaders,
+    onPhase: (phase, ms) => onEvent({ kind: 'phase', phase, ms }),
+    ...(parts.frozen && { frozen: parts.frozen }),
+  })
+}
+
+/** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */
+async function enter(
+  { request, onEvent }: Scene,
+  vm: Vm,
+  agent: Agent,
+  mounts: readonly PlannedMount[],
+  knownNotes: readonly string[] = [],
+): Promise<void> {
+  // All in one go; the agent answers in this order.
+  const ready = agent.ready()
   agent.greet(`klab-${request.id}`, randomBytes(256), Date.now())
-  await reachAgent(vm, 'root', mountAll(agent, mounts))
-  const owned = resources.move()
-  return { vm, agent, accelerator, slowness, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const mounted = Promise.all(mounts.map(({ request: mount }) => agent.mount(mount)))
+  mounted.catch(() => undefined)
+  const { notes }: AgentFacts = await reachAgent(vm, 'agent', ready)
+  for (const note of notes)
+    if (!knownNotes.includes(note)) onEvent({ kind: 'note', message: `guest: ${note}` })
+  await reachAgent(vm, 'root', mounted)
+}
+
+function bootedVm(
+  { decision: { accelerator, slowness } }: Scene,
+  parts: { vm: Vm; agent: Agent; resources: AsyncDisposableStack },
+): Booted {
+  const { vm, agent, resources } = parts
+  return {
+    ...{ vm, agent, accelerator, slowness },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
 }
 
 /** As Vm.reach, for what the agent has to answer: one that breaks the protocol has failed, one that is gone tells nothing. */
@@ -148,138 +262,13 @@ async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<
   return await vm.reach(phase, settled)
 }
 
-async function mountAll(agent: Agent, mounts: readonly PlannedMount[]): Promise<void> {
-  for (const { request } of mounts) await agent.mount(request)
-}
-
-/** What runs the guest, and one line that says why. Throws InfraError when KVM is demanded and does not work. */
-async function chooseAccelerator(
-  lab: Lab,
-  qemu: string,
-  machine: MachineConfig,
-  onEvent: OnEvent,
-): Promise<Accelerator> {
-  const verdict = await acceleratorVerdict(qemu, lab.paths.cache)
-  if (machine.accel === 'kvm' && !verdict.kvm) {
-    throw new InfraError(
-      'ACCELERATOR',
-      `KVM was asked for, but does not work here: ${verdict.why}; use --accel tcg to emulate`,
-    )
-  }
-  const kvm = machine.accel !== 'tcg' && verdict.kvm
-  const why = machine.accel === 'tcg' ? 'asked for' : verdict.why
-  onEvent({ kind: 'accelerator', accel: kvm ? 'kvm' : 'tcg', why })
-  return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz }
-}
-
-function planFor(lab: Lab, { kernel, machine, shares }: BootRequest): BootPlan {
-  const usesHost = machine.root === 'host' || shares.length > 0
-  const plan = planBoot(kernel.config, {
-    shares: usesHost,
-    virtiofs: virtiofsdPath(lab) !== undefined,
-    overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
-    needsPci: machine.type === 'q35',
-  })
-  if (!('missing' in plan)) return plan
-  throw new InfraError(
-    'KERNEL_LACKS',
-    `the kernel ${kernel.origin} cannot do what is asked: it was built without ${plan.missing.join(', ')}`,
-  )
-}
-
-function machineType(machine: MachineConfig, plan: BootPlan): 'microvm' | 'q35' {
-  return machine.type === 'auto' ? plan.machine : machine.type
-}
-
-function checkMachine(
-  machine: MachineConfig,
-  plan: BootPlan,
-  machines: readonly string[],
-  devices: readonly string[],
-  version: string,
-): void {
-  const type = machineType(machine, plan)
-  const bus = type === 'microvm' ? 'device' : 'pci'
-  const share = plan.transport === '9p' ? `virtio-9p-${bus}` : `vhost-user-fs-${bus}`
-  const needed = [
-    `virtio-serial-${bus}`,
-    'virtserialport',
-    `virtio-rng-${bus}`,
-    ...(machine.root === 'host' ? [share] : []),
-  ]
-  const missing = needed.filter((device) => !devices.includes(device))
-  if (!machines.includes(type)) missing.unshift(`machine ${type}`)
-  if (missing.length > 0) {
-    throw new InfraError(
-      'QEMU_LACKS',
-      `this QEMU (${version}) lacks ${missing.join(', ')}; install a complete one (klab doctor)`,
-    )
-  }
-  const available = availableMemoryMiB()
-  if (machine.memory > available) {
-    throw new InfraError(
-      'MEMORY',
-      `the guest wants ${machine.memory} MiB of memory and this machine has ${available} MiB free; ask for less with --memory`,
-    )
-  }
-}
-
-function checkParameters(spec: BootSpec): void {
-  const length = kernelParameters(spec).join(' ').length
-  if (length > MAX_PARAMETERS_LENGTH) {
-    throw new InfraError(
-      'PARAMETERS',
-      `the kernel parameters are ${length} bytes long; the kernel takes ${MAX_PARAMETERS_LENGTH}`,
-    )
-  }
-}
-
-function plannedMounts(
-  machine: MachineConfig,
-  shares: readonly Share[],
-  plan: BootPlan,
-  rootDir: string,
-): PlannedMount[] {
-  const nineP = plan.transport === '9p'
-  const options = (cached: boolean) =>
-    nineP ? `${NINE_P_OPTIONS},cache=${cached ? 'loose' : 'none'}` : ''
-  const root: PlannedMount[] =
-    machine.root === 'host'
-      ? [
-          {
-            path: rootDir,
-            request: {
-              transport: plan.transport,
-              tag: 'klab.root',
-              target: 'root',
-              mode: 'cow',
-              options: options(true),
-            },
-          },
-        ]
-      : []
-  return [
-    ...root,
-    ...shares.map(({ mode, host, guest }, index) => ({
-      path: host,
-      request: {
-        transport: plan.transport,
-        tag: `klab.share${index}`,
-        target: { path: guest },
-        mode,
-        // What the user edits must be seen: no caching where both sides write.
-        options: options(mode !== 'rw'),
-      },
-    })),
-  ]
-}
-
-async function writeInitramfs(lab: Lab, request: BootRequest, plan: BootPlan): Promise<string> {
-  const { kernel, runDir } = request
-  const agent = await readFile(request.agentPath ?? (await nativeProgram(AGENT, lab.paths.cache)))
-  const modules = plan.modules.length === 0 ? [] : await bootModules(kernel, plan)
-  const path = join(runDir, 'initramfs')
-  await writeFile(path, initramfs(agent, modules))
+async function writeInitramfs({ lab, request, decision }: Scene, dir: string): Promise<string> {
+  const { kernel, agentPath } = request
+  const agent = await readFile(agentPath ?? (await nativeProgram(AGENT, lab.paths.cache)))
+  const { modules } = decision.plan
+  const closure = modules.length === 0 ? [] : await bootModules(kernel, decision.plan)
+  const path = join(dir, 'initramfs')
+  await writeFile(path, initramfs(agent, closure))
   return path
 }
 

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../host/index.ts'
-import { acceleratorVerdict, qemuFacts } from '../vm/index.ts'
+import { acceleratorVerdict, neededDevices, qemuFacts } from '../vm/index.ts'
 import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
 import { findTool, packagesFor, type PackageManager, TOOLS, type Tool } from './tools.ts'
 
@@ -108,13 +108,7 @@ async function qemuDevices(lab: Lab): Promise<Finding[]> {
   try {
     const { devices, machines } = await qemuFacts(qemuPath(lab), lab.paths.cache)
     const needed = [
-      'virtio-serial-device',
-      'virtserialport',
-      'virtio-9p-device',
-      'virtio-rng-device',
-      'virtio-serial-pci',
-      'virtio-9p-pci',
-      'pvpanic',
+      ...new Set([...neededDevices('microvm', '9p'), ...neededDevices('q35', '9p'), 'pvpanic']),
     ]
     const missing = [
       ...['microvm', 'q35'].filter((machine) => !machines.includes(machine)),

@@ -10,6 +10,13 @@ export type LabEvent =
   | { readonly kind: 'kernel'; readonly origin: string; readonly image: string }
   | { readonly kind: 'accelerator'; readonly accel: 'kvm' | 'tcg'; readonly why: string }
   | { readonly kind: 'run'; readonly id: string; readonly dir: string }
+  /** `impossible`: the VM boots instead, and `why` says what a template cannot carry. */
+  | {
+      readonly kind: 'template'
+      readonly key: string
+      readonly action: 'made' | 'discarded' | 'impossible'
+      readonly why: string
+    }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
   | { readonly kind: 'report'; readonly report: Report; readonly allowed: boolean }
   | {

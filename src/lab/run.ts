@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { KlabError, messageOf, newId } from '../base/index.ts'
 import type { ExecRequest } from '../guest/index.ts'
 import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
-import { boot, type Booted, type BootRequest } from './boot.ts'
+import { boot, type Booted } from './boot.ts'
+import type { BootRequest } from './boot-plan.ts'
 import { chooseKernel, type KernelChoice } from './choose-kernel.ts'
 import { runCommand, type Interrupts, type Terminal } from './command.ts'
 import type { MachineConfig } from './config/schema.ts'
@@ -28,6 +29,8 @@ export interface RunRequest {
   readonly tty?: { readonly rows: number; readonly cols: number }
   readonly allowReports: readonly string[]
   readonly graceMs: number
+  /** Boot, and do not clone a template. */
+  readonly fresh: boolean
   readonly agentPath?: string
 }
 
@@ -73,9 +76,9 @@ export async function runInVm(
       }
       onEvent(event)
     }
-    const { machine, agentPath } = request
+    const { machine, fresh, agentPath } = request
     const bootRequest: BootRequest = {
-      ...{ id, kernel, machine, shares, runDir },
+      ...{ id, kernel, machine, shares, runDir, fresh },
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.scanner],
       ...(agentPath !== undefined && { agentPath }),

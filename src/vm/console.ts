@@ -55,7 +55,7 @@ export class Console {
   }
 
   attach(socket: Socket): void {
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    socket.on('data', (chunk: Buffer) => this.take(chunk))
     socket.once('close', () => this.close())
   }
 
@@ -71,7 +71,8 @@ export class Console {
     closeSync(this.#file)
   }
 
-  #take(chunk: Buffer): void {
+  /** Records what the guest said, and hands complete lines to the readers. */
+  take(chunk: Buffer): void {
     if (this.#closed) return
     this.#lastByteAt = Date.now()
     this.#first.resolve()

@@ -22,17 +22,27 @@ export type Export =
     }
   | { readonly transport: 'virtiofs'; readonly tag: string; readonly socket: string }
 
+/** Guest memory in a file: shared with it while a template is made, private to each of its clones. */
+export interface MemoryFile {
+  readonly path: string
+  readonly share: boolean
+}
+
 export interface BootSpec {
   readonly qemu: string
   readonly machine: Machine
   readonly accelerator: Accelerator
   readonly image: string
-  readonly initrd: string
+  /** Absent for a clone: what the kernel loads at its start is in its memory already. */
+  readonly initrd?: string
   /** Kernel parameters beyond those that every boot gets. */
   readonly parameters: readonly string[]
   readonly exports: readonly Export[]
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
+  readonly memoryFile?: MemoryFile
+  /** The VM does not boot: it waits for the state of a frozen one. */
+  readonly incoming?: boolean
 }
 
 /** The unix sockets of a VM, in its run directory. We listen, QEMU connects. */

@@ -1,24 +1,21 @@
+import { BUS } from './devices.ts'
 import { kernelParameters } from './kernel-parameters.ts'
 import type { Accelerator, BootSpec, Export, Machine, VmSockets } from './machine.ts'
-
-/** virtio devices are named by their bus: microvm has virtio-mmio, q35 has PCI. */
-const BUS = { microvm: 'device', q35: 'pci' } as const satisfies Record<Machine['type'], string>
 
 /** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
 export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
   const bus = BUS[spec.machine.type]
   return [
     ...machineArgs(spec.machine, spec.accelerator),
-    ...(spec.exports.some(({ transport }) => transport === 'virtiofs')
-      ? sharedMemoryArgs(spec.machine)
-      : []),
+    ...memoryArgs(spec),
     ...consoleArgs(sockets),
     ...agentArgs(sockets, bus),
     ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
     ...spec.exports.flatMap((share, index) => exportArgs(share, index, bus)),
     ...['-kernel', spec.image],
-    ...['-initrd', spec.initrd],
+    ...(spec.initrd === undefined ? [] : ['-initrd', spec.initrd]),
     ...['-append', kernelParameters(spec).join(' ')],
+    ...(spec.incoming ? ['-incoming', 'defer'] : []),
   ]
 }
 
@@ -64,8 +61,18 @@ function agentArgs({ agent }: VmSockets, bus: string): string[] {
   ].flat()
 }
 
-/** A vhost-user daemon maps the guest's memory; virtio-mmio has to speak the modern protocol for it. */
-function sharedMemoryArgs({ memoryMiB, type }: Machine): string[] {
+function memoryArgs({ machine, memoryFile, exports }: BootSpec): string[] {
+  const { memoryMiB, type } = machine
+  if (memoryFile) {
+    const { path, share } = memoryFile
+    return [
+      '-object',
+      `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${escaped(path)},share=${share ? 'on' : 'off'}`,
+      ...['-machine', 'memory-backend=ram'],
+    ]
+  }
+  if (!exports.some(({ transport }) => transport === 'virtiofs')) return []
+  // A vhost-user daemon maps the guest's memory; virtio-mmio has to speak the modern protocol for it.
   return [
     ['-object', `memory-backend-memfd,id=ram,size=${memoryMiB}M,share=on`],
     ['-machine', 'memory-backend=ram'],

@@ -1,8 +1,8 @@
-import { rm, mkdir } from 'node:fs/promises'
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 
-import { Deadline, formatDuration } from '../base/index.ts'
+import { Deadline, formatDuration, messageOf } from '../base/index.ts'
 import {
   confined,
   describeExit,
@@ -10,10 +10,12 @@ import {
   start,
   type Confinement,
   type LiveProcess,
+  type StdioOptions,
 } from '../host/index.ts'
 import { BootFailure } from './boot-failure.ts'
 import { Console, type ConsoleReader } from './console.ts'
 import { diagnose } from './diagnosis.ts'
+import { freeze, thaw } from './freeze.ts'
 import type { BootSpec, VmSockets } from './machine.ts'
 import { PHASES, PHASE_LIMITS_MS, PhaseClock, type Phase } from './phases.ts'
 import { qemuArgs } from './qemu-args.ts'
@@ -34,6 +36,17 @@ export interface VmOptions {
   readonly onPhase: (phase: Phase, ms: number) => void
   /** Who reads the console, from its first line. */
   readonly consoleReaders: readonly ConsoleReader[]
+  /** Of a spec that waits for it: the state of a frozen VM. */
+  readonly frozen?: FrozenState
+}
+
+export interface FrozenState {
+  readonly statePath: string
+  readonly withoutMemory: boolean
+  /** What its console said until it was frozen: this VM has said it too. */
+  readonly consolePath: string
+  /** Whether the readers have heard that already. */
+  readonly isHeard: boolean
 }
 
 const PANIC_GRACE_MS = 1_500
@@ -144,6 +157,16 @@ export class Vm implements AsyncDisposable {
     )
   }
 
+  /** Stops the VM and writes its state; of its memory too, unless that is a file it shares. Throws InfraError. */
+  async freeze(statePath: string): Promise<void> {
+    const { spec, socketDir } = this.#options
+    await freeze(this.qmp, {
+      statePath,
+      socketDir,
+      withoutMemory: spec.memoryFile?.share ?? false,
+    })
+  }
+
   kill(): void {
     this.#qemu.kill('SIGKILL')
   }
@@ -166,7 +189,12 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   }
   const console = new Console(join(runDir, 'console.log'))
   resources.defer(() => console.close())
-  for (const reader of options.consoleReaders) console.addReader(reader)
+  const { frozen, consoleReaders } = options
+  if (!frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  if (frozen) console.take(await readFile(frozen.consolePath))
+  if (frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  const state = frozen && (await open(frozen.statePath, 'r'))
+  if (state) resources.defer(() => state.close())
   const [consolePeer, agentPeer, qmpPeer] = await Promise.all(
     [sockets.console, sockets.agent, sockets.qmp].map(async (path) =>
       resources.use(await listenForOne(path)),
@@ -174,10 +202,11 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   )
   const command = [spec.qemu, ...qemuArgs(spec, sockets)]
   const [file, args] = await confined(command, options.confinement, options.cacheDir)
-  const phases = new PhaseClock(options.onPhase)
+  const phases = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
   watchPhases(console, phases)
   void consolePeer?.connected.then((socket) => console.attach(socket))
-  const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment() }))
+  const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...(state ? [state.fd] : [])]
+  const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment(), stdio }))
   // Before the first line of the console can come.
   if (qemu.pid !== undefined) phases.reach('process')
   const connected = Promise.all([agentPeer?.connected, qmpPeer?.connected])
@@ -201,17 +230,25 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   }
   const qmp = new Qmp(peers[1])
   // Not waited for: nothing of the boot depends on it.
-  void qmp.negotiate().catch(() => undefined)
-  return new Vm({
-    console,
-    phases,
-    agentSocket: peers[0],
-    qmp,
-    qemu,
-    options,
-    resources: resources.move(),
-  })
+  const negotiated = qmp.negotiate()
+  negotiated.catch(() => undefined)
+  const parts = { console, phases, agentSocket: peers[0], qmp, qemu, options }
+  const vm = new Vm({ ...parts, resources: resources.move() })
+  if (!frozen) return vm
+  try {
+    const thawed = negotiated.then(() => thaw(qmp, STATE_FD, frozen.withoutMemory))
+    await vm.reach('restore', thawed)
+    return vm
+  } catch (error) {
+    await vm[Symbol.asyncDispose]()
+    if (error instanceof BootFailure) throw error
+    const said = qemu.stderrTail().trim().split('\n').at(-1) ?? ''
+    throw vm.failureBecause(`${messageOf(error)}${said ? ` (${said})` : ''}`)
+  }
 }
+
+/** The first descriptor after stderr. */
+const STATE_FD = 3
 
 /** QEMU needs nothing of our environment; secrets in it stay with us. */
 function qemuEnvironment(): NodeJS.ProcessEnv {

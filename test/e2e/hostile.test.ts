@@ -35,6 +35,7 @@ async function runHostile(mode: string): Promise<RunResult> {
       user: 'root',
       env: [],
       allowReports: [],
+      fresh: true,
       graceMs: 0,
       agentPath,
     },

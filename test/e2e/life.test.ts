@@ -170,6 +170,7 @@ describe('a terminal', () => {
         env: [],
         tty: { rows: 24, cols: 80 },
         allowReports: [],
+        fresh: true,
         graceMs: 100,
       },
       {

@@ -26,6 +26,7 @@ interface RunFlags extends KernelFlags, MachineFlags {
   readonly stdin: boolean
   readonly json?: boolean
   readonly events?: boolean
+  readonly fresh?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
@@ -75,6 +76,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
     .option('--no-tty', 'give the command pipes')
     .option('--no-stdin', 'give the command no input')
+    .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--json', 'print the result as JSON on stdout; the command prints on stderr')
     .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
@@ -133,6 +135,7 @@ async function runRequest(
     env: flags.env,
     ...(tty && { tty }),
     allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+    fresh: flags.fresh ?? false,
     graceMs: flags.grace === undefined ? lab.config.run.grace : durationOf(flags.grace),
   }
 }

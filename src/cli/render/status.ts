@@ -49,6 +49,9 @@ export class Status {
         if (this.#options.verbose) this.line(`run ${event.id}, files in ${event.dir}`)
         this.#transient('booting …')
         return
+      case 'template':
+        this.#template(event)
+        return
       case 'phase':
         this.#phase(event.phase, event.ms)
         return
@@ -84,6 +87,12 @@ export class Status {
     const width = (this.#stream.columns || 80) - 1
     this.#stream.write(`\r\u001b[K${`klab: ${text}`.slice(0, width)}`)
     this.#hasTransient = true
+  }
+
+  #template({ action, key, why }: Extract<LabEvent, { kind: 'template' }>): void {
+    if (action === 'discarded') this.line(`template ${key} discarded: ${why}`)
+    else if (action === 'impossible') this.line(`booting, not cloning a template: ${why}`)
+    else if (this.#options.verbose) this.line(`template ${key} made`)
   }
 
   #phase(phase: string, ms: number): void {

@@ -122,6 +122,10 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('environment variables for the guest: NAME to pass on, NAME=VALUE to set'),
+      templates: z
+        .boolean()
+        .default(true)
+        .describe('whether runs are clones of a VM that was frozen after its boot'),
       hide: z
         .array(z.string())
         .default([])
@@ -139,6 +143,7 @@ export const configSchema = z.strictObject({
       kernels: size
         .prefault('20G')
         .describe('size of the kernels and build directories that clean keeps'),
+      templates: size.prefault('8G').describe('size of the templates that are kept'),
       runs: z.int().min(1).default(1000).describe('how many finished runs are kept'),
       runsSize: size.prefault('2G').describe('size of the recorded runs that are kept'),
     })

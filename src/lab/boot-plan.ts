@@ -1,0 +1,137 @@
+import { InfraError } from '../base/index.ts'
+import { availableMemoryMiB } from '../host/index.ts'
+import { planBoot, type BootPlan, type Kernel } from '../kernel/index.ts'
+import {
+  acceleratorVerdict,
+  kernelParameters,
+  MAX_PARAMETERS_LENGTH,
+  neededDevices,
+  qemuFacts,
+  type Accelerator,
+  type BootSpec,
+  type ConsoleReader,
+  type Machine,
+} from '../vm/index.ts'
+import type { MachineConfig } from './config/schema.ts'
+import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
+import type { OnEvent } from './events.ts'
+import type { Share } from './shares.ts'
+
+export interface BootRequest {
+  readonly id: string
+  readonly kernel: Kernel
+  readonly machine: MachineConfig
+  readonly shares: readonly Share[]
+  readonly runDir: string
+  /** Who reads the console, from its first line. */
+  readonly consoleReaders: readonly ConsoleReader[]
+  /** Boot, and do not clone a template. */
+  readonly fresh: boolean
+  /** Another PID 1 than klab's agent, for trying what happens without one. */
+  readonly agentPath?: string
+}
+
+/** What is decided of a VM before anything of it exists. */
+export interface BootDecision {
+  readonly qemu: string
+  readonly machine: Machine
+  readonly accelerator: Accelerator
+  /** By how much this guest is slower than a plain one under KVM. */
+  readonly slowness: number
+  readonly plan: BootPlan
+  readonly parameters: readonly string[]
+  readonly pvpanic: boolean
+}
+
+/** Emulation is this much slower than KVM, for deadlines. */
+const TCG_SLOWNESS = 5
+
+/** Decides how to boot. Throws InfraError for what this machine, QEMU or kernel cannot do. */
+export async function decideBoot(
+  lab: Lab,
+  request: BootRequest,
+  onEvent: OnEvent,
+): Promise<BootDecision> {
+  const { machine, kernel } = request
+  const qemu = qemuPath(lab)
+  const [accelerator, facts] = await Promise.all([
+    chooseAccelerator(lab, qemu, machine, onEvent),
+    qemuFacts(qemu, lab.paths.cache),
+  ])
+  const plan = planFor(lab, request)
+  const type = machine.type === 'auto' ? plan.machine : machine.type
+  const needed = neededDevices(type, machine.root === 'host' ? plan.transport : undefined)
+  const missing = needed.filter((device) => !facts.devices.includes(device))
+  if (!facts.machines.includes(type)) missing.unshift(`machine ${type}`)
+  if (missing.length > 0) {
+    throw new InfraError(
+      'QEMU_LACKS',
+      `this QEMU (${facts.version}) lacks ${missing.join(', ')}; install a complete one (klab doctor)`,
+    )
+  }
+  checkMemory(machine)
+  return {
+    qemu,
+    machine: { cpus: machine.cpus, memoryMiB: machine.memory, type },
+    accelerator,
+    slowness: (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) * (kernel.manifest?.slowness ?? 1),
+    plan,
+    parameters: [...(kernel.manifest?.parameters ?? []), ...machine.parameters],
+    pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
+  }
+}
+
+/** Throws InfraError when the kernel would cut the parameters off. */
+export function checkParameters(spec: BootSpec): void {
+  const length = kernelParameters(spec).join(' ').length
+  if (length > MAX_PARAMETERS_LENGTH) {
+    throw new InfraError(
+      'PARAMETERS',
+      `the kernel parameters are ${length} bytes long; the kernel takes ${MAX_PARAMETERS_LENGTH}`,
+    )
+  }
+}
+
+/** What runs the guest, and one line that says why. Throws InfraError when KVM is demanded and does not work. */
+async function chooseAccelerator(
+  lab: Lab,
+  qemu: string,
+  machine: MachineConfig,
+  onEvent: OnEvent,
+): Promise<Accelerator> {
+  const verdict = await acceleratorVerdict(qemu, lab.paths.cache)
+  if (machine.accel === 'kvm' && !verdict.kvm) {
+    throw new InfraError(
+      'ACCELERATOR',
+      `KVM was asked for, but does not work here: ${verdict.why}; use --accel tcg to emulate`,
+    )
+  }
+  const kvm = machine.accel !== 'tcg' && verdict.kvm
+  const why = machine.accel === 'tcg' ? 'asked for' : verdict.why
+  onEvent({ kind: 'accelerator', accel: kvm ? 'kvm' : 'tcg', why })
+  return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz }
+}
+
+function planFor(lab: Lab, { kernel, machine, shares }: BootRequest): BootPlan {
+  const usesHost = machine.root === 'host' || shares.length > 0
+  const plan = planBoot(kernel.config, {
+    shares: usesHost,
+    virtiofs: virtiofsdPath(lab) !== undefined,
+    overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
+    needsPci: machine.type === 'q35',
+  })
+  if (!('missing' in plan)) return plan
+  throw new InfraError(
+    'KERNEL_LACKS',
+    `the kernel ${kernel.origin} cannot do what is asked: it was built without ${plan.missing.join(', ')}`,
+  )
+}
+
+function checkMemory({ memory }: MachineConfig): void {
+  const available = availableMemoryMiB()
+  if (memory <= available) return
+  throw new InfraError(
+    'MEMORY',
+    `the guest wants ${memory} MiB of memory and this machine has ${available} MiB free; ask for less with --memory`,
+  )
+}

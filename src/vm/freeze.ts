@@ -1,0 +1,88 @@
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+
+import { Deadline, InfraError } from '../base/index.ts'
+import { listenForOne } from '../host/index.ts'
+import type { Qmp } from './qmp.ts'
+
+const FREEZE_LIMIT_MS = 30_000
+
+export interface Frozen {
+  /** Where the state of the devices goes. */
+  readonly statePath: string
+  readonly socketDir: string
+  /**
+   * Whether memory is left out, because it is a file that the VM shares (migration capability x-ignore-shared);
+   * otherwise the state holds it too.
+   */
+  readonly withoutMemory: boolean
+}
+
+/**
+ * Writes the state of a VM to a file. It is stopped then. Throws InfraError with QEMU's reason, for example a device that
+ * cannot be migrated, or a 9p export that is mounted.
+ */
+export async function freeze(
+  qmp: Qmp,
+  { statePath, socketDir, withoutMemory }: Frozen,
+): Promise<void> {
+  // `file:` is newer (v8.2), `exec:` is forbidden by our sandbox: QEMU connects to us.
+  await using listener = await listenForOne(join(socketDir, 'state'))
+  const failed = Promise.withResolvers<string>()
+  const completed = Promise.withResolvers<'completed'>()
+  const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
+    if (event !== 'MIGRATION') return
+    if (data['status'] === 'completed') completed.resolve('completed')
+    if (data['status'] === 'failed') failed.resolve('the migration failed')
+  }
+  qmp.on('event', onEvent)
+  qmp.once('closed', () => failed.resolve('QEMU ended'))
+  const written = listener.connected.then((socket) =>
+    pipeline(socket, createWriteStream(statePath, { mode: 0o600 })),
+  )
+  written.catch((error: unknown) => failed.resolve(String(error)))
+  await setCapabilities(qmp, { 'x-ignore-shared': withoutMemory, events: true })
+  // Its limit is for networks: nothing here has to be spared.
+  await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 })
+  await qmp.execute('stop')
+  await qmp.execute('migrate', { uri: `unix:${listener.path}` })
+  using deadline = new Deadline(FREEZE_LIMIT_MS)
+  const outcome = await Promise.race([completed.promise, failed.promise, deadline.passed])
+  qmp.off('event', onEvent)
+  if (outcome !== 'completed') {
+    const why = outcome === 'passed' ? `it took longer than ${FREEZE_LIMIT_MS / 1000} s` : outcome
+    throw new InfraError('FREEZE', `the state of the VM could not be written: ${why}`)
+  }
+  await written
+}
+
+/**
+ * Lets a VM that was started with `incoming` go on from a state that is open as one of its descriptors. Resolves when it
+ * runs; rejects with QEMU's reason when it does not take the state.
+ */
+export async function thaw(qmp: Qmp, fd: number, withoutMemory: boolean): Promise<void> {
+  const resumed = Promise.withResolvers<void>()
+  const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
+    if (event === 'MIGRATION' && data['status'] === 'failed')
+      resumed.reject(new InfraError('THAW', 'QEMU did not take the state'))
+    // The state was written of a stopped VM, so this one stops too when it has it.
+    if (event === 'MIGRATION' && data['status'] === 'completed')
+      qmp.execute('cont').then(() => resumed.resolve(), resumed.reject)
+  }
+  qmp.on('event', onEvent)
+  qmp.once('closed', () => resumed.reject(new InfraError('THAW', 'QEMU ended')))
+  resumed.promise.catch(() => undefined)
+  // In one go: QEMU answers them in their order.
+  await Promise.all([
+    setCapabilities(qmp, { 'x-ignore-shared': withoutMemory, events: true }),
+    qmp.execute('migrate-incoming', { uri: `fd:${fd}` }),
+  ])
+  await resumed.promise
+  qmp.off('event', onEvent)
+}
+
+async function setCapabilities(qmp: Qmp, wanted: Readonly<Record<string, boolean>>): Promise<void> {
+  const capabilities = Object.entries(wanted).map(([capability, state]) => ({ capability, state }))
+  await qmp.execute('migrate-set-capabilities', { capabilities })
+}
