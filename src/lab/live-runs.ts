@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isLocked } from '../host/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
+import { dropEntry } from './journal.ts'
 
 /** A run is recorded within moments of its start. */
 const ORPHAN_AGE_MS = 60_000
@@ -39,6 +40,7 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
       exitCode: 125,
       detail: JSON.stringify(outcome),
     })
+    dropEntry(lab, row.id)
     reaped.push(row.id)
   }
   const unfinished = new Set((await store.unfinished()).map(({ id }) => id))

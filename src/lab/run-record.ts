@@ -4,12 +4,16 @@ import type { Report } from '../crash/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { NewRun, Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
+import { takeInEntries, waitingEntries, writeEntry } from './journal.ts'
 import type { RunRequest, RunResult } from './run.ts'
 
-/** Opens the database of runs. Loaded when needed: the database layer takes longer to load than a VM to fork. */
+/** Opens the database of runs, with all that runs have written down since. */
 export async function openStore(lab: Lab): Promise<Store> {
+  // Loaded when needed: a run does without.
   const { Store } = await import('../store/index.ts')
-  return await Store.open(join(lab.paths.state, 'klab.db'))
+  const store = await Store.open(join(lab.paths.state, 'klab.db'))
+  await takeInEntries(lab, store)
+  return store
 }
 
 interface RunFacts {
@@ -20,17 +24,17 @@ interface RunFacts {
   readonly argv: readonly string[]
 }
 
-/** The record of one run, begun while the VM boots so that it costs no time. */
+/** Every so many runs, one of them puts the history in order. */
+const TIDY_EVERY = 100
+
+/** The record of one run. */
 export class RunRecord {
   readonly #lab: Lab
-  readonly #id: string
   readonly #row: NewRun
-  #store: Promise<Store> | undefined
 
   constructor(lab: Lab, { id, runDir, request, kernel, argv }: RunFacts) {
     const { cpus, memory, type } = request.machine
     this.#lab = lab
-    this.#id = id
     this.#row = {
       id,
       startedAt: new Date().toISOString(),
@@ -45,55 +49,49 @@ export class RunRecord {
     }
   }
 
-  /** Writes the run down as one that goes on; once is enough. */
+  /** Writes the run down as one that goes on. */
   begin(): void {
-    this.#store ??= this.#insert()
-    // Noticed where it is awaited.
-    this.#store.catch(() => undefined)
+    writeEntry(this.#lab, { run: this.#row, reports: [] })
   }
 
   async end(result: RunResult, reports: readonly Report[]): Promise<void> {
-    await using store = await (this.#store ??= this.#insert())
     const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
-    await store.addReports(
-      this.#id,
-      reports.map(({ kind, title, lines }) => ({ kind, title, text: lines.join('\n') })),
-    )
-    await store.updateRun(this.#id, {
-      endedAt: new Date().toISOString(),
-      outcome: outcome.kind,
-      exitCode,
-      detail: JSON.stringify(outcome),
-      phases: JSON.stringify(phases),
-      durationMs,
-      peakMemoryKiB: peakMemoryKiB ?? null,
+    writeEntry(this.#lab, {
+      run: {
+        ...this.#row,
+        endedAt: new Date().toISOString(),
+        outcome: outcome.kind,
+        exitCode,
+        detail: JSON.stringify(outcome),
+        phases: JSON.stringify(phases),
+        durationMs,
+        peakMemoryKiB: peakMemoryKiB ?? null,
+      },
+      reports: reports.map(({ kind, title, lines }) => ({ kind, title, text: lines.join('\n') })),
     })
-    await keepWithinLimits(this.#lab, store)
+    if (waitingEntries(this.#lab) >= TIDY_EVERY) await tidy(this.#lab)
   }
 
   /** The run never came to a VM. */
-  async abandon(reason: string): Promise<void> {
-    await using store = await (this.#store ??= this.#insert())
-    const outcome = { kind: 'lost', reason }
-    await store.updateRun(this.#id, {
-      endedAt: new Date().toISOString(),
-      outcome: 'lost',
-      exitCode: 125,
-      detail: JSON.stringify(outcome),
+  abandon(reason: string): void {
+    writeEntry(this.#lab, {
+      run: {
+        ...this.#row,
+        endedAt: new Date().toISOString(),
+        outcome: 'lost',
+        exitCode: 125,
+        detail: JSON.stringify({ kind: 'lost', reason }),
+      },
+      reports: [],
     })
-  }
-
-  async #insert(): Promise<Store> {
-    const store = await openStore(this.#lab)
-    await store.addRun(this.#row)
-    return store
   }
 }
 
-/** Old runs go in lots: a tenth above the limit, so that not every run prunes. */
-async function keepWithinLimits(lab: Lab, store: Store): Promise<void> {
+/** Takes the records in, and removes the oldest runs above the limits. */
+async function tidy(lab: Lab): Promise<void> {
   const { runs, runsSize } = lab.config.limits
-  if ((await store.count()) <= runs * 1.1) return
+  await using store = await openStore(lab)
+  if ((await store.count()) <= runs) return
   const { pruneRuns } = await import('./prune.ts')
   await pruneRuns(lab, store, { runs, bytes: runsSize })
 }

@@ -62,6 +62,7 @@ export async function runInVm(
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   onEvent({ kind: 'run', id, dir: runDir })
   const record = new RunRecord(lab, { id, runDir, request, kernel, argv: exec.argv.map(String) })
+  record.begin()
   const startedAt = performance.now()
   const reports = new ReportLog(request.allowReports, onEvent)
   let phases: PhaseTimings = {}
@@ -71,8 +72,6 @@ export async function runInVm(
     const recorded = (event: LabEvent) => {
       if (event.kind === 'phase') {
         phases = { ...phases, [event.phase]: event.ms }
-        // Not before QEMU runs: the database layer takes as long to load as a kernel to print its first line.
-        record.begin()
       }
       onEvent(event)
     }
@@ -95,7 +94,7 @@ export async function runInVm(
     reports.scanner.flush()
     const failed = bootOutcome(error)
     if (!failed) {
-      await record.abandon(messageOf(error))
+      record.abandon(messageOf(error))
       throw error
     }
     outcome =

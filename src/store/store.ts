@@ -46,18 +46,23 @@ export class Store implements AsyncDisposable {
     }
   }
 
-  async addRun(run: NewRun): Promise<void> {
-    await this.#db.insertInto('runs').values(run).execute()
+  /** Writes a run as it is now, and its reports, over what was known of it. */
+  async putRun(run: NewRun, reports: readonly StoredReport[]): Promise<void> {
+    await this.#db.transaction().execute(async (db) => {
+      await db
+        .insertInto('runs')
+        .values(run)
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(run))
+        .execute()
+      await db.deleteFrom('reports').where('runId', '=', run.id).execute()
+      if (reports.length === 0) return
+      const rows = reports.map(({ kind, title, text }) => ({ runId: run.id, kind, title, text }))
+      await db.insertInto('reports').values(rows).execute()
+    })
   }
 
   async updateRun(id: string, values: Updateable<RunsTable>): Promise<void> {
     await this.#db.updateTable('runs').set(values).where('id', '=', id).execute()
-  }
-
-  async addReports(runId: string, reports: readonly StoredReport[]): Promise<void> {
-    if (reports.length === 0) return
-    const rows = reports.map(({ kind, title, text }) => ({ runId, kind, title, text }))
-    await this.#db.insertInto('reports').values(rows).execute()
   }
 
   /** Newest first. */
