@@ -167,7 +167,7 @@ async function clone(
 ): Promise<Booted> {
   const { lab, request, view } = scene
   const { dir, facts } = template
-  const empty = join(lab.paths.runtime, request.id, 'root')
+  const empty = join(lab.paths.runtime, request.id)
   const spec = specOf(scene, {
     exports: slottedExports(scene, empty),
     memoryFile: { path: join(dir, 'memory'), share: false },
