@@ -56,6 +56,7 @@ void streams_step(int signal_fd);
 void exec_start(uint32_t stream, struct payload *p);
 void exec_reap(int signal_fd);
 void file_put(uint32_t stream, struct payload *p);
+void file_stat(uint32_t stream, struct payload *p);
 void file_get(uint32_t stream, struct payload *p);
 
 /* mounts.c */

@@ -12,10 +12,20 @@
 void file_put(uint32_t id, struct payload *p)
 {
 	mode_t mode = take_u32(p) & 07777;
+	uid_t uid = take_u32(p);
+	gid_t gid = take_u32(p);
 	char *path = take_string(p);
 	char *temporary = NULL;
 	if (p->broken || asprintf(&temporary, "%s.klab-%u", path, id) < 0) {
 		send_done(id, EINVAL, "request");
+		free(path);
+		return;
+	}
+	/* Said before the bytes come, not after. */
+	struct stat st;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		send_done(id, EISDIR, "open");
+		free(temporary);
 		free(path);
 		return;
 	}
@@ -31,8 +41,21 @@ void file_put(uint32_t id, struct payload *p)
 	s->kind = STREAM_PUT;
 	s->in = fd;
 	s->mode = mode;
+	s->uid = uid;
+	s->gid = gid;
 	s->path = path;
 	s->temporary = temporary;
+}
+
+void file_stat(uint32_t id, struct payload *p)
+{
+	char *path = take_string(p);
+	struct stat st;
+	if (p->broken || stat(path, &st) < 0)
+		send_done(id, p->broken ? EINVAL : errno, "stat");
+	else
+		send_done(id, 0, S_ISDIR(st.st_mode) ? "directory" : S_ISREG(st.st_mode) ? "file" : "other");
+	free(path);
 }
 
 void file_get(uint32_t id, struct payload *p)
@@ -52,6 +75,11 @@ void file_get(uint32_t id, struct payload *p)
 		send_done(id, error, "open");
 		return;
 	}
+	struct {
+		uint32_t mode;
+		uint64_t size;
+	} __attribute__((packed)) facts = { st.st_mode & 07777, st.st_size };
+	channel_send(MSG_FILE, id, &facts, sizeof facts);
 	struct stream *s = stream_new(id);
 	s->kind = STREAM_GET;
 	s->out[0].fd = fd;
@@ -60,7 +88,8 @@ void file_get(uint32_t id, struct payload *p)
 void file_finish(struct stream *s, int error, const char *what)
 {
 	if (s->kind == STREAM_PUT) {
-		if (!error && (fchmod(s->in, s->mode) < 0 || rename(s->temporary, s->path) < 0)) {
+		/* The owner first: changing it clears set-user-ID. */
+		if (!error && (fchown(s->in, s->uid, s->gid) < 0 || fchmod(s->in, s->mode) < 0 || rename(s->temporary, s->path) < 0)) {
 			error = errno;
 			what = "rename";
 		}

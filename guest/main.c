@@ -102,6 +102,9 @@ void handle_frame(enum message type, uint32_t stream, struct payload p)
 	case MSG_GET:
 		file_get(stream, &p);
 		break;
+	case MSG_STAT:
+		file_stat(stream, &p);
+		break;
 	case MSG_CLOCK:
 		set_clock(&p);
 		break;

@@ -1,6 +1,6 @@
 /* Generated from src/guest/protocol.ts by `npm run generate`. Do not edit. */
 #pragma once
-#define PROTOCOL_VERSION 1u
+#define PROTOCOL_VERSION 2u
 #define HEADER_BYTES 12u
 #define MAX_GUEST_PAYLOAD 65536u
 #define MAX_HOST_PAYLOAD 8388608u
@@ -42,9 +42,9 @@ enum message {
 	MSG_EXITED = 13,
 	/* guest: the request of this stream ended; errno 0 is success, what names the step that failed. Payload: u32 errno, bytes what */
 	MSG_DONE = 14,
-	/* host: writes a file from the stdin frames that follow; answered by done. Payload: u32 mode, bytes path */
+	/* host: writes a file from the stdin frames that follow; answered by done. Payload: u32 mode, u32 uid, u32 gid, bytes path */
 	MSG_PUT = 15,
-	/* host: reads a file into stdout frames, then done. Payload: bytes path */
+	/* host: reads a file: its facts, stdout frames, done. Payload: bytes path */
 	MSG_GET = 16,
 	/* host: sets the clock. Payload: u64 seconds, u32 nanos */
 	MSG_CLOCK = 17,
@@ -56,6 +56,10 @@ enum message {
 	MSG_MOUNT = 20,
 	/* host: writes back what shares still hold; answered by done. Payload: none */
 	MSG_SYNC = 21,
+	/* guest: the file of a get, before its bytes. Payload: u32 mode, u64 size */
+	MSG_FILE = 23,
+	/* host: asks what a path is; answered by done, whose what is directory, file, or other. Payload: bytes path */
+	MSG_STAT = 24,
 	/* host: ends the machine. Payload: none */
 	MSG_POWEROFF = 22,
 };

@@ -27,6 +27,8 @@ struct stream {
 	uint32_t taken;         /* bytes written since the last credit */
 	char *path, *temporary; /* STREAM_PUT */
 	mode_t mode;
+	uid_t uid;
+	gid_t gid;
 };
 
 void stream_free(struct stream *s);

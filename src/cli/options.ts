@@ -94,3 +94,8 @@ export function integer(value: string): number {
   if (/^\d+$/.test(value)) return Number(value)
   throw new InvalidArgumentError(`${JSON.stringify(value)} is not a whole number.`)
 }
+
+/** What follows a name: commander leaves the dashes in that end the options. */
+export function afterDashes(words: readonly string[]): readonly string[] {
+  return words[0] === '--' ? words.slice(1) : words
+}

@@ -1,11 +1,5 @@
 import { Command, CommanderError } from 'commander'
 
-import { addBuildCommand } from './commands/build.ts'
-import { addConfigCommand } from './commands/config.ts'
-import { addDoctorCommand } from './commands/doctor.ts'
-import { addKernelCommand } from './commands/kernel.ts'
-import { addRunCommand } from './commands/run.ts'
-import { addRunsCommand } from './commands/runs.ts'
 import { printError } from './render/errors.ts'
 
 const EXAMPLES = `
@@ -13,8 +7,41 @@ Examples:
   klab run                                 in a kernel tree: build if needed, boot, a shell
   klab run -- make -C tools/testing/selftests/timers run_tests
   klab run --kernel /boot/vmlinuz-$(uname -r) -- uname -r
+  klab run --repeat 100 --jobs 2 -- ./flaky.sh
+  klab start box ; klab exec box -- uname -a ; klab stop box
   git bisect run klab run -- ./test.sh
   klab doctor                              what works on this machine, and what is missing`
+
+type AddCommand = (program: Command, finish: (code: number) => void) => void
+
+/** Each command and its file, in the order of the help. Only the one that is asked for is loaded. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import('./commands/run.ts')).addRunCommand,
+  build: async () => (await import('./commands/build.ts')).addBuildCommand,
+  start: async () => (await import('./commands/start.ts')).addStartCommand,
+  ps: async () => (await import('./commands/ps.ts')).addPsCommand,
+  stats: async () => (await import('./commands/stats.ts')).addStatsCommand,
+  exec: async () => (await import('./commands/exec.ts')).addExecCommand,
+  shell: async () => (await import('./commands/exec.ts')).addShellCommand,
+  cp: async () => (await import('./commands/cp.ts')).addCopyCommand,
+  logs: async () => (await import('./commands/logs.ts')).addLogsCommand,
+  console: async () => (await import('./commands/console.ts')).addConsoleCommand,
+  status: async () => (await import('./commands/status.ts')).addStatusCommand,
+  pause: async () => (await import('./commands/lifecycle.ts')).addPauseCommand,
+  resume: async () => (await import('./commands/lifecycle.ts')).addResumeCommand,
+  stop: async () => (await import('./commands/lifecycle.ts')).addStopCommand,
+  wait: async () => (await import('./commands/lifecycle.ts')).addWaitCommand,
+  rename: async () => (await import('./commands/lifecycle.ts')).addRenameCommand,
+  rm: async () => (await import('./commands/lifecycle.ts')).addRemoveCommand,
+  monitor: async () => (await import('./commands/monitor.ts')).addMonitorCommand,
+  qmp: async () => (await import('./commands/monitor.ts')).addQmpCommand,
+  template: async () => (await import('./commands/template.ts')).addTemplateCommand,
+  kernel: async () => (await import('./commands/kernel.ts')).addKernelCommand,
+  runs: async () => (await import('./commands/runs.ts')).addRunsCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
+  config: async () => (await import('./commands/config.ts')).addConfigCommand,
+  keep: async () => (await import('./commands/keep.ts')).addKeepCommand,
+}
 
 /** Runs the command line; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -32,16 +59,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const finish = (code: number) => {
     exitCode = code
   }
-  for (const add of [
-    addRunCommand,
-    addBuildCommand,
-    addKernelCommand,
-    addRunsCommand,
-    addDoctorCommand,
-    addConfigCommand,
-  ]) {
-    add(program, finish)
-  }
+  const asked = COMMANDS[args[0] ?? '']
+  for (const load of asked ? [asked] : Object.values(COMMANDS)) (await load())(program, finish)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return exitCode

@@ -1,4 +1,4 @@
-import { passOutputThrough, type Terminal } from '../lab/index.ts'
+import { rawTerminal, type Terminal } from '../lab/index.ts'
 
 /** `~.` at the start of a line ends the VM, as in ssh: a raw terminal gives every other key to the guest. */
 const ESCAPE = Buffer.from('~.')
@@ -18,12 +18,18 @@ export interface TerminalOptions {
 }
 
 /** Our stdin, stdout and stderr as the command's. */
-export function localTerminal({ tty, stdin, stdoutTo, onEscape }: TerminalOptions): LocalTerminal {
+export async function localTerminal({
+  tty,
+  stdin,
+  stdoutTo,
+  onEscape,
+}: TerminalOptions): Promise<LocalTerminal> {
   const both = process.stdin.isTTY && process.stdout.isTTY
   const isTty = tty ?? both
   const cleanups: (() => void)[] = []
   if (isTty && process.stdin.isTTY && stdin) {
     process.stdin.setRawMode(true)
+    const { passOutputThrough } = await rawTerminal()
     passOutputThrough()
     // Back to what it was before, output processing included.
     cleanups.push(() => process.stdin.setRawMode(false))

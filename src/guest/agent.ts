@@ -23,7 +23,21 @@ export interface MountRequest {
   readonly options: string
 }
 
+export interface FileAttributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
 type Done = Extract<Message, { name: 'done' }>
+
+/** What a stream number stands for on our side. */
+export interface StreamOwner {
+  /** A message of the agent for this stream. May throw ProtocolError. */
+  receive(message: Message): void
+  /** The VM is gone. */
+  abandon(): void
+}
 
 /** The conversation is over: the guest broke the protocol (then `cause` says how), or the VM is gone. */
 export class AgentLost extends Error {}
@@ -32,7 +46,7 @@ export class AgentLost extends Error {}
 export class Agent {
   readonly #socket: Socket
   readonly #reader = new FrameReader()
-  readonly #executions = new Map<number, Execution>()
+  readonly #owners = new Map<number, StreamOwner>()
   readonly #waiting = new Map<number, PromiseWithResolvers<Message>>()
   #nextStream = 1
   /** Settles when the conversation is over: with what the guest did wrong, or nothing when it just ended. */
@@ -77,9 +91,9 @@ export class Agent {
   /** Sets the guest's clock to ours, gives it random bytes of its own, and a name. */
   greet(hostname: string, random: Uint8Array, now: number): void {
     const seconds = BigInt(Math.floor(now / 1000))
-    void this.#send({ name: 'clock', stream: 0, seconds, nanos: (now % 1000) * 1_000_000 })
-    void this.#send({ name: 'entropy', stream: 0, data: random })
-    void this.#send({ name: 'hostname', stream: 0, hostname: bytes(hostname) })
+    void this.send({ name: 'clock', stream: 0, seconds, nanos: (now % 1000) * 1_000_000 })
+    void this.send({ name: 'entropy', stream: 0, data: random })
+    void this.send({ name: 'hostname', stream: 0, hostname: bytes(hostname) })
   }
 
   /** Mounts an export. Throws InfraError naming the step that failed. */
@@ -106,42 +120,68 @@ export class Agent {
     )
   }
 
+  /** A stream number for a conversation that somebody else holds; `release` gives it back. */
+  open(owner: StreamOwner): { readonly stream: number; readonly release: () => void } {
+    const stream = this.#nextStream++
+    this.#owners.set(stream, owner)
+    return { stream, release: () => void this.#owners.delete(stream) }
+  }
+
   /** Starts a command. What it prints goes to the sinks, each chunk acknowledged when the sink has taken it. */
   exec(request: ExecRequest, sinks: ExecSinks): Execution {
     const stream = this.#nextStream++
-    const execution = new Execution(stream, sinks, (message) => this.#send(message))
-    this.#executions.set(stream, execution)
-    void execution.ended.then(() => this.#executions.delete(stream))
-    void this.#send(execMessage(stream, request))
+    const execution = new Execution(stream, sinks, (message) => this.send(message))
+    this.#owners.set(stream, execution)
+    void execution.ended.then(() => this.#owners.delete(stream))
+    void this.send(execMessage(stream, request))
     return execution
   }
 
-  /** Writes a file in the guest, by way of a temporary one. Throws InfraError. */
-  async put(path: string, data: Uint8Array, mode = 0o644): Promise<void> {
-    const stream = this.#nextStream++
-    const transfer = new Execution(stream, noSinks, (message) => this.#send(message))
-    this.#executions.set(stream, transfer)
-    const answer = this.#answer(stream)
-    void this.#send({ name: 'put', stream, mode, path: bytes(path) })
-    const sent = transfer.send(data).then(() => transfer.endInput())
-    const done = await answer
-    this.#executions.delete(stream)
-    if (done.name !== 'done' || done.errno !== 0) throw fileError('write', path, done)
-    await sent
+  /** Writes a file in the guest, by way of a temporary one. Throws GuestFileError. */
+  async put(
+    path: string,
+    data: AsyncIterable<Uint8Array>,
+    attributes: FileAttributes,
+  ): Promise<void> {
+    const transfer = this.#transfer(noSinks)
+    const { mode, uid, gid } = attributes
+    void this.send({ name: 'put', stream: transfer.stream, mode, uid, gid, path: bytes(path) })
+    // A refusal comes before all has been sent.
+    await Promise.race([transfer.answer, sendAll(transfer.execution, data)])
+    checkDone('write', path, await transfer.answer)
   }
 
-  /** Reads a file of the guest, chunk by chunk. Throws InfraError. */
-  async get(path: string, sink: (chunk: Buffer) => Promise<void> | void): Promise<void> {
+  /** Reads a file of the guest, chunk by chunk; `onFacts` comes first. Throws GuestFileError. */
+  async get(
+    path: string,
+    sink: (chunk: Buffer) => Promise<void> | void,
+    onFacts: (facts: { mode: number; size: number }) => void = () => undefined,
+  ): Promise<void> {
+    const transfer = this.#transfer({ stdout: sink, stderr: () => undefined, file: onFacts })
+    void this.send({ name: 'get', stream: transfer.stream, path: bytes(path) })
+    const done = await transfer.answer
+    await transfer.execution.flushed()
+    checkDone('read', path, done)
+  }
+
+  /** What a path of the guest is; undefined if nothing is there. */
+  async kindOf(path: string): Promise<'directory' | 'file' | 'other' | undefined> {
+    const done = await this.#request((stream) => ({ name: 'stat', stream, path: bytes(path) }))
+    if (done.errno !== 0) return undefined
+    const kind = text(done.what)
+    return kind === 'directory' || kind === 'file' ? kind : 'other'
+  }
+
+  #transfer(sinks: ExecSinks) {
     const stream = this.#nextStream++
-    const sinks = { stdout: sink, stderr: () => undefined }
-    const transfer = new Execution(stream, sinks, (message) => this.#send(message))
-    this.#executions.set(stream, transfer)
-    const answer = this.#answer(stream)
-    void this.#send({ name: 'get', stream, path: bytes(path) })
-    const done = await answer
-    await transfer.flushed()
-    this.#executions.delete(stream)
-    if (done.name !== 'done' || done.errno !== 0) throw fileError('read', path, done)
+    const execution = new Execution(stream, sinks, (message) => this.send(message))
+    this.#owners.set(stream, execution)
+    const answer = this.#answer(stream).finally(() => {
+      // What is sent from now on is dropped.
+      this.#owners.delete(stream)
+      execution.abandon()
+    })
+    return { stream, execution, answer }
   }
 
   /** Writes back what read-write shares still hold in the guest's memory. */
@@ -149,12 +189,18 @@ export class Agent {
     await this.#request((stream) => ({ name: 'sync', stream }))
   }
 
+  /** Asks the guest to end; it does not answer. */
+  powerOff(): void {
+    void this.send({ name: 'poweroff', stream: 0 })
+  }
+
   /** Resolves when the agent has answered: the guest's user space is alive. */
   async ping(): Promise<void> {
     await this.#ask((stream) => ({ name: 'ping', stream, token: BigInt(stream) }))
   }
 
-  #send(message: Message): Promise<void> {
+  /** Sends a message as it is; resolves when the channel takes more. */
+  send(message: Message): Promise<void> {
     if (this.#socket.destroyed) return Promise.resolve()
     if (this.#socket.write(encode(message))) return Promise.resolve()
     return new Promise((resolve) => {
@@ -171,7 +217,7 @@ export class Agent {
   #ask(make: (stream: number) => Message): Promise<Message> {
     const stream = this.#nextStream++
     const answer = this.#answer(stream)
-    void this.#send(make(stream))
+    void this.send(make(stream))
     return answer
   }
 
@@ -194,23 +240,20 @@ export class Agent {
     switch (message.name) {
       case 'ready':
       case 'pong':
-        this.#waiting.delete(message.stream)
-        waiting?.resolve(message)
-        return
       case 'done':
         this.#waiting.delete(message.stream)
         waiting?.resolve(message)
-        if (!waiting) this.#executions.get(message.stream)?.receive(message)
+        if (!waiting) this.#owners.get(message.stream)?.receive(message)
         return
       default:
         // A frame for a stream that has ended, or that never was, is nobody's.
-        this.#executions.get(message.stream)?.receive(message)
+        this.#owners.get(message.stream)?.receive(message)
     }
   }
 
   #endAll(cause: ProtocolError | undefined): void {
-    for (const execution of this.#executions.values()) execution.abandon()
-    this.#executions.clear()
+    for (const owner of this.#owners.values()) owner.abandon()
+    this.#owners.clear()
     for (const { reject } of this.#waiting.values()) {
       reject(new AgentLost(cause?.message ?? 'the VM is gone', { cause }))
     }
@@ -220,10 +263,27 @@ export class Agent {
 
 const noSinks: ExecSinks = { stdout: () => undefined, stderr: () => undefined }
 
-function fileError(verb: string, path: string, answer: Message): InfraError {
-  const why =
-    answer.name === 'done' ? `${text(answer.what)}: ${errnoName(answer.errno)}` : answer.name
-  return new InfraError('GUEST_FILE', `cannot ${verb} ${path} in the guest: ${why}`)
+/** What a guest says of a file that cannot be had. */
+class GuestFileError extends InfraError {
+  /** `ENOENT`, `EISDIR` … */
+  readonly errno: string
+
+  constructor(what: string, errno: string, step: string) {
+    super('GUEST_FILE', `cannot ${what} in the guest: ${step}: ${errno}`)
+    this.errno = errno
+  }
+}
+
+function checkDone(verb: string, path: string, answer: Message): void {
+  if (answer.name !== 'done')
+    throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
+  if (answer.errno !== 0)
+    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), text(answer.what))
+}
+
+async function sendAll(execution: Execution, data: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of data) await execution.send(chunk)
+  execution.endInput()
 }
 
 /** `ENOENT`, or `errno 123` for one that this machine does not know. */

@@ -1,13 +1,14 @@
 import {
   HEADER_BYTES,
   MAX_GUEST_PAYLOAD,
+  MAX_HOST_PAYLOAD,
   MESSAGES,
   type FieldType,
   type Message,
   type MessageName,
 } from './protocol.ts'
 
-/** The guest broke the protocol; nothing it says can be trusted after that. */
+/** The peer broke the protocol; nothing it says can be trusted after that. */
 export class ProtocolError extends Error {}
 
 /** One message as the bytes of one frame. */
@@ -27,9 +28,14 @@ const NAMES = new Map<number, MessageName>(
   Object.entries(MESSAGES).map(([name, { id }]) => [id, name as MessageName]),
 )
 
-/** Splits what arrives into messages. Throws ProtocolError on anything a sound guest would not send. */
+/** Splits what arrives into messages. Throws ProtocolError on anything a sound peer would not send. */
 export class FrameReader {
+  readonly #peer: 'guest' | 'host'
   #pending: Buffer = Buffer.alloc(0)
+
+  constructor(peer: 'guest' | 'host' = 'guest') {
+    this.#peer = peer
+  }
 
   /** The messages completed by this chunk; their data are views into it. */
   push(chunk: Buffer): Message[] {
@@ -37,7 +43,7 @@ export class FrameReader {
     let buffer = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
     while (buffer.length >= HEADER_BYTES) {
       const length = buffer.readUInt32LE(0)
-      const name = checkHeader(buffer, length)
+      const name = checkHeader(buffer, length, this.#peer)
       if (buffer.length < HEADER_BYTES + length) break
       const payload = buffer.subarray(HEADER_BYTES, HEADER_BYTES + length)
       const stream = buffer.readUInt32LE(8)
@@ -49,14 +55,16 @@ export class FrameReader {
   }
 }
 
-function checkHeader(buffer: Buffer, length: number): MessageName {
+function checkHeader(buffer: Buffer, length: number, peer: 'guest' | 'host'): MessageName {
+  const other = peer === 'guest' ? 'host' : 'guest'
+  const limit = peer === 'guest' ? MAX_GUEST_PAYLOAD : MAX_HOST_PAYLOAD
   const id = buffer.readUInt16LE(4)
   const name = NAMES.get(id)
-  if (name === undefined || MESSAGES[name].from === 'host' || buffer.readUInt16LE(6) !== 0) {
-    throw new ProtocolError(`the guest sent a frame of unknown type ${id}`)
+  if (name === undefined || MESSAGES[name].from === other || buffer.readUInt16LE(6) !== 0) {
+    throw new ProtocolError(`the ${peer} sent a frame of unknown type ${id}`)
   }
-  if (length > MAX_GUEST_PAYLOAD) {
-    throw new ProtocolError(`the guest announced a frame of ${length} bytes`)
+  if (length > limit) {
+    throw new ProtocolError(`the ${peer} announced a frame of ${length} bytes`)
   }
   return name
 }

@@ -17,6 +17,8 @@ type Sink = (chunk: Buffer) => Promise<void> | void
 export interface ExecSinks {
   readonly stdout: Sink
   readonly stderr: Sink
+  /** The facts of a file that is read. */
+  readonly file?: (facts: { mode: number; size: number }) => void
 }
 
 export type ExecEnd =
@@ -112,6 +114,9 @@ export class Execution {
           message.name,
           Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length),
         )
+        return
+      case 'file':
+        this.#sinks.file?.({ mode: message.mode & 0o7777, size: Number(message.size) })
         return
       case 'credit':
         if (message.bytes > STDIN_WINDOW - this.#stdinCredit) {

@@ -10,7 +10,7 @@
  * agent itself. Fields are laid end to end: `bytes` is a u32 length and the bytes, `list` a u32 count and that many
  * `bytes`, `u32s` a u32 count and the numbers, `rest` whatever is left in the frame.
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export const HEADER_BYTES = 12
 
@@ -118,12 +118,12 @@ export const MESSAGES = {
     id: 15,
     from: 'host',
     does: 'writes a file from the stdin frames that follow; answered by done',
-    fields: { mode: 'u32', path: 'bytes' },
+    fields: { mode: 'u32', uid: 'u32', gid: 'u32', path: 'bytes' },
   },
   get: {
     id: 16,
     from: 'host',
-    does: 'reads a file into stdout frames, then done',
+    does: 'reads a file: its facts, stdout frames, done',
     fields: { path: 'bytes' },
   },
   clock: { id: 17, from: 'host', does: 'sets the clock', fields: { seconds: 'u64', nanos: 'u32' } },
@@ -140,6 +140,18 @@ export const MESSAGES = {
     from: 'host',
     does: 'writes back what shares still hold; answered by done',
     fields: {},
+  },
+  file: {
+    id: 23,
+    from: 'guest',
+    does: 'the file of a get, before its bytes',
+    fields: { mode: 'u32', size: 'u64' },
+  },
+  stat: {
+    id: 24,
+    from: 'host',
+    does: 'asks what a path is; answered by done, whose what is directory, file, or other',
+    fields: { path: 'bytes' },
   },
   poweroff: { id: 22, from: 'host', does: 'ends the machine', fields: {} },
 } as const satisfies Record<string, MessageFacts>

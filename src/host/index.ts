@@ -9,10 +9,12 @@ export {
   runInteractive,
   runOk,
   start,
+  startDetached,
   type LiveProcess,
   type ProcessExit,
   type ProcessResult,
   type RunOptions,
   type StdioOptions,
 } from './process.ts'
-export { listenForOne, type Listener } from './sockets.ts'
+export { listenForOne, serve, type Listener } from './sockets.ts'
+export { isAlive, processIdentity, type ProcessIdentity } from './identity.ts'

@@ -1,5 +1,7 @@
 import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 
 import { InfraError } from '../base/index.ts'
 
@@ -86,6 +88,37 @@ export interface LiveProcess extends AsyncDisposable {
   /** The last 64 KiB of what it said on stderr. */
   stderrTail(): string
   kill(signal?: NodeJS.Signals): void
+}
+
+/**
+ * Starts a program that outlives us, in a session of its own. What it says goes to `logPath`; what it writes to
+ * descriptor 3 comes to us as long as we are there.
+ */
+export function startDetached(
+  file: string,
+  args: readonly string[],
+  { logPath, env, cwd }: { logPath: string; env: NodeJS.ProcessEnv; cwd: string },
+): {
+  readonly pid: number | undefined
+  readonly news: NodeJS.ReadableStream
+  readonly exited: Promise<ProcessExit>
+  readonly kill: () => void
+  readonly forget: () => void
+} {
+  const log = openSync(logPath, 'a', 0o600)
+  const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', log, log, 'pipe'] })
+  closeSync(log)
+  const news = child.stdio[3] as Readable
+  return {
+    pid: child.pid,
+    news,
+    exited: exitOf(child),
+    kill: () => void child.kill('SIGTERM'),
+    forget: () => {
+      news.destroy()
+      child.unref()
+    },
+  }
 }
 
 export function start(

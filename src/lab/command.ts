@@ -96,7 +96,7 @@ async function lostEnding({ vm, agent }: Booted): Promise<Ending> {
   return end ? { kind: 'vm', end } : { kind: 'agent', error: undefined }
 }
 
-async function feed(
+export async function feed(
   execution: Execution,
   stdin: AsyncIterable<Uint8Array> | undefined,
 ): Promise<void> {

@@ -6,9 +6,8 @@ import type { RunFilter, RunRow, Store, StoredReport } from '../store/index.ts'
 import type { Lab } from './context.ts'
 import { reapRuns } from './live-runs.ts'
 import { cleanKernels, pruneRuns, type Pruned } from './prune.ts'
-import type { Outcome } from './outcome.ts'
+import { describeOutcome, type Outcome } from './outcome.ts'
 import { openStore } from './run-record.ts'
-import { describeOutcome } from './verdict.ts'
 
 /** A run as it is shown: the JSON of the store read. */
 export interface RunView {

@@ -1,15 +1,28 @@
-export { buildChosen, type KernelChoice } from './choose-kernel.ts'
+export type { KernelChoice } from './choose-kernel.ts'
 export type { Interrupts, Terminal } from './command.ts'
-export { configJsonSchema } from './config/leaves.ts'
-export { machineFor, type MachineInput } from './config/machine.ts'
-export { openLab, type Lab } from './context.ts'
+export type { MachineInput } from './config/machine.ts'
+export type { Lab } from './context.ts'
 export type { Diagnosis, Finding } from './doctor.ts'
 export type { LabEvent } from './events.ts'
-export { passOutputThrough } from './raw-terminal.ts'
-export { runInVm, type RunRequest, type RunResult } from './run.ts'
-export { describeOutcome } from './verdict.ts'
+export { describeOutcome, exitCodeOf, type Outcome } from './outcome.ts'
+export type { Paths } from './paths.ts'
+export type { RunRequest, RunResult } from './run.ts'
+export type { NamedVm, VmUsage } from './vms/index.ts'
 
-// What most commands do without is loaded by those that need it: a run must not pay for it.
+// Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
 export const configEditing = () => import('./config/edit.ts')
+export const configLeaves = () => import('./config/leaves.ts')
+export const context = () => import('./context.ts')
 export const doctor = () => import('./doctor.ts')
+export const guestUser = () => import('./guest-user.ts')
 export const history = () => import('./history.ts')
+export const kernels = () => import('./choose-kernel.ts')
+export const machines = () => import('./config/machine.ts')
+export const paths = () => import('./paths.ts')
+export const rawTerminal = () => import('./raw-terminal.ts')
+export const running = () => import('./run.ts')
+export const templates = () => import('./templates.ts')
+export const vmKeeping = () => import('./vms/keeper.ts')
+export const vmStarting = () => import('./vms/start.ts')
+export const vmCopying = () => import('./vms/copy.ts')
+export const vms = () => import('./vms/index.ts')

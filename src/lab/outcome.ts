@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 
-import { unreachable } from '../base/index.ts'
+import { formatDuration, unreachable } from '../base/index.ts'
 import type { Report } from '../crash/index.ts'
 import type { Phase } from '../vm/index.ts'
 
@@ -46,4 +46,26 @@ export function exitCodeOf(outcome: Outcome): number {
 export function signalName(number: number): string {
   const found = Object.entries(constants.signals).find(([, value]) => value === number)
   return found?.[0] ?? `signal ${number}`
+}
+
+/** One line for people. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.code === 0 ? 'exited 0' : `exited ${outcome.code}`
+    case 'signalled':
+      return `ended by ${outcome.signal}`
+    case 'crashed':
+      return `crashed: ${outcome.report.title}`
+    case 'hung':
+      return `hung: silent for ${formatDuration(outcome.silentMs)}`
+    case 'timed-out':
+      return `timed out after ${formatDuration(outcome.limitMs)}`
+    case 'boot-failed':
+      return `boot failed (${outcome.phase}): ${outcome.reason}`
+    case 'lost':
+      return `lost: ${outcome.reason}`
+    case 'not-executed':
+      return outcome.reason
+  }
 }

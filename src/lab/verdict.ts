@@ -1,4 +1,3 @@
-import { formatDuration } from '../base/index.ts'
 import { ReportScanner, type Report } from '../crash/index.ts'
 import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
 import type { VmEnd } from '../vm/index.ts'
@@ -67,7 +66,8 @@ export function outcomeOf(ending: Ending, report: Report | undefined): Outcome {
   }
 }
 
-function commandOutcome(end: ExecEnd): Outcome {
+/** How a command ended, without regard to anything else. */
+export function commandOutcome(end: ExecEnd): Outcome {
   switch (end.kind) {
     case 'exited':
       return { kind: 'exited', code: end.code }
@@ -107,26 +107,4 @@ function vmReason({ reason, process, stderr }: VmEnd): string {
     return `${SHUTDOWN_REASONS[reason] ?? `the VM ended (${reason})`} before the command ended`
   const said = stderr.trim().split('\n').at(-1)
   return `QEMU ended (${process}${said ? `: ${said}` : ''}) before the command ended`
-}
-
-/** One line for people. */
-export function describeOutcome(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case 'exited':
-      return outcome.code === 0 ? 'exited 0' : `exited ${outcome.code}`
-    case 'signalled':
-      return `ended by ${outcome.signal}`
-    case 'crashed':
-      return `crashed: ${outcome.report.title}`
-    case 'hung':
-      return `hung: silent for ${formatDuration(outcome.silentMs)}`
-    case 'timed-out':
-      return `timed out after ${formatDuration(outcome.limitMs)}`
-    case 'boot-failed':
-      return `boot failed (${outcome.phase}): ${outcome.reason}`
-    case 'lost':
-      return `lost: ${outcome.reason}`
-    case 'not-executed':
-      return outcome.reason
-  }
 }

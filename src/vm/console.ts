@@ -7,6 +7,9 @@ const TAIL_BYTES = 256 * 1024
 /** A line that never ends is cut here for those who look at lines. */
 const MAX_LINE = 4096
 
+/** For whoever is attached. */
+const MAX_UNREAD = 4 * 1024 * 1024
+
 export interface ConsoleReader {
   /** Complete lines, without their ends and carriage returns. */
   lines(lines: readonly string[]): void
@@ -19,6 +22,8 @@ export class Console {
   readonly #readers: ConsoleReader[] = []
   readonly #first = Promise.withResolvers<void>()
   readonly #recent: string[] = []
+  readonly #peers = new Set<Socket>()
+  #socket: Socket | undefined
   #partial = ''
   #written = 0
   #tail = Buffer.alloc(0)
@@ -54,7 +59,15 @@ export class Console {
     this.#readers.push(reader)
   }
 
+  /** Shows a peer what the guest says from now on, and gives the guest what it sends. Returns what ends that. */
+  attachPeer(peer: Socket): () => void {
+    this.#peers.add(peer)
+    peer.on('data', (chunk: Buffer) => void this.#socket?.write(chunk))
+    return () => void this.#peers.delete(peer)
+  }
+
   attach(socket: Socket): void {
+    this.#socket = socket
     socket.on('data', (chunk: Buffer) => this.take(chunk))
     socket.once('close', () => this.close())
   }
@@ -77,6 +90,10 @@ export class Console {
     this.#lastByteAt = Date.now()
     this.#first.resolve()
     this.#record(chunk)
+    for (const peer of this.#peers) {
+      // One that does not read misses some; the log has it all.
+      if (peer.writableLength < MAX_UNREAD) peer.write(chunk)
+    }
     // latin1: one byte is one character, so a torn UTF-8 sequence cannot swallow a line end.
     const pieces = (this.#partial + chunk.toString('latin1')).replaceAll('\r', '').split('\n')
     this.#partial = pieces.pop() ?? ''

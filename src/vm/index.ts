@@ -1,4 +1,4 @@
-export { BUS, neededDevices } from './devices.ts'
+export { neededDevices } from './devices.ts'
 export { BootFailure } from './boot-failure.ts'
 export { type Console, type ConsoleReader } from './console.ts'
 export { MAX_PARAMETERS_LENGTH, kernelParameters } from './kernel-parameters.ts'

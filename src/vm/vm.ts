@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 
-import { Deadline, formatDuration, messageOf } from '../base/index.ts'
+import { Deadline, formatDuration, InfraError, messageOf } from '../base/index.ts'
 import {
   confined,
   describeExit,
@@ -165,6 +166,18 @@ export class Vm implements AsyncDisposable {
       socketDir,
       withoutMemory: spec.memoryFile?.share ?? false,
     })
+  }
+
+  /** Opens QEMU's gdb stub on a unix socket and returns its path; once opened it stays. */
+  async openGdb(): Promise<string> {
+    const path = join(this.#options.socketDir, 'gdb')
+    if (!existsSync(path)) {
+      const line = `gdbserver unix:${path},server=on,wait=off`
+      const said = await this.qmp.execute('human-monitor-command', { 'command-line': line })
+      if (!existsSync(path))
+        throw new InfraError('GDB', `QEMU did not open its gdb stub: ${String(said).trim()}`)
+    }
+    return path
   }
 
   kill(): void {

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
-import { machineFor, openLab, runInVm, type RunResult } from '../../src/lab/index.ts'
+import { machineFor } from '../../src/lab/config/machine.ts'
+import { openLab } from '../../src/lab/context.ts'
+import { runInVm, type RunResult } from '../../src/lab/run.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 

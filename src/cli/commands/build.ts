@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 
 import { formatDuration } from '../../base/index.ts'
+import { kernels } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { currentLab } from '../lab.ts'
 import { addKernelOptions, kernelChoice, type KernelFlags } from '../options.ts'
 import { Status } from '../render/status.ts'
 
@@ -28,11 +30,7 @@ export function addBuildCommand(program: Command, finish: (code: number) => void
 }
 
 async function build(flags: BuildFlags): Promise<void> {
-  const [{ buildChosen }, { currentLab }] = await Promise.all([
-    import('../../lab/index.ts'),
-    import('../lab.ts'),
-  ])
-  const lab = await currentLab()
+  const [{ buildChosen }, lab] = await Promise.all([kernels(), currentLab()])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
   using interrupts = processInterrupts(() => undefined)
   try {

@@ -1,4 +1,7 @@
 import type { Command } from 'commander'
+
+import { configEditing, configLeaves } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
 import { existsSync, readFileSync } from 'node:fs'
 
 import { ConfigError } from '../../base/index.ts'
@@ -46,11 +49,8 @@ export function addConfigCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [{ currentLab }, { configEditing }] = await Promise.all([
-    import('../lab.ts'),
-    import('../../lab/index.ts'),
-  ])
-  return { lab: await currentLab(), api: await configEditing() }
+  const [lab, api] = await Promise.all([currentLab(), configEditing()])
+  return { lab, api }
 }
 
 async function list({ json }: Flags): Promise<void> {
@@ -96,7 +96,6 @@ async function edit({ user }: Flags): Promise<void> {
 }
 
 async function validate(file: string | undefined): Promise<void> {
-  const { configEditing } = await import('../../lab/index.ts')
   const { problemsIn } = await configEditing()
   if (file === undefined) {
     // Reading them is checking them.
@@ -129,6 +128,6 @@ async function restore(name: string | undefined, { user }: Flags): Promise<void>
 }
 
 async function schema(): Promise<void> {
-  const { configJsonSchema } = await import('../../lab/index.ts')
+  const { configJsonSchema } = await configLeaves()
   console.log(JSON.stringify(configJsonSchema(), null, 2))
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { createInterface } from 'node:readline/promises'
 
-import type { Diagnosis, Finding, Lab } from '../../lab/index.ts'
+import { doctor as examination, type Diagnosis, type Finding, type Lab } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
 import { color } from '../render/color.ts'
 
 interface Flags {
@@ -25,11 +26,7 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
 }
 
 async function doctor(flags: Flags): Promise<number> {
-  const [{ currentLab }, useCases] = await Promise.all([
-    import('../lab.ts'),
-    import('../../lab/index.ts'),
-  ])
-  const [lab, { examineHost }] = await Promise.all([currentLab(), useCases.doctor()])
+  const [lab, { examineHost }] = await Promise.all([currentLab(), examination()])
   let diagnosis = await examineHost(lab)
   if (
     flags.fix &&
@@ -72,8 +69,7 @@ function line({ name, state, detail, purpose, without, fix }: Finding, width: nu
 
 /** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
 async function install(lab: Lab, diagnosis: Diagnosis, yes: boolean): Promise<boolean> {
-  const useCases = await import('../../lab/index.ts')
-  const { installMissing } = await useCases.doctor()
+  const { installMissing } = await examination()
   return await installMissing(lab, diagnosis, async (command) => {
     console.error(`klab: this needs root: ${command}`)
     return yes || (await confirm())

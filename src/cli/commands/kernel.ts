@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
 
+import { history } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+
 import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
@@ -52,12 +55,8 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [{ currentLab }, useCases] = await Promise.all([
-    import('../lab.ts'),
-    import('../../lab/index.ts'),
-  ])
-  const [lab, history] = await Promise.all([currentLab(), useCases.history()])
-  return { lab, history, store: history.kernelStore(lab) }
+  const [lab, useCases] = await Promise.all([currentLab(), history()])
+  return { lab, useCases, store: useCases.kernelStore(lab) }
 }
 
 async function list({ json }: Flags): Promise<void> {
@@ -103,19 +102,19 @@ async function show(prefix: string, { json }: Flags): Promise<void> {
 }
 
 async function remove(prefixes: readonly string[]): Promise<void> {
-  const { lab, store, history } = await open()
+  const { lab, store, useCases } = await open()
   for (const prefix of prefixes) {
     const manifest = await store.find(prefix)
     if (!manifest)
       throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
-    await history.removeKernel(lab, manifest.id)
+    await useCases.removeKernel(lab, manifest.id)
     console.log(`removed ${manifest.id}`)
   }
 }
 
 async function clean({ json, size, all }: Flags): Promise<void> {
-  const { lab, history } = await open()
+  const { lab, useCases } = await open()
   const limit = all ? 0 : size === undefined ? lab.config.limits.kernels : parseSizeBytes(size)
   if (limit === undefined) throw new UsageError(`--size ${size} is not a size such as 5G`)
-  printPruned(await history.cleanCache(lab, limit), json ?? false)
+  printPruned(await useCases.cleanCache(lab, limit), json ?? false)
 }

@@ -2,8 +2,16 @@ import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
 import { parseDurationMs, UsageError } from '../../base/index.ts'
-import type { LabEvent, RunRequest, RunResult } from '../../lab/index.ts'
+import {
+  machines,
+  running,
+  type Lab,
+  type LabEvent,
+  type RunRequest,
+  type RunResult,
+} from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { currentLab } from '../lab.ts'
 import {
   addKernelOptions,
   addMachineOptions,
@@ -86,11 +94,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
 }
 
 async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
-  const [{ runInVm }, { currentLab }] = await Promise.all([
-    import('../../lab/index.ts'),
-    import('../lab.ts'),
-  ])
-  const lab = await currentLab()
+  const [{ runInVm }, lab] = await Promise.all([running(), currentLab()])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false })
   using interrupts = processInterrupts(() =>
     status.line('asked the command to stop; once more ends the VM'),
@@ -98,7 +102,7 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
   const structured = (flags.json ?? false) || (flags.events ?? false)
   // A reader of ours that goes away (`| head`) ends the writing, not the run.
   process.stdout.on('error', () => undefined)
-  using terminal = localTerminal({
+  using terminal = await localTerminal({
     tty: flags.tty ?? (structured ? false : undefined),
     stdin: flags.stdin,
     stdoutTo: structured ? process.stderr : process.stdout,
@@ -119,12 +123,12 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
 }
 
 async function runRequest(
-  lab: Awaited<ReturnType<typeof import('../lab.ts').currentLab>>,
+  lab: Lab,
   argv: readonly string[],
   flags: RunFlags,
   tty: RunRequest['tty'],
 ): Promise<RunRequest> {
-  const { machineFor } = await import('../../lab/index.ts')
+  const { machineFor } = await machines()
   for (const pattern of flags.allowReport) checkRegex(pattern)
   return {
     choice: kernelChoice(flags),

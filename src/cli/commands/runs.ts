@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
 
+import { history } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+
 import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { integer } from '../options.ts'
 import { printPruned } from '../render/pruned.ts'
@@ -61,16 +64,13 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
 }
 
 async function open() {
-  const [{ currentLab }, useCases] = await Promise.all([
-    import('../lab.ts'),
-    import('../../lab/index.ts'),
-  ])
-  return { lab: await currentLab(), history: await useCases.history() }
+  const [lab, useCases] = await Promise.all([currentLab(), history()])
+  return { lab, useCases }
 }
 
 async function list({ json, limit, outcome, kernel, command }: ListFlags): Promise<void> {
-  const { lab, history } = await open()
-  const runs = await history.listRuns(lab, {
+  const { lab, useCases } = await open()
+  const runs = await useCases.listRuns(lab, {
     limit,
     ...(outcome !== undefined && { outcome }),
     ...(kernel !== undefined && { kernel }),
@@ -94,10 +94,10 @@ async function list({ json, limit, outcome, kernel, command }: ListFlags): Promi
 }
 
 async function show(id: string, flags: { console?: boolean; json?: boolean }): Promise<void> {
-  const { lab, history } = await open()
-  const run = await history.showRun(lab, id)
+  const { lab, useCases } = await open()
+  const run = await useCases.showRun(lab, id)
   if (flags.console) {
-    process.stdout.write(await history.consoleOf(run))
+    process.stdout.write(await useCases.consoleOf(run))
     return
   }
   if (flags.json) {
@@ -114,7 +114,7 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
         .map(([name, value]) => `${name}=${String(value)}`)
         .join(' '),
     ],
-    ['outcome', outcome === null ? 'running' : history.describeStored(outcome)],
+    ['outcome', outcome === null ? 'running' : useCases.describeStored(outcome)],
     ['took', durationMs === null ? '-' : formatDuration(durationMs)],
     [
       'phases',
@@ -129,11 +129,11 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
 }
 
 async function prune({ json, keep, size }: PruneFlags): Promise<void> {
-  const { lab, history } = await open()
+  const { lab, useCases } = await open()
   const bytes = size === undefined ? lab.config.limits.runsSize : parseSizeBytes(size)
   if (bytes === undefined) throw new UsageError(`--size ${size} is not a size such as 500M`)
   printPruned(
-    await history.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }),
+    await useCases.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }),
     json ?? false,
   )
 }

@@ -75,6 +75,11 @@ export class Status {
     this.#stream.write(`klab: ${printable(text)}${this.#isTerminal ? '\r\n' : '\n'}`)
   }
 
+  /** A line that the next one overwrites, on a terminal. */
+  progress(text: string): void {
+    this.#transient(text)
+  }
+
   /** Takes the transient line away: the terminal belongs to somebody else now. */
   clear(): void {
     if (!this.#hasTransient) return

@@ -1,0 +1,66 @@
+import type { Command } from 'commander'
+import { userInfo } from 'node:os'
+
+import { formatBytes, formatDuration } from '../../base/index.ts'
+import { guestUser, vmCopying } from '../../lab/index.ts'
+import { currentPaths } from '../lab.ts'
+import { Status } from '../render/status.ts'
+
+interface CopyFlags {
+  readonly user?: string
+  readonly quiet?: boolean
+}
+
+const HELP = `
+A directory is copied with all that is in it; modes, times and links are kept. What exists as a directory is copied into.
+
+Examples:
+  klab cp ./test.ko box:/tmp/
+  klab cp box:/var/log ./logs
+  klab cp --user root ./conf box:/etc/thing`
+
+export function addCopyCommand(program: Command, finish: (code: number) => void): void {
+  program
+    .command('cp <from> <to>')
+    .description('copy files between this machine and a running VM; NAME:PATH is in the VM')
+    .option('--user <name>', 'user in the guest (default: you)')
+    .option('-q, --quiet', 'say nothing')
+    .addHelpText('after', HELP)
+    .action(async (from: string, to: string, flags: CopyFlags) => {
+      await copyFiles(from, to, flags)
+      finish(0)
+    })
+}
+
+const REPORT_EVERY_MS = 200
+
+async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<void> {
+  const [paths, { copy, parseCopyEnd }, { findUser }] = await Promise.all([
+    currentPaths(),
+    vmCopying(),
+    guestUser(),
+  ])
+  const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
+  const startedAt = performance.now()
+  let bytes = 0
+  let reportedAt = startedAt
+  const summary = () => {
+    const ms = performance.now() - startedAt
+    return `${formatBytes(bytes)} in ${formatDuration(ms)}, ${formatBytes((bytes / ms) * 1000)}/s`
+  }
+  const onProgress = (count: number) => {
+    bytes += count
+    if (performance.now() - reportedAt < REPORT_EVERY_MS) return
+    reportedAt = performance.now()
+    status.progress(`copied ${summary()}`)
+  }
+  const [source, target] = [from, to].map((text) => parseCopyEnd(text, process.cwd()))
+  if (!source || !target) return
+  const user = findUser(flags.user ?? userInfo().username).ids
+  try {
+    await copy(paths, source, target, { user, onProgress })
+  } finally {
+    status.clear()
+  }
+  status.line(`copied ${summary()}`)
+}

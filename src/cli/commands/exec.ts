@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import { constants, userInfo } from 'node:os'
+
+import { guestUser, vms, type Terminal } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
+import { currentPaths } from '../lab.ts'
+import { afterDashes, collect } from '../options.ts'
+import { Status } from '../render/status.ts'
+import { localTerminal } from '../terminal.ts'
+
+interface ExecFlags {
+  readonly user?: string
+  readonly cwd?: string
+  readonly env: readonly string[]
+  readonly tty?: boolean
+  readonly stdin: boolean
+}
+
+const HELP = `
+Exit codes: the command's own; 128+n when a signal ended it; 125 when the VM cannot be reached or ended;
+126, 127 as in a shell. When this klab ends, so does the command: it is hung up.
+
+Examples:
+  klab exec box -- uname -a
+  tar c src | klab exec box -- tar x -C /tmp
+  klab exec --user root box -- sysctl kernel.panic`
+
+export function addExecCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('exec')
+    .description('run a command in a running VM')
+    .argument('<name>', 'the VM')
+    .argument('<command...>', 'command and arguments, after --')
+    .passThroughOptions()
+  addExecOptions(command)
+    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
+    .option('--no-tty', 'give the command pipes')
+    .option('--no-stdin', 'give the command no input')
+    .addHelpText('after', HELP)
+    .action(async (name: string, argv: string[], flags: ExecFlags) =>
+      finish(await exec(name, afterDashes(argv), flags)),
+    )
+}
+
+export function addShellCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('shell')
+    .description('a shell in a running VM')
+    .argument('<name>', 'the VM')
+  addExecOptions(command)
+    .addHelpText('after', '\nExamples:\n  klab shell box\n  klab shell --user root box')
+    .action(async (name: string, flags: ExecFlags) =>
+      finish(await exec(name, [], { ...flags, stdin: true })),
+    )
+}
+
+function addExecOptions(command: Command): Command {
+  return command
+    .option('--user <name>', 'user in the guest (default: you)')
+    .option('--cwd <dir>', 'working directory in the guest (default: where the VM was started)')
+    .option('--env <name[=value]>', 'environment variable, may be repeated', collect, [])
+}
+
+async function exec(name: string, argv: readonly string[], flags: ExecFlags): Promise<number> {
+  const [paths, { execIn, execOutcome, VmRegistry }, { findUser, guestEnvironment }] =
+    await Promise.all([currentPaths(), vms(), guestUser()])
+  const vm = new VmRegistry(paths).getLive(name)
+  const status = new Status({ quiet: false, verbose: false })
+  using interrupts = processInterrupts(() =>
+    status.line('asked the command to stop; once more leaves it'),
+  )
+  process.stdout.on('error', () => undefined)
+  using terminal = await localTerminal({
+    tty: flags.tty,
+    stdin: flags.stdin,
+    stdoutTo: process.stdout,
+    onEscape: () => interrupts.end(constants.signals.SIGHUP),
+  })
+  const user = findUser(flags.user ?? userInfo().username)
+  const request = {
+    argv: argv.length > 0 ? argv : [user.shell, ...(terminal.tty ? ['-i'] : [])],
+    env: guestEnvironment(process.env, user, [...vm.request.env, ...flags.env]),
+    cwd: flags.cwd ?? (vm.request.machine.root === 'host' ? vm.request.cwd : '/'),
+    user: user.ids,
+    ...(terminal.tty && { tty: terminal.tty }),
+  }
+  const parts: { terminal: Terminal; interrupts: typeof interrupts } = { terminal, interrupts }
+  const { exitCode, why } = execOutcome(await execIn(paths, vm, request, parts))
+  if (why !== undefined) status.line(why)
+  return exitCode
+}

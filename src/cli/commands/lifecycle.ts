@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import { once } from 'node:events'
+
+import { describeOutcome, exitCodeOf, vms, type NamedVm } from '../../lab/index.ts'
+import { UsageError } from '../../base/index.ts'
+import { currentPaths } from '../lab.ts'
+
+type Finish = (code: number) => void
+
+async function open() {
+  const [paths, useCases] = await Promise.all([currentPaths(), vms()])
+  return { paths, ...useCases, registry: new useCases.VmRegistry(paths) }
+}
+
+export function addPauseCommand(program: Command, finish: Finish): void {
+  program
+    .command('pause <name...>')
+    .description('stop the virtual CPUs of running VMs')
+    .action((names: string[]) => toggle(names, 'pause').then(finish))
+}
+
+export function addResumeCommand(program: Command, finish: Finish): void {
+  program
+    .command('resume <name...>')
+    .description('let paused VMs go on')
+    .action((names: string[]) => toggle(names, 'resume').then(finish))
+}
+
+async function toggle(names: readonly string[], what: 'pause' | 'resume'): Promise<number> {
+  const { paths, ask, registry } = await open()
+  for (const name of names) await ask(paths, registry.getLive(name), { do: what })
+  return 0
+}
+
+export function addStopCommand(program: Command, finish: Finish): void {
+  program
+    .command('stop <name...>')
+    .description('end running VMs: power off, or after a while and with --force at once')
+    .option('--force', 'do not ask the guest')
+    .action(async (names: string[], { force }: { force?: boolean }) => {
+      const { registry, ...context } = await open()
+      const live = names.map((name) => registry.getLive(name))
+      await Promise.all(live.map((vm) => end(vm, { ...context, force: force ?? false })))
+      finish(0)
+    })
+}
+
+type Context = Pick<Awaited<ReturnType<typeof open>>, 'paths' | 'converse'>
+
+/** Asks for the end and waits for it; the keeper closes the connection then. */
+async function end(
+  vm: NamedVm,
+  { paths, converse, force }: Context & { force: boolean },
+): Promise<void> {
+  const { socket } = await converse(paths, vm, { do: 'stop', force })
+  await closed(socket)
+}
+
+/** Nothing is read from it any more, but its end is to be noticed. */
+async function closed(socket: import('node:net').Socket): Promise<void> {
+  socket.resume()
+  if (!socket.closed) await once(socket, 'close')
+}
+
+export function addWaitCommand(program: Command, finish: Finish): void {
+  program
+    .command('wait <name>')
+    .description('wait until a VM has ended; exit as klab run would')
+    .action(async (name: string) => {
+      const { paths, converse, registry } = await open()
+      const vm = registry.get(name)
+      if (vm.state !== 'stopped') {
+        const { socket } = await converse(paths, vm, { do: 'wait' })
+        await closed(socket)
+      }
+      const { outcome } = registry.get(name)
+      if (outcome) console.log(describeOutcome(outcome))
+      finish(outcome ? exitCodeOf(outcome) : 0)
+    })
+}
+
+export function addRenameCommand(program: Command, finish: Finish): void {
+  program
+    .command('rename <name> <new-name>')
+    .description('give a VM another name, also while it runs')
+    .action(async (from: string, to: string) => {
+      const { registry } = await open()
+      registry.rename(from, to)
+      finish(0)
+    })
+}
+
+export function addRemoveCommand(program: Command, finish: Finish): void {
+  program
+    .command('rm <name...>')
+    .description('forget VMs that are stopped; their runs stay in the history')
+    .option('--force', 'end those that run first')
+    .action(async (names: string[], { force }: { force?: boolean }) => {
+      const { registry, ...context } = await open()
+      for (const name of names) {
+        const vm = registry.get(name)
+        if (vm.state !== 'stopped' && !force)
+          throw new UsageError(`the VM ${name} runs; klab stop ${name} first, or --force`)
+        if (vm.state !== 'stopped') await end(vm, { ...context, force: true })
+        registry.remove(vm)
+      }
+      finish(0)
+    })
+}

@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+
+import { UsageError } from '../../base/index.ts'
+import { vms } from '../../lab/index.ts'
+import { currentPaths } from '../lab.ts'
+import { afterDashes } from '../options.ts'
+
+export function addMonitorCommand(program: Command, finish: (code: number) => void): void {
+  program
+    .command('monitor')
+    .description("QEMU's human monitor: one command, or each line of stdin")
+    .argument('<name>', 'the VM')
+    .argument('[command...]', 'the command')
+    .passThroughOptions()
+    .addHelpText('after', '\nExamples:\n  klab monitor box info registers\n  klab monitor box')
+    .action(async (name: string, words: string[]) => {
+      await monitor(name, afterDashes(words))
+      finish(0)
+    })
+}
+
+async function monitor(name: string, words: readonly string[]): Promise<void> {
+  const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
+  const vm = new VmRegistry(paths).getLive(name)
+  const carryOut = async (line: string) =>
+    process.stdout.write(String(await ask(paths, vm, { do: 'monitor', line })).replaceAll('\r', ''))
+  if (words.length > 0) {
+    await carryOut(words.join(' '))
+    return
+  }
+  const { createInterface } = await import('node:readline/promises')
+  const lines = createInterface({
+    input: process.stdin,
+    prompt: '(qemu) ',
+    ...(process.stdin.isTTY && { output: process.stderr }),
+  })
+  lines.prompt()
+  for await (const line of lines) {
+    if (line.trim() !== '') await carryOut(line)
+    lines.prompt()
+  }
+}
+
+export function addQmpCommand(program: Command, finish: (code: number) => void): void {
+  program
+    .command('qmp <name> <command> [arguments]')
+    .description("a command of QEMU's machine protocol; arguments and answer are JSON")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  klab qmp box query-status\n  klab qmp box human-monitor-command \'{"command-line":"info mtree"}\'',
+    )
+    .action(async (name: string, command: string, text: string | undefined) => {
+      const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
+      const vm = new VmRegistry(paths).getLive(name)
+      const value = await ask(paths, vm, { do: 'qmp', command, args: parsed(text) })
+      console.log(JSON.stringify(value, null, 2))
+      finish(0)
+    })
+}
+
+function parsed(text: string | undefined): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}')
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
+  } catch {
+    // Said below.
+  }
+  throw new UsageError(`the arguments ${JSON.stringify(text)} are not a JSON object`)
+}

@@ -1,0 +1,99 @@
+import type { Command } from 'commander'
+
+import { machines, vmStarting, vms, type LabEvent } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
+import { currentLab } from '../lab.ts'
+import {
+  addKernelOptions,
+  addMachineOptions,
+  collect,
+  kernelChoice,
+  machineInput,
+  type KernelFlags,
+  type MachineFlags,
+} from '../options.ts'
+import { Status } from '../render/status.ts'
+
+interface StartFlags extends KernelFlags, MachineFlags {
+  readonly allowReport: readonly string[]
+  readonly fresh?: boolean
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+const HELP = `
+A stopped VM is started again, as it was asked for at first, with its name alone. The name of a machine of the
+configuration starts that machine.
+
+Examples:
+  klab start box                          the kernel of this tree
+  klab start box --kernel ./vmlinuz --memory 2G --cpus 4
+  klab start fuzz                         the machine "fuzz" of klab.yaml
+  klab exec box -- dmesg ; klab shell box ; klab stop box`
+
+export function addStartCommand(program: Command, finish: (code: number) => void): void {
+  const command = program
+    .command('start')
+    .description('start a VM that stays until it is stopped')
+    .argument('[name]', 'its name (default: klab makes one up)')
+    .option(
+      '--kernel <what>',
+      'a ready-made kernel: image, directory, .deb, installed release, or id',
+    )
+  addKernelOptions(command)
+  addMachineOptions(command)
+    .option(
+      '--allow-report <regex>',
+      'kernel reports that do not count, may be repeated',
+      collect,
+      [],
+    )
+    .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
+    .option('--json', 'print the VM as JSON')
+    .option('-q, --quiet', 'print the name alone')
+    .option('-v, --verbose', 'say more: kernel, phases, files')
+    .addHelpText('after', HELP)
+    .action(async (name: string | undefined, flags: StartFlags, self: Command) => {
+      const isPlain = Object.keys(flags).every((flag) => self.getOptionValueSource(flag) !== 'cli')
+      await start(name, flags, isPlain)
+      finish(0)
+    })
+}
+
+async function start(name: string | undefined, flags: StartFlags, isPlain: boolean): Promise<void> {
+  const [lab, { startKept, startAgain }, { VmRegistry }, { machineFor }] = await Promise.all([
+    currentLab(),
+    vmStarting(),
+    vms(),
+    machines(),
+  ])
+  const status = new Status({ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false })
+  using interrupts = processInterrupts(() => undefined)
+  const onEvent = (event: LabEvent) => status.handle(event)
+  const registry = new VmRegistry(lab.paths)
+  try {
+    const again = name !== undefined && isPlain && registry.find(name)?.state === 'stopped'
+    // One word is enough for a machine of the configuration.
+    const named = name !== undefined && flags.machine === undefined && name in lab.config.machines
+    const vm = again
+      ? await startAgain(lab, name, interrupts.stop, onEvent)
+      : await startKept(
+          lab,
+          {
+            name: named && registry.find(name) ? registry.freeName(name) : name,
+            choice: kernelChoice(flags),
+            machine: machineFor(lab.config, named ? name : flags.machine, machineInput(flags)),
+            fresh: flags.fresh ?? false,
+            allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+          },
+          interrupts.stop,
+          onEvent,
+        )
+    status.clear()
+    if (flags.json) console.log(JSON.stringify(vm, null, 2))
+    else console.log(vm.name)
+  } finally {
+    status.clear()
+  }
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+
+import { describeOutcome, vms } from '../../lab/index.ts'
+import { currentPaths } from '../lab.ts'
+
+export function addStatusCommand(program: Command, finish: (code: number) => void): void {
+  program
+    .command('status <name>')
+    .description(
+      'one VM: whether it runs, whether its guest answers, what its kernel complained of',
+    )
+    .option('--json', 'as JSON')
+    .action(async (name: string, flags: { json?: boolean }) => finish(await status(name, flags)))
+}
+
+/** Exit code 0 for one that runs, 3 for one that does not, as systemctl has it. */
+async function status(name: string, { json }: { json?: boolean }): Promise<number> {
+  const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
+  const vm = new VmRegistry(paths).get(name)
+  const isUp = vm.state === 'running' || vm.state === 'paused'
+  // By our own keeper (keeper-control.ts).
+  const asked = isUp ? await ask(paths, vm, { do: 'status' }) : undefined
+  const said = asked as { qemu: string; agent: boolean; reports: string[] } | undefined
+  if (json) {
+    console.log(JSON.stringify({ ...vm, ...said }, null, 2))
+    return isUp ? 0 : 3
+  }
+  const lines = [
+    `${vm.name}: ${vm.state}`,
+    `kernel: ${vm.kernel}`,
+    ...(said ? [`guest: ${said.agent ? 'answers' : 'does not answer'}`] : []),
+    ...(said?.reports.map((title) => `report: ${title}`) ?? []),
+    ...(vm.outcome ? [`last outcome: ${describeOutcome(vm.outcome)}`] : []),
+    `run: ${vm.runId}`,
+  ]
+  console.log(lines.join('\n'))
+  return isUp ? 0 : 3
+}

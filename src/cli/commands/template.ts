@@ -1,0 +1,72 @@
+import type { Command } from 'commander'
+
+import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
+import { templates } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+import { printPruned } from '../render/pruned.ts'
+import { table } from '../render/table.ts'
+
+export function addTemplateCommand(program: Command, finish: (code: number) => void): void {
+  const template = program
+    .command('template')
+    .description('the frozen VMs from which runs are cloned')
+    .addHelpText('after', '\nExamples:\n  klab template ls\n  klab template prune --size 0')
+  template
+    .command('ls')
+    .description('all templates, used last first')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { store } = await open()
+      const all = await store.list()
+      if (json) console.log(JSON.stringify(all, null, 2))
+      else
+        console.log(
+          table(
+            ['key', 'kernel', 'machine', 'size', 'made in', 'last used'],
+            all.map(({ key, kernel, machine, bytes, madeMs, usedAt }) => [
+              ...[key, kernel, `${machine.type}, ${machine.cpus} CPUs, ${machine.memoryMiB} MiB`],
+              ...[formatBytes(bytes), formatDuration(madeMs)],
+              usedAt.toISOString().slice(0, 19).replace('T', ' '),
+            ]),
+          ),
+        )
+      finish(0)
+    })
+  template
+    .command('show <key>')
+    .description('all that is known of one template')
+    .action(async (key: string) => {
+      const { store } = await open()
+      const facts = await store.get(key)
+      console.log(JSON.stringify({ ...facts, directory: store.directory(facts.key) }, null, 2))
+      finish(0)
+    })
+  template
+    .command('rm <key...>')
+    .description('remove templates; clones that run are not harmed, and the next run makes it anew')
+    .action(async (keys: string[]) => {
+      const { store } = await open()
+      for (const key of keys) await store.remove((await store.get(key)).key)
+      finish(0)
+    })
+  template
+    .command('prune')
+    .description('remove templates, used longest ago first, until they fit')
+    .option('--size <size>', 'what they may take (default: limits.templates)')
+    .option('--json', 'as JSON')
+    .action(async ({ size, json }: { size?: string; json?: boolean }) => {
+      const { lab, store } = await open()
+      const limit = size === undefined ? lab.config.limits.templates : parseSizeBytes(size)
+      if (limit === undefined)
+        throw new UsageError(`--size ${size} is not a size such as 500M or 4G`)
+      const removed = await store.prune(limit)
+      const keptBytes = (await store.list()).reduce((sum, { bytes }) => sum + bytes, 0)
+      printPruned({ removed, keptBytes }, json ?? false)
+      finish(0)
+    })
+}
+
+async function open() {
+  const [lab, { TemplateStore }] = await Promise.all([currentLab(), templates()])
+  return { lab, store: new TemplateStore(lab) }
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+
+import { InfraError, messageOf } from '../../base/index.ts'
+import type { Paths } from '../paths.ts'
+import type { NamedVm } from './registry.ts'
+
+/** What is asked of a keeper: one line of JSON at the start of a connection. */
+export type ControlRequest =
+  /** The rest of the connection is the agent's protocol. */
+  | { readonly do: 'agent' }
+  /** The rest of the connection is the serial console, both ways. */
+  | { readonly do: 'console' }
+  | { readonly do: 'status' }
+  | {
+      readonly do: 'qmp'
+      readonly command: string
+      readonly args: Readonly<Record<string, unknown>>
+    }
+  | { readonly do: 'monitor'; readonly line: string }
+  | { readonly do: 'pause' }
+  | { readonly do: 'resume' }
+  /** The connection ends with the VM, when all of it is recorded. */
+  | { readonly do: 'stop'; readonly force: boolean }
+  | { readonly do: 'wait' }
+  | { readonly do: 'freeze'; readonly dir: string }
+  | { readonly do: 'gdb' }
+
+/** Its answer: one line as well. */
+export type ControlAnswer = { readonly value: unknown } | { readonly error: string }
+
+/** An answer may hold what QEMU has to say about itself; more is none. */
+const MAX_ANSWER = 16 * 1024 * 1024
+
+export function controlPath(paths: Paths, { runId }: { readonly runId: string }): string {
+  return join(paths.runtime, runId, 'control')
+}
+
+/** Asks a VM's keeper one thing. Throws InfraError with its reason. */
+export async function ask(paths: Paths, vm: NamedVm, request: ControlRequest): Promise<unknown> {
+  const { socket, value } = await converse(paths, vm, request)
+  socket.destroy()
+  return value
+}
+
+/** Asks, and keeps the connection for what follows. */
+export async function converse(
+  paths: Paths,
+  vm: NamedVm,
+  request: ControlRequest,
+): Promise<{ socket: Socket; value: unknown }> {
+  const socket = connect(controlPath(paths, vm))
+  try {
+    await once(socket, 'connect')
+  } catch (error) {
+    const why =
+      vm.state === 'starting'
+        ? 'it is being started'
+        : `its keeper does not answer: ${messageOf(error)}`
+    throw new InfraError('VM', `cannot reach the VM ${vm.name}: ${why}`, { cause: error })
+  }
+  socket.on('error', () => undefined)
+  socket.write(`${JSON.stringify(request)}\n`)
+  const line = await firstLine(socket, MAX_ANSWER)
+  if (line === undefined)
+    throw new InfraError('VM', `the VM ${vm.name} ended before it could answer`)
+  // Written by a keeper (keeper.ts).
+  const answer = JSON.parse(line) as ControlAnswer
+  if ('error' in answer) {
+    socket.destroy()
+    throw new InfraError('VM', answer.error)
+  }
+  return { socket, value: answer.value }
+}
+
+/** The first line that a peer sends; what follows it stays in the socket. Undefined if it leaves, or goes on for too long. */
+export async function firstLine(socket: Socket, limit: number): Promise<string | undefined> {
+  let seen = Buffer.alloc(0)
+  for (;;) {
+    const chunk = socket.read() as Buffer | null
+    if (chunk === null) {
+      if (socket.readableEnded || socket.destroyed) return undefined
+      await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')])
+      continue
+    }
+    seen = Buffer.concat([seen, chunk])
+    const end = seen.indexOf('\n')
+    if (end >= 0) {
+      const rest = seen.subarray(end + 1)
+      if (rest.length > 0) socket.unshift(rest)
+      return seen.subarray(0, end).toString('utf8')
+    }
+    if (seen.length > limit) {
+      socket.destroy()
+      return undefined
+    }
+  }
+}

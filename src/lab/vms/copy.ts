@@ -1,0 +1,235 @@
+import { createReadStream, createWriteStream, existsSync, lstatSync, statSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { basename, dirname, join, posix, resolve } from 'node:path'
+
+import { InfraError, UsageError } from '../../base/index.ts'
+import { type Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
+import { describeExit, runOk, start } from '../../host/index.ts'
+import type { Paths } from '../paths.ts'
+import { agentOf } from './exec.ts'
+import { VmRegistry } from './registry.ts'
+
+/** One end of a copy: a path here, or in a VM. */
+export type CopyEnd =
+  | { readonly kind: 'host'; readonly path: string }
+  | { readonly kind: 'guest'; readonly vm: string; readonly path: string }
+
+/** `NAME:PATH` is in a VM; what has a slash before the colon, or no colon, is here. */
+export function parseCopyEnd(text: string, cwd: string): CopyEnd {
+  const match = /^([^/:]+):(.*)$/.exec(text)
+  if (!match) return { kind: 'host', path: resolve(cwd, text) }
+  const [, vm = '', path = ''] = match
+  if (!path.startsWith('/'))
+    throw new UsageError(`${text}: the path in the guest has to be absolute, such as ${vm}:/tmp/x`)
+  return { kind: 'guest', vm, path }
+}
+
+export interface CopyOptions {
+  /** Whose files they become in the guest, and who reads them there. */
+  readonly user: ExecRequest['user']
+  readonly onProgress: (bytes: number) => void
+}
+
+/**
+ * Copies a file or a directory into a running VM or out of it, with modes, times and links. What exists as a directory is
+ * copied into, as with cp -r. Throws KlabError.
+ */
+export async function copy(
+  paths: Paths,
+  from: CopyEnd,
+  to: CopyEnd,
+  options: CopyOptions,
+): Promise<void> {
+  if (from.kind === to.kind)
+    throw new UsageError(
+      'klab cp copies between this machine and a VM: one of the two is NAME:PATH',
+    )
+  const registry = new VmRegistry(paths)
+  const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
+  using agent = await agentOf(paths, registry.getLive(name))
+  if (from.kind === 'host') await copyIn(agent, from.path, to.path, options)
+  else await copyOut(agent, from.path, to.path, options)
+}
+
+async function copyIn(
+  agent: Agent,
+  source: string,
+  target: string,
+  options: CopyOptions,
+): Promise<void> {
+  if (!existsSync(source)) throw new UsageError(`${source}: there is no such file`)
+  const place =
+    (await agent.kindOf(target)) === 'directory' ? posix.join(target, basename(source)) : target
+  const { mode } = statSync(source)
+  if (!lstatSync(source).isDirectory()) {
+    const { uid, gid } = options.user
+    const data = counted(
+      createReadStream(source, { highWaterMark: 1024 * 1024 }),
+      options.onProgress,
+    )
+    await agent.put(place, data, { mode: mode & 0o7777, uid, gid })
+    return
+  }
+  const script = 'mkdir -p "$1" && exec tar -C "$1" --numeric-owner -xpf -'
+  const packer = start('tar', ['-C', source, '-cf', '-', '.'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  await using _packer = packer
+  const unpacking = guestTar(agent, ['sh', '-c', script, 'sh', place], options, () => undefined)
+  for await (const chunk of counted(outputOf(packer), options.onProgress))
+    await unpacking.execution.send(chunk)
+  unpacking.execution.endInput()
+  await unpacking.finished
+  await checkPacker(packer)
+}
+
+async function copyOut(
+  agent: Agent,
+  source: string,
+  target: string,
+  options: CopyOptions,
+): Promise<void> {
+  const place =
+    existsSync(target) && statSync(target).isDirectory()
+      ? join(target, posix.basename(source))
+      : target
+  if (!existsSync(dirname(place)))
+    throw new UsageError(`${dirname(place)}: there is no such directory`)
+  if ((await agent.kindOf(source)) === 'directory') await unpackHere(agent, source, place, options)
+  else await fetchFile(agent, source, place, options)
+}
+
+/** Written aside and renamed: nobody ever sees half a file, and a failure leaves what was there. */
+async function fetchFile(
+  agent: Agent,
+  source: string,
+  place: string,
+  { onProgress }: CopyOptions,
+): Promise<void> {
+  const temporary = `${place}.klab-${process.pid}`
+  const stream = createWriteStream(temporary, { mode: 0o600 })
+  let mode = 0o644
+  try {
+    const write = async (chunk: Buffer) => {
+      onProgress(chunk.length)
+      if (!stream.write(chunk)) await once(stream, 'drain')
+    }
+    const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error))
+    // A guest's set-user-ID is no business of this machine.
+    const got = agent.get(source, write, (facts) => (mode = facts.mode & 0o777))
+    await Promise.race([got, failed])
+    stream.end()
+    await Promise.race([once(stream, 'close'), failed])
+    await chmod(temporary, mode)
+    await rename(temporary, place)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/**
+ * Unpacks what the guest sends in a directory that nobody else can look into, takes out what only a hostile guest would put
+ * there, and moves it into place.
+ */
+async function unpackHere(
+  agent: Agent,
+  source: string,
+  place: string,
+  options: CopyOptions,
+): Promise<void> {
+  const staging = await mkdtemp(join(dirname(place), '.klab-cp-'))
+  try {
+    const inside = join(staging, 'copy')
+    await mkdir(inside)
+    const unpacker = start('tar', ['-C', inside, '--no-same-owner', '-xpf', '-'], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
+    await using _unpacker = unpacker
+    const broken = new Promise<void>((done) => unpacker.stdin?.once('error', () => done()))
+    const argv = ['tar', '-C', source, '-cf', '-', '.']
+    const packing = guestTar(agent, argv, options, async (chunk) => {
+      options.onProgress(chunk.length)
+      if (unpacker.stdin && !unpacker.stdin.write(chunk))
+        await Promise.race([once(unpacker.stdin, 'drain'), broken, unpacker.exited])
+    })
+    packing.execution.endInput()
+    await packing.finished
+    unpacker.stdin?.end()
+    await checkPacker(unpacker)
+    await runOk('find', [inside, '(', '-type', 'b', '-o', '-type', 'c', ')', '-delete'])
+    await runOk('find', [
+      inside,
+      '-perm',
+      '/6000',
+      '!',
+      '-type',
+      'l',
+      '-exec',
+      'chmod',
+      'a-s',
+      '{}',
+      '+',
+    ])
+    if (existsSync(place)) await runOk('cp', ['-a', '--', `${inside}/.`, place])
+    else await rename(inside, place)
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+function guestTar(
+  agent: Agent,
+  argv: readonly string[],
+  { user }: CopyOptions,
+  stdout: (chunk: Buffer) => Promise<void> | void,
+) {
+  let said = ''
+  const request = { argv, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, cwd: '/', user }
+  const stderr = (chunk: Buffer) => void (said = (said + chunk.toString()).slice(-2_000))
+  const execution = agent.exec(request, { stdout, stderr })
+  const finished = execution.ended.then((end) => checkGuestTar(end, said))
+  // Where the host's end fails first, that is the error.
+  finished.catch(() => undefined)
+  return { execution, finished }
+}
+
+function checkGuestTar(end: ExecEnd, said: string): void {
+  if (end.kind === 'exited' && end.code === 0) return
+  if (end.kind === 'not-started')
+    throw new InfraError(
+      'COPY',
+      'the guest has no tar, so it takes single files alone; VMs with --root host have one',
+    )
+  if (end.kind === 'lost') throw new InfraError('COPY', 'the VM ended in the middle of the copy')
+  const last = said.trim().split('\n').at(-1) ?? ''
+  throw new InfraError('COPY', `tar failed in the guest: ${printable(last)}`)
+}
+
+async function checkPacker(tar: ReturnType<typeof start>): Promise<void> {
+  const exit = await tar.exited
+  if (exit.kind === 'exited' && exit.code === 0) return
+  const last = tar.stderrTail().trim().split('\n').at(-1) ?? ''
+  throw new InfraError('COPY', `tar failed on this machine: ${describeExit(exit)} (${last})`)
+}
+
+function outputOf({ stdout }: ReturnType<typeof start>): AsyncIterable<Uint8Array | string> {
+  if (!stdout) throw new Error('tar was started without a pipe')
+  return stdout
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array | string>,
+  onProgress: (bytes: number) => void,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    onProgress(chunk.length)
+    yield Buffer.from(chunk as Uint8Array)
+  }
+}
+
+/** A guest's words must not drive the user's terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+}

@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+
+import { messageOf } from '../../base/index.ts'
+import { relay } from '../../guest/index.ts'
+import { serve } from '../../host/index.ts'
+import type { Booted } from '../boot.ts'
+import type { ReportLog } from '../verdict.ts'
+import { firstLine, type ControlAnswer, type ControlRequest } from './control.ts'
+
+interface Kept {
+  readonly booted: Booted
+  readonly reports: ReportLog
+  readonly onState: (state: 'running' | 'paused') => void
+  /** Begins the end of the VM. */
+  readonly stop: (force: boolean) => void
+}
+
+/** A request is short. */
+const MAX_REQUEST = 1024 * 1024
+
+/** Answers whoever asks a VM's keeper, until disposed of. */
+export async function serveControl(path: string, kept: Kept): Promise<AsyncDisposable> {
+  // Also when somebody else's monitor command does it.
+  kept.booted.vm.qmp.on('event', ({ event }) => {
+    if (event === 'STOP') kept.onState('paused')
+    if (event === 'RESUME') kept.onState('running')
+  })
+  return await serve(path, (socket) => void answer(socket, kept))
+}
+
+async function answer(socket: Socket, kept: Kept): Promise<void> {
+  const line = await firstLine(socket, MAX_REQUEST)
+  if (line === undefined) {
+    socket.destroy()
+    return
+  }
+  const reply = (text: ControlAnswer) => void socket.write(`${JSON.stringify(text)}\n`)
+  try {
+    // Written by klab (control.ts); nobody else may open the socket.
+    const request = JSON.parse(line) as ControlRequest
+    if (isLasting(request)) {
+      reply({ value: null })
+      goOn(request, kept, socket)
+      return
+    }
+    reply({ value: (await carryOut(request, kept)) ?? null })
+  } catch (error) {
+    reply({ error: messageOf(error) })
+  }
+  socket.end()
+}
+
+type Lasting = Extract<ControlRequest, { do: 'agent' | 'console' | 'stop' | 'wait' }>
+type Plain = Exclude<ControlRequest, Lasting>
+
+const LASTING: readonly ControlRequest['do'][] = ['agent', 'console', 'stop', 'wait']
+
+/** Whether the connection stays, with these two until the VM is gone. */
+function isLasting(request: ControlRequest): request is Lasting {
+  return LASTING.includes(request.do)
+}
+
+function goOn(request: Lasting, { booted, stop }: Kept, socket: Socket): void {
+  switch (request.do) {
+    case 'agent':
+      relay(booted.agent, socket)
+      return
+    case 'console':
+      attachConsole(booted, socket)
+      return
+    case 'stop':
+      stop(request.force)
+      return
+    case 'wait':
+  }
+}
+
+async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unknown> {
+  const { vm } = booted
+  switch (request.do) {
+    case 'status': {
+      const { status } = (await vm.qmp.execute('query-status')) as { status: string }
+      const answers = await Promise.race([
+        booted.agent.ping().then(() => true),
+        new Promise<boolean>((resolve) => setTimeout(resolve, AGENT_PATIENCE_MS, false)),
+      ])
+      return { qemu: status, agent: answers, reports: reports.all.map(({ title }) => title) }
+    }
+    case 'qmp':
+      return await vm.qmp.execute(request.command, request.args)
+    case 'monitor':
+      return await vm.qmp.execute('human-monitor-command', { 'command-line': request.line })
+    case 'pause':
+      return await vm.qmp.execute('stop')
+    case 'resume':
+      return await vm.qmp.execute('cont')
+    case 'freeze':
+      return await vm.freeze(join(request.dir, 'state'))
+    case 'gdb':
+      return await vm.openGdb()
+  }
+}
+
+/** How long `status` waits for the guest. */
+const AGENT_PATIENCE_MS = 1_000
+
+function attachConsole({ vm }: Booted, socket: Socket): void {
+  const detach = vm.console.attachPeer(socket)
+  socket.once('close', detach)
+  socket.on('error', () => undefined)
+}

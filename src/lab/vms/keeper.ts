@@ -1,0 +1,179 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { KlabError, messageOf } from '../../base/index.ts'
+import { processIdentity } from '../../host/index.ts'
+import type { PhaseTimings, VmEnd } from '../../vm/index.ts'
+import { boot, type Booted } from '../boot.ts'
+import { chooseKernel } from '../choose-kernel.ts'
+import type { Lab } from '../context.ts'
+import type { LabEvent } from '../events.ts'
+import { exitCodeOf, type Outcome } from '../outcome.ts'
+import { RunRecord } from '../run-record.ts'
+import { parseShare } from '../shares.ts'
+import { outcomeOf, ReportLog, type Ending } from '../verdict.ts'
+import { controlPath } from './control.ts'
+import { serveControl } from './keeper-control.ts'
+import { VmRegistry, type VmRecord } from './registry.ts'
+
+/** What a keeper tells the klab that started it, until the VM runs. */
+export type KeeperNews =
+  | { readonly kind: 'event'; readonly event: LabEvent }
+  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'failed'
+      readonly message: string
+      readonly exitCode: number
+      readonly details: readonly string[]
+    }
+
+/** How long a guest may take to power off before it is ended, multiplied by slowness. */
+const STOP_LIMIT_MS = 5_000
+
+/**
+ * Owns one VM that stays, from its boot to its end: the process that QEMU dies with, that records the console, and that all
+ * others ask. It lives as long as the VM.
+ */
+export async function keepVm(
+  lab: Lab,
+  id: string,
+  tell: (news: KeeperNews) => void,
+): Promise<void> {
+  const registry = new VmRegistry(lab.paths)
+  const found = registry.read(id)
+  if (!found) throw new Error(`there is no VM of id ${id}`)
+  const keeper = processIdentity(process.pid)
+  let record: VmRecord = { ...found, ...(keeper && { keeper }) }
+  const change = (values: Partial<VmRecord>) => {
+    record = { ...record, ...values }
+    registry.write(record)
+  }
+  change({ state: 'starting' })
+  try {
+    await live(lab, record, change, tell)
+  } catch (error) {
+    const outcome: Outcome = { kind: 'lost', reason: messageOf(error) }
+    change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
+    tell({
+      kind: 'failed',
+      message: messageOf(error),
+      exitCode: error instanceof KlabError ? error.exitCode : 125,
+      details: 'lastLines' in (error as object) ? (error as { lastLines: string[] }).lastLines : [],
+    })
+  }
+}
+
+/** One life of a VM. Throws what a boot throws. */
+async function live(
+  lab: Lab,
+  { request, runId }: VmRecord,
+  change: (values: Partial<VmRecord>) => void,
+  tell: (news: KeeperNews) => void,
+): Promise<void> {
+  const startedAt = performance.now()
+  const never = new AbortController().signal
+  const choice = { kernel: request.kernel, options: [], configFiles: [] }
+  const kernel = await chooseKernel(lab, choice, never, () => undefined)
+  const runDir = join(lab.paths.state, 'runs', runId)
+  await mkdir(runDir, { recursive: true, mode: 0o700 })
+  const { machine, fresh, allowReports } = request
+  const argv: string[] = []
+  const runRequest = {
+    choice,
+    machine,
+    argv,
+    user: 'root',
+    env: [],
+    allowReports,
+    graceMs: 0,
+    fresh,
+  }
+  const facts = { id: runId, runDir, request: runRequest, kernel, argv: ['(a VM that stays)'] }
+  const history = new RunRecord(lab, facts)
+  history.begin()
+  let phases: PhaseTimings = {}
+  const onEvent = (event: LabEvent) => {
+    if (event.kind === 'phase') phases = { ...phases, [event.phase]: event.ms }
+    tell({ kind: 'event', event })
+  }
+  const reports = new ReportLog(allowReports, onEvent)
+  const end = (outcome: Outcome, peakMemoryKiB?: number) =>
+    history.end(
+      {
+        ...{ id: runId, outcome, exitCode: exitCodeOf(outcome), phases, peakMemoryKiB },
+        durationMs: Math.round(performance.now() - startedAt),
+        consolePath: join(runDir, 'console.log'),
+        kernel: kernel.origin,
+        release: kernel.release,
+      },
+      reports.all,
+    )
+  try {
+    await using booted = await boot(
+      lab,
+      {
+        ...{ id: runId, kernel, machine, runDir, fresh },
+        shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
+        consoleReaders: [reports.scanner],
+      },
+      onEvent,
+    )
+    const stopping = new AbortController()
+    const onSignal = () => stopping.abort(false)
+    process.once('SIGTERM', onSignal)
+    await using _control = await serveControl(controlPath(lab.paths, { runId }), {
+      ...{ booted, reports },
+      onState: (state) => change({ state }),
+      stop: (force) => stopping.abort(force),
+    })
+    const qemu = booted.vm.pid === undefined ? undefined : processIdentity(booted.vm.pid)
+    change({ state: 'running', startedAt: new Date().toISOString(), ...(qemu && { qemu }) })
+    tell({ kind: 'ready' })
+    const ending = await Promise.race([ended(booted), stopped(booted, stopping.signal)])
+    booted.vm.kill()
+    await booted.vm.ended
+    booted.vm.console.close()
+    reports.scanner.flush()
+    const outcome = stopping.signal.aborted
+      ? stoppedOutcome(reports)
+      : outcomeOf(ending, reports.first)
+    await end(outcome)
+    // Before whoever waits for it is let go.
+    change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
+  } catch (error) {
+    await end({ kind: 'lost', reason: messageOf(error) })
+    throw error
+  }
+}
+
+/** The VM ends by itself: QEMU is gone, or its agent is not to be trusted any more. */
+async function ended({ vm, agent }: Booted): Promise<Ending> {
+  const broken = agent.closed.then(async (error): Promise<Ending> => {
+    if (error) return { kind: 'agent', error }
+    const end = await Promise.race([vm.ended, sleep(2_000, undefined)])
+    return end ? { kind: 'vm', end } : { kind: 'agent', error: undefined }
+  })
+  const gone = vm.ended.then((end: VmEnd): Ending => ({ kind: 'vm', end }))
+  return await Promise.race([broken, gone])
+}
+
+/** The end that was asked for, with or without force. */
+async function stopped(booted: Booted, signal: AbortSignal): Promise<Ending> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  if (signal.reason === false) await powerOff(booted)
+  return { kind: 'stopped', signal: 0 }
+}
+
+/** Lets the guest write back and power off; it may not come to it. */
+async function powerOff({ vm, agent, slowness }: Booted): Promise<void> {
+  // A paused guest hears nothing.
+  await vm.qmp.execute('cont').catch(() => undefined)
+  agent.powerOff()
+  await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
+}
+
+function stoppedOutcome(reports: ReportLog): Outcome {
+  if (reports.first) return { kind: 'crashed', report: reports.first }
+  return { kind: 'exited', code: 0 }
+}
