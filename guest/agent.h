@@ -63,9 +63,12 @@ void file_get(uint32_t stream, struct payload *p);
 void mount_early(void);
 void mount_export(uint32_t stream, struct payload *p);
 
+/* net.c */
+void bring_up_loopback(void);
+void configure_net(uint32_t stream, struct payload *p);
+
 /* system.c */
 void load_modules(void);
-void bring_up_loopback(void);
 void set_clock(struct payload *p);
 void add_entropy(const uint8_t *data, size_t length);
 void set_hostname(struct payload *p);

@@ -117,6 +117,9 @@ void handle_frame(enum message type, uint32_t stream, struct payload p)
 	case MSG_MOUNT:
 		mount_export(stream, &p);
 		break;
+	case MSG_NET:
+		configure_net(stream, &p);
+		break;
 	case MSG_SYNC:
 		sync();
 		send_done(stream, 0, "");

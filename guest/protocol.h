@@ -60,6 +60,8 @@ enum message {
 	MSG_FILE = 23,
 	/* host: asks what a path is; answered by done, whose what is directory, file, or other. Payload: bytes path */
 	MSG_STAT = 24,
+	/* host: configures the network interface; addresses are IPv4 numbers, 0 for none; answered by done. Payload: u32 address, u32 prefix, u32 gateway, bytes mac */
+	MSG_NET = 25,
 	/* host: ends the machine. Payload: none */
 	MSG_POWEROFF = 22,
 };

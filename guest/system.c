@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,16 +68,6 @@ void load_modules(void)
 	}
 	if (list)
 		fclose(list);
-}
-
-void bring_up_loopback(void)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return; /* a kernel without IPv4 */
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	ioctl(fd, SIOCSIFFLAGS, &request);
-	close(fd);
 }
 
 void set_clock(struct payload *p)

@@ -9,6 +9,7 @@
  *     --hide DIR PATH     in the export at DIR, PATH is empty
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
  *     --empty DIR         DIR is an empty tmpfs
+ *     --tap HELPER BRIDGE FD  the command finds a tap device of the bridge open at FD; QEMU's helper makes it
  *   klab-launch --tree DIR  print one number for the state of a source tree (tree-state.c)
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
  *
@@ -26,8 +27,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,6 +162,44 @@ static void bind_mount(const char *source, const char *target)
 		die("bind", source);
 }
 
+/* QEMU's helper sends the descriptor of the tap device it has made over a socket pair (qemu-bridge-helper.c). */
+static void open_tap(const char *helper, const char *bridge, int target)
+{
+	int pair[2], status;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		die("socketpair", bridge);
+	pid_t pid = fork();
+	if (pid == 0) {
+		char name[64], number[32];
+		close(pair[0]);
+		snprintf(name, sizeof name, "--br=%s", bridge);
+		snprintf(number, sizeof number, "--fd=%d", pair[1]);
+		execl(helper, helper, "--use-vnet", number, name, NULL);
+		die("exec", helper);
+	}
+	close(pair[1]);
+	char byte;
+	struct iovec data = { &byte, 1 };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
+				  .msg_controllen = sizeof control };
+	ssize_t n = recvmsg(pair[0], &message, 0);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0 || n <= 0 || !CMSG_FIRSTHDR(&message)) {
+		fprintf(stderr, "klab-launch: tap: %s gave no device of %s\n", helper, bridge);
+		exit(EXIT_FAILED);
+	}
+	int tap;
+	memcpy(&tap, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof tap);
+	if (dup2(tap, target) < 0)
+		die("dup2", bridge);
+	if (tap != target)
+		close(tap);
+	close(pair[0]);
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -202,6 +244,9 @@ int main(int argc, char **argv)
 			export_tree(exported);
 		} else if (strcmp(option, "--empty") == 0 && left >= 1) {
 			empty(argv[++at]);
+		} else if (strcmp(option, "--tap") == 0 && left >= 3) {
+			open_tap(argv[at + 1], argv[at + 2], atoi(argv[at + 3]));
+			at += 3;
 		} else if (strcmp(option, "--hide") == 0 && left >= 2) {
 			hide(argv[at + 1], argv[at + 2]);
 			at += 2;

@@ -52,6 +52,13 @@ export function addMachineOptions(command: Command): Command {
       collect,
       [],
     )
+    .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)')
+    .option(
+      '--publish <[address:]port:guestport[/udp]>',
+      'with --net user: a port of the guest on this machine, may be repeated; port 0 for a free one',
+      collect,
+      [],
+    )
     .option('--append <parameter>', 'kernel parameter, may be repeated', collect, [])
     .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
     .option('--timeout <time>', 'limit for the command')
@@ -66,6 +73,8 @@ export interface MachineFlags {
   readonly type?: string
   readonly root?: string
   readonly share: readonly string[]
+  readonly net?: string
+  readonly publish: readonly string[]
   readonly append: readonly string[]
   readonly bootTimeout?: string
   readonly timeout?: string
@@ -74,14 +83,15 @@ export interface MachineFlags {
 
 /** The machine settings among the flags, as the configuration would have them. */
 export function machineInput(flags: MachineFlags): MachineInput {
-  const { cpus, memory, accel, type, root, share, append, bootTimeout, timeout, idleTimeout } =
-    flags
-  const scalars = { cpus, memory, accel, type, root, bootTimeout, timeout, idleTimeout }
+  const { share, append, publish, ...rest } = flags
+  const { cpus, memory, accel, type, root, net, bootTimeout, timeout, idleTimeout } = rest
+  const scalars = { cpus, memory, accel, type, root, net, bootTimeout, timeout, idleTimeout }
   const given = Object.entries(scalars).filter(([, value]) => value !== undefined)
   // Checked by the schema in machineFor.
   return {
     ...Object.fromEntries(given),
     shares: [...share],
+    publish: [...publish],
     parameters: [...append],
   }
 }

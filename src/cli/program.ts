@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   runs: async () => (await import('./commands/runs.ts')).addRunsCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
   config: async () => (await import('./commands/config.ts')).addConfigCommand,
+  switch: async () => (await import('./commands/switch.ts')).addSwitchCommand,
   keep: async () => (await import('./commands/keep.ts')).addKeepCommand,
 }
 

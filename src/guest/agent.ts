@@ -23,6 +23,16 @@ export interface MountRequest {
   readonly options: string
 }
 
+/** What the guest's interface becomes. */
+export interface GuestNet {
+  /** `10.0.2.15`. */
+  readonly address: string
+  readonly prefix: number
+  readonly gateway?: string
+  /** `52:54:00:12:34:56`. */
+  readonly mac: string
+}
+
 export interface FileAttributes {
   readonly mode: number
   readonly uid: number
@@ -125,6 +135,21 @@ export class Agent {
     const stream = this.#nextStream++
     this.#owners.set(stream, owner)
     return { stream, release: () => void this.#owners.delete(stream) }
+  }
+
+  /** Gives the guest's network interface an address. Throws InfraError naming the step that failed. */
+  async configureNet(net: GuestNet): Promise<void> {
+    const { address, prefix, gateway, mac } = net
+    const done = await this.#request((stream) => ({
+      ...{ name: 'net', stream, prefix, mac: Buffer.from(mac.replaceAll(':', ''), 'hex') },
+      address: numberOf(address),
+      gateway: gateway === undefined ? 0 : numberOf(gateway),
+    }))
+    if (done.errno === 0) return
+    throw new InfraError(
+      'MOUNT',
+      `the guest could not configure its network: ${text(done.what)}: ${errnoName(done.errno)}`,
+    )
   }
 
   /** Starts a command. What it prints goes to the sinks, each chunk acknowledged when the sink has taken it. */
@@ -301,4 +326,9 @@ function text(value: Uint8Array): string {
   return Buffer.from(value)
     .toString('utf8')
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+}
+
+/** An IPv4 address as one number, the first byte highest. */
+function numberOf(address: string): number {
+  return Buffer.from(address.split('.').map(Number)).readUInt32BE(0)
 }

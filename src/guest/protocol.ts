@@ -153,6 +153,12 @@ export const MESSAGES = {
     does: 'asks what a path is; answered by done, whose what is directory, file, or other',
     fields: { path: 'bytes' },
   },
+  net: {
+    id: 25,
+    from: 'host',
+    does: 'configures the network interface; addresses are IPv4 numbers, 0 for none; answered by done',
+    fields: { address: 'u32', prefix: 'u32', gateway: 'u32', mac: 'bytes' },
+  },
   poweroff: { id: 22, from: 'host', does: 'ends the machine', fields: {} },
 } as const satisfies Record<string, MessageFacts>
 

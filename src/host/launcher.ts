@@ -9,14 +9,18 @@ export interface Confinement {
   /** A directory that becomes a read-only view of this machine, and what is hidden in it. */
   readonly export?: { readonly dir: string; readonly hidden: readonly string[] }
   /** Directories to be seen elsewhere: [source, place, read-only]. */
+  /** A tap device of a bridge, which the command finds open at that descriptor. */
+  readonly tap?: { readonly bridge: string; readonly helper: string; readonly fd: number }
   readonly binds?: readonly { from: string; at: string; readOnly: boolean }[]
 }
 
 /** The launcher's own arguments, up to and with `--`. Pure. */
 export function launcherArgs(confinement: Confinement, parentPid: number): string[] {
-  const { lock, binds = [] } = confinement
+  const { lock, tap, binds = [] } = confinement
   const exported = confinement.export
   return [
+    // Before the namespace: as another user than root the helper has no rights in it.
+    tap ? ['--tap', tap.helper, tap.bridge, String(tap.fd)] : [],
     exported || binds.length > 0 ? ['--namespace'] : [],
     exported ? ['--export', exported.dir] : [],
     exported?.hidden.flatMap((path) => ['--hide', exported.dir, path]) ?? [],

@@ -7,6 +7,7 @@ export interface BootWishes {
   readonly virtiofs: boolean
   readonly overlay: boolean
   readonly needsPci: boolean
+  readonly network: boolean
 }
 
 export interface BootPlan {
@@ -31,6 +32,7 @@ const MODULE_OF = {
   OVERLAY_FS: 'overlay',
   FW_CFG_SYSFS: 'qemu_fw_cfg',
   PVPANIC_MMIO: 'pvpanic-mmio',
+  VIRTIO_NET: 'virtio_net',
 } as const satisfies Record<string, string>
 
 type Option = keyof typeof MODULE_OF
@@ -72,6 +74,7 @@ export function planBoot(
     bus,
     ...(wishes.shares ? (transport === '9p' ? NINE_P : VIRTIOFS) : []),
     ...(wishes.shares && wishes.overlay ? ['OVERLAY_FS'] : []),
+    ...(wishes.network ? ['VIRTIO_NET', 'INET'] : []),
   ]
   const missing = needed.filter((option) => !has(option))
   if (missing.length > 0)

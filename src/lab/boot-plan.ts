@@ -15,6 +15,7 @@ import {
 import type { MachineConfig } from './config/schema.ts'
 import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
 import type { OnEvent } from './events.ts'
+import type { NetRequest } from './net/net-request.ts'
 import type { Share } from './shares.ts'
 
 export interface BootRequest {
@@ -22,6 +23,9 @@ export interface BootRequest {
   readonly kernel: Kernel
   readonly machine: MachineConfig
   readonly shares: readonly Share[]
+  readonly net: NetRequest
+  /** The guest's host name; one made of the id when absent. */
+  readonly name?: string
   readonly runDir: string
   /** Who reads the console, from its first line. */
   readonly consoleReaders: readonly ConsoleReader[]
@@ -112,13 +116,14 @@ async function chooseAccelerator(
   return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz }
 }
 
-function planFor(lab: Lab, { kernel, machine, shares }: BootRequest): BootPlan {
+function planFor(lab: Lab, { kernel, machine, shares, net }: BootRequest): BootPlan {
   const usesHost = machine.root === 'host' || shares.length > 0
   const plan = planBoot(kernel.config, {
     shares: usesHost,
     virtiofs: virtiofsdPath(lab) !== undefined,
     overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
     needsPci: machine.type === 'q35',
+    network: net.kind !== 'none',
   })
   if (!('missing' in plan)) return plan
   throw new InfraError(

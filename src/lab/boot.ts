@@ -18,6 +18,7 @@ import {
 import { checkParameters, decideBoot, type BootDecision, type BootRequest } from './boot-plan.ts'
 import type { Lab } from './context.ts'
 import type { OnEvent } from './events.ts'
+import { enterNetwork, prepareNetwork, TEMPLATE_CARD, type Network } from './net/network.ts'
 import {
   nineExports,
   planView,
@@ -40,9 +41,21 @@ export interface Booted extends AsyncDisposable {
 export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Promise<Booted> {
   const decision = await decideBoot(lab, request, onEvent)
   const view = planView(lab, request, decision.plan.transport)
-  const scene: Scene = { lab, request, decision, view, onEvent }
+  await using resources = new AsyncDisposableStack()
+  const { net } = request
+  const network =
+    net.kind === 'none'
+      ? undefined
+      : await prepareNetwork(lab, net, { name: hostname(request), resources, onEvent })
+  const scene: Scene = { lab, request, decision, view, network, onEvent }
   checkParameters(specOf(scene, {}))
-  return (await cloneTemplate(scene)) ?? (await bootCold(scene))
+  const booted = resources.use((await cloneTemplate(scene)) ?? (await bootCold(scene)))
+  const owned = resources.move()
+  return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function hostname({ id, name }: BootRequest): string {
+  return name ?? `klab-${id}`
 }
 
 /** What the steps of a boot share. */
@@ -51,6 +64,7 @@ interface Scene {
   readonly request: BootRequest
   readonly decision: BootDecision
   readonly view: HostView
+  readonly network: Network | undefined
   readonly onEvent: OnEvent
 }
 
@@ -105,6 +119,7 @@ function templateObstacle({ lab, request, decision, view }: Scene): string | und
   if (request.fresh || request.agentPath !== undefined || !lab.config.run.templates) return ''
   if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
     return 'its kernel has no 9p, and a virtiofs device cannot be carried over'
+  if (request.net.kind === 'bridge') return 'its card depends on the bridge'
   return undefined
 }
 
@@ -144,7 +159,8 @@ async function fillTemplate(scene: Scene, dir: string) {
   const exports = slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true }))
   const initrd = await writeInitramfs(scene, dir)
   const memoryFile = { path: join(dir, 'memory'), share: true }
-  const spec = specOf(scene, { exports, initrd, memoryFile })
+  const net = scene.network && { net: TEMPLATE_CARD }
+  const spec = specOf(scene, { exports, initrd, memoryFile, ...net })
   await using vm = await start(scene, spec, { confinement: {}, socketDir: 'template' })
   const agent = new Agent(vm.agentSocket)
   const { release, notes } = await reachAgent(vm, 'agent', agent.ready())
@@ -190,18 +206,19 @@ function slottedExports({ request, view }: Scene, empty: string) {
   return withSlots(nineExports(view), { hasRoot: request.machine.root === 'host', empty })
 }
 
-function specOf({ request, decision }: Scene, change: Partial<BootSpec>): BootSpec {
+function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>): BootSpec {
   const { qemu, machine, accelerator, parameters, pvpanic } = decision
   return {
     ...{ qemu, machine, accelerator, parameters, pvpanic },
     image: request.kernel.image,
     exports: [],
+    ...(network && { net: network.card }),
     ...change,
   }
 }
 
 async function start(
-  { lab, request, decision, onEvent }: Scene,
+  { lab, request, decision, network, onEvent }: Scene,
   spec: BootSpec,
   parts: { confinement: Confinement; frozen?: FrozenState; socketDir?: string },
 ): Promise<Vm> {
@@ -212,7 +229,11 @@ async function start(
     spec,
     runDir: request.runDir,
     socketDir: join(lab.paths.runtime, request.id, parts.socketDir ?? ''),
-    confinement: { ...confinement, lock: join(request.runDir, 'lock') },
+    confinement: {
+      ...confinement,
+      lock: join(request.runDir, 'lock'),
+      ...(network?.tap && { tap: network.tap }),
+    },
     cacheDir: lab.paths.cache,
     slowness: decision.slowness,
     bootTimeoutMs: request.machine.bootTimeout * decision.slowness,
@@ -224,7 +245,7 @@ async function start(
 
 /** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */
 async function enter(
-  { request, onEvent }: Scene,
+  { request, network, onEvent }: Scene,
   vm: Vm,
   agent: Agent,
   mounts: readonly PlannedMount[],
@@ -232,13 +253,26 @@ async function enter(
 ): Promise<void> {
   // All in one go; the agent answers in this order.
   const ready = agent.ready()
-  agent.greet(`klab-${request.id}`, randomBytes(256), Date.now())
-  const mounted = Promise.all(mounts.map(({ request: mount }) => agent.mount(mount)))
-  mounted.catch(() => undefined)
+  agent.greet(hostname(request), randomBytes(256), Date.now())
+  const hasFiles = request.machine.root === 'host'
+  const settled = Promise.all([
+    ...mounts.map(({ request: mount }) => agent.mount(mount)),
+    hasFiles ? nameMachine(agent) : undefined,
+    network && enterNetwork(agent, network, { hostname: hostname(request), hasFiles }),
+  ])
+  settled.catch(() => undefined)
   const { notes }: AgentFacts = await reachAgent(vm, 'agent', ready)
   for (const note of notes)
     if (!knownNotes.includes(note)) onEvent({ kind: 'note', message: `guest: ${note}` })
-  await reachAgent(vm, 'root', mounted)
+  await reachAgent(vm, 'root', settled)
+}
+
+/** A machine id (machine-id(5)) of its own: two VMs with the host's would be one machine to whoever asks. */
+async function nameMachine(agent: Agent): Promise<void> {
+  const data = (async function* () {
+    yield Buffer.from(`${randomBytes(16).toString('hex')}\n`)
+  })()
+  await agent.put('/etc/machine-id', data, { mode: 0o444, uid: 0, gid: 0 })
 }
 
 function bootedVm(

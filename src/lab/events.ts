@@ -17,6 +17,13 @@ export type LabEvent =
       readonly action: 'made' | 'discarded' | 'impossible'
       readonly why: string
     }
+  | {
+      readonly kind: 'published'
+      readonly address: string
+      readonly hostPort: number
+      readonly guestPort: number
+      readonly protocol: string
+    }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
   | { readonly kind: 'report'; readonly report: Report; readonly allowed: boolean }
   | {

@@ -14,6 +14,7 @@ import type { Lab } from './context.ts'
 import type { LabEvent, OnEvent } from './events.ts'
 import { findUser, guestEnvironment } from './guest-user.ts'
 import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
+import { parseNet } from './net/net-request.ts'
 import { RunRecord } from './run-record.ts'
 import { parseShare } from './shares.ts'
 import { outcomeOf, ReportLog } from './verdict.ts'
@@ -54,9 +55,11 @@ export async function runInVm(
   interrupts: Interrupts,
   onEvent: OnEvent,
 ): Promise<RunResult> {
-  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
   const shares = request.machine.shares.map((text) => parseShare(text, lab.cwd))
+  const net = parseNet(request.machine.net, request.machine.publish)
   const exec = execRequest(lab, request)
+  // What cannot be is said before a kernel is built for it.
+  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
   const id = newId()
   const runDir = join(lab.paths.state, 'runs', id)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
@@ -77,7 +80,7 @@ export async function runInVm(
     }
     const { machine, fresh, agentPath } = request
     const bootRequest: BootRequest = {
-      ...{ id, kernel, machine, shares, runDir, fresh },
+      ...{ id, kernel, machine, shares, net, runDir, fresh },
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.scanner],
       ...(agentPath !== undefined && { agentPath }),

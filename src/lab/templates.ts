@@ -8,6 +8,7 @@ import { bootId, lockFile, writeAtomically } from '../host/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../vm/index.ts'
 import type { BootDecision, BootRequest } from './boot-plan.ts'
 import type { Lab } from './context.ts'
+import { TEMPLATE_CARD } from './net/network.ts'
 
 /** What is kept of a template beside its memory, its state and its console. */
 export interface TemplateFacts {
@@ -45,7 +46,8 @@ export async function templateKey(
   const exports = spec.exports.map((one) => ({ ...one, path: '/', readOnly: true }))
   const memoryFile = { path: '/memory', share: true }
   const sockets = { console: '/console', agent: '/agent', qmp: '/qmp' }
-  const argv = qemuArgs({ ...spec, exports, memoryFile, initrd: '/initrd' }, sockets)
+  const net = spec.net && { net: TEMPLATE_CARD }
+  const argv = qemuArgs({ ...spec, exports, memoryFile, initrd: '/initrd', ...net }, sockets)
   const files = [
     spec.image,
     parts.agent,

@@ -28,6 +28,12 @@ export interface MemoryFile {
   readonly share: boolean
 }
 
+/** The network card: what is behind it, as QEMU's -netdev has it with the id `net`, and its address. */
+export interface NetCard {
+  readonly backend: string
+  readonly mac: string
+}
+
 export interface BootSpec {
   readonly qemu: string
   readonly machine: Machine
@@ -40,6 +46,7 @@ export interface BootSpec {
   readonly exports: readonly Export[]
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
+  readonly net?: NetCard
   readonly memoryFile?: MemoryFile
   /** The VM does not boot: it waits for the state of a frozen one. */
   readonly incoming?: boolean

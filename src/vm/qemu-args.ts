@@ -1,6 +1,6 @@
 import { BUS } from './devices.ts'
 import { kernelParameters } from './kernel-parameters.ts'
-import type { Accelerator, BootSpec, Export, Machine, VmSockets } from './machine.ts'
+import type { Accelerator, BootSpec, Export, Machine, NetCard, VmSockets } from './machine.ts'
 
 /** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
 export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
@@ -11,6 +11,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...consoleArgs(sockets),
     ...agentArgs(sockets, bus),
     ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
+    ...(spec.net ? netArgs(spec.net, bus) : []),
     ...spec.exports.flatMap((share, index) => exportArgs(share, index, bus)),
     ...['-kernel', spec.image],
     ...(spec.initrd === undefined ? [] : ['-initrd', spec.initrd]),
@@ -78,6 +79,12 @@ function memoryArgs({ machine, memoryFile, exports }: BootSpec): string[] {
     ['-machine', 'memory-backend=ram'],
     type === 'microvm' ? ['-global', 'virtio-mmio.force-legacy=false'] : [],
   ].flat()
+}
+
+function netArgs({ backend, mac }: NetCard, bus: string): string[] {
+  // The card's ROM is for booting from the network.
+  const rom = bus === 'pci' ? ',romfile=' : ''
+  return ['-netdev', backend, '-device', `virtio-net-${bus},netdev=net,mac=${mac}${rom}`]
 }
 
 function exportArgs(share: Export, index: number, bus: string): string[] {

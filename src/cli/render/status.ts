@@ -52,6 +52,11 @@ export class Status {
       case 'template':
         this.#template(event)
         return
+      case 'published':
+        this.line(
+          `${event.protocol} ${event.address}:${event.hostPort} is port ${event.guestPort} of the guest`,
+        )
+        return
       case 'phase':
         this.#phase(event.phase, event.ms)
         return

@@ -27,6 +27,7 @@ export function machineFor(
   const given = Object.entries(parsed.data.machine).filter(([key]) => key in flags)
   const lists = {
     shares: [...config.machine.shares, ...(named.shares ?? []), ...parsed.data.machine.shares],
+    publish: [...config.machine.publish, ...(named.publish ?? []), ...parsed.data.machine.publish],
     parameters: [
       ...config.machine.parameters,
       ...(named.parameters ?? []),

@@ -47,6 +47,14 @@ const machineFields = {
     .enum(['host', 'none'])
     .describe('host: a copy-on-write view of this machine; none: the bare initramfs'),
   shares: z.array(z.string()).describe('host directories in the guest: [ro:|rw:|cow:]HOST[:GUEST]'),
+  net: z
+    .string()
+    .describe(
+      'network: none, user (out through this machine), restrict (no way out), bridge=NAME, lab:NAME (a private segment)',
+    ),
+  publish: z
+    .array(z.string())
+    .describe('ports of the guest on this machine, with net user: [ADDRESS:]PORT:GUESTPORT[/udp]'),
   parameters: z.array(z.string()).describe('further kernel parameters'),
   bootTimeout: duration.describe(
     'limit from the start of QEMU to the start of the command; multiplied when emulating',
@@ -64,6 +72,8 @@ const machine = z.strictObject({
   type: machineFields.type.default('auto'),
   root: machineFields.root.default('host'),
   shares: machineFields.shares.default([]),
+  net: machineFields.net.default('none'),
+  publish: machineFields.publish.default([]),
   parameters: machineFields.parameters.default([]),
   bootTimeout: duration
     .prefault('30s')

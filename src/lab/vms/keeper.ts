@@ -10,6 +10,7 @@ import { chooseKernel } from '../choose-kernel.ts'
 import type { Lab } from '../context.ts'
 import type { LabEvent } from '../events.ts'
 import { exitCodeOf, type Outcome } from '../outcome.ts'
+import { parseNet } from '../net/net-request.ts'
 import { RunRecord } from '../run-record.ts'
 import { parseShare } from '../shares.ts'
 import { outcomeOf, ReportLog, type Ending } from '../verdict.ts'
@@ -77,7 +78,7 @@ async function live(
   const kernel = await chooseKernel(lab, choice, never, () => undefined)
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const { machine, fresh, allowReports } = request
+  const { machine, fresh, allowReports, name } = request
   const argv: string[] = []
   const runRequest = {
     choice,
@@ -113,7 +114,8 @@ async function live(
     await using booted = await boot(
       lab,
       {
-        ...{ id: runId, kernel, machine, runDir, fresh },
+        ...{ id: runId, kernel, machine, runDir, fresh, name },
+        net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.scanner],
       },

@@ -22,6 +22,8 @@ export interface KeptRequest {
   /** A ready kernel: id, path or release. */
   readonly kernel: string
   readonly machine: MachineConfig
+  /** The name it had at first: its host name for good. */
+  readonly name: string
   readonly cwd: string
   /** For every command in it, as the configuration had them. */
   readonly env: readonly string[]

@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { InfraError, newId, UsageError } from '../../base/index.ts'
-import { packagePath, startDetached } from '../../host/index.ts'
+import { startDetached } from '../../host/index.ts'
 import { chooseKernel, type KernelChoice } from '../choose-kernel.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { Lab } from '../context.ts'
 import type { OnEvent } from '../events.ts'
+import { parseNet } from '../net/net-request.ts'
+import { ownProgram } from '../own-program.ts'
 import { parseShare } from '../shares.ts'
 import type { KeeperNews } from './keeper.ts'
 import { VmRegistry, type NamedVm, type VmRecord } from './registry.ts'
@@ -35,6 +37,7 @@ export async function startKept(
       'VM',
       `there is a VM ${name} already; klab ps shows it, klab rm ${name} removes it`,
     )
+  parseNet(request.machine.net, request.machine.publish)
   for (const share of request.machine.shares) parseShare(share, lab.cwd)
   const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
   const { choice, machine, fresh, allowReports } = request
@@ -42,7 +45,15 @@ export async function startKept(
   const record: VmRecord = {
     id: newId(),
     createdAt: new Date().toISOString(),
-    request: { kernel: ready, machine, cwd: lab.cwd, env: lab.config.run.env, fresh, allowReports },
+    request: {
+      name,
+      kernel: ready,
+      machine,
+      cwd: lab.cwd,
+      env: lab.config.run.env,
+      fresh,
+      allowReports,
+    },
     kernel: kernel.origin,
     release: kernel.release,
     state: 'starting',
@@ -91,7 +102,7 @@ async function bringUp(
   mkdirSync(runDir, { recursive: true, mode: 0o700 })
   const logPath = join(runDir, 'keeper.log')
   onEvent({ kind: 'run', id: vm.runId, dir: runDir })
-  const keeper = startDetached(process.execPath, [...keeperProgram(), vm.id], {
+  const keeper = startDetached(process.execPath, [...ownProgram(), 'keep', vm.id], {
     ...{ logPath, env: lab.env },
     cwd: existsSync(vm.request.cwd) ? vm.request.cwd : '/',
   })
@@ -109,13 +120,6 @@ async function bringUp(
   throw new InfraError('VM', `the keeper of the VM ${vm.name} ended before it was up`, {
     details: said,
   })
-}
-
-/** The keeper is klab itself, by the same way as this process: from sources or built. */
-function keeperProgram(): string[] {
-  const built = packagePath('dist', 'cli', 'main.js')
-  const source = packagePath('src', 'cli', 'main.ts')
-  return [existsSync(source) ? source : built, 'keep']
 }
 
 /** Passes events on until the VM is up or has failed; undefined if the keeper says neither. */

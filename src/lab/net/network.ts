@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+import { InfraError } from '../../base/index.ts'
+import type { Agent, GuestNet } from '../../guest/index.ts'
+import type { NetCard } from '../../vm/index.ts'
+import type { Lab } from '../context.ts'
+import type { OnEvent } from '../events.ts'
+import { findBridge, type BridgeTap } from './bridge.ts'
+import type { NetRequest } from './net-request.ts'
+import { claimPorts } from './ports.ts'
+import { joinSegment } from './segment.ts'
+
+/** A network that is ready for a VM; what it holds on this machine goes with the stack. */
+export interface Network {
+  readonly card: NetCard
+  /** What the guest is told of it; absent where the guest has to find out by itself. */
+  readonly guest?: GuestNet
+  readonly nameServer?: string
+  /** The names that the guest has to know beside its own, now and whenever they change. */
+  readonly onNames?: (listener: (hosts: readonly HostName[]) => void) => void
+  /** For the launcher: a tap device of a bridge. */
+  readonly tap?: BridgeTap
+}
+
+export interface HostName {
+  readonly address: string
+  readonly name: string
+}
+
+/** The card of a template: nothing behind it. Each clone brings its own. */
+export const TEMPLATE_CARD: NetCard = {
+  backend: 'hubport,id=net,hubid=0',
+  mac: '52:54:00:00:00:01',
+}
+
+/** Addresses of QEMU's user network (net/slirp.c). */
+const USER_NET = { address: '10.0.2.15', prefix: 24, gateway: '10.0.2.2' }
+const USER_NAME_SERVER = '10.0.2.3'
+
+/** Prepares a network. Throws InfraError for what this machine does not have. */
+export async function prepareNetwork(
+  lab: Lab,
+  request: Exclude<NetRequest, { kind: 'none' }>,
+  parts: { name: string; resources: AsyncDisposableStack; onEvent: OnEvent },
+): Promise<Network> {
+  const mac = randomMac()
+  switch (request.kind) {
+    case 'user': {
+      const { restrict, publish } = request
+      const ports = await claimPorts(lab.paths, publish, parts.resources)
+      for (const { address, hostPort, guestPort, protocol } of ports)
+        parts.onEvent({ kind: 'published', address, hostPort, guestPort, protocol })
+      const forwards = ports.map(
+        ({ address, hostPort, guestPort, protocol }) =>
+          `,hostfwd=${protocol}:${address}:${hostPort}-${USER_NET.address}:${guestPort}`,
+      )
+      const backend = `user,id=net,ipv6=off,restrict=${restrict ? 'on' : 'off'}${forwards.join('')}`
+      return {
+        card: { backend, mac },
+        guest: { ...USER_NET, mac },
+        ...(!restrict && { nameServer: USER_NAME_SERVER }),
+      }
+    }
+    case 'bridge': {
+      const tap = findBridge(request.bridge)
+      return { card: { backend: `tap,id=net,fd=${tap.fd}`, mac }, tap }
+    }
+    case 'lab': {
+      const { socket, address, prefix, onNames } = await joinSegment(lab, request.segment, parts)
+      const backend = `stream,id=net,server=off,addr.type=unix,addr.path=${socket}`
+      return { card: { backend, mac }, guest: { address, prefix, mac }, onNames }
+    }
+  }
+}
+
+/** Locally administered, not multicast; 52:54:00 is what QEMU's users know. */
+function randomMac(): string {
+  return ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':')
+}
+
+/** Makes the guest's network what was prepared. `hasFiles`: it has an /etc of its own. */
+export async function enterNetwork(
+  agent: Agent,
+  network: Network,
+  { hostname, hasFiles }: { hostname: string; hasFiles: boolean },
+): Promise<void> {
+  const { guest, nameServer, onNames, card } = network
+  // Without an address there is one to be had from the bridge's network; the card has to be up for it.
+  await agent.configureNet(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac })
+  if (!hasFiles) return
+  const own = { address: guest?.address ?? '127.0.1.1', name: hostname }
+  await writeHosts(agent, [own])
+  if (nameServer !== undefined) await write(agent, '/etc/resolv.conf', `nameserver ${nameServer}\n`)
+  onNames?.((hosts) => {
+    // A guest that is ending does not need it any more.
+    writeHosts(agent, [own, ...hosts]).catch(() => undefined)
+  })
+}
+
+async function writeHosts(agent: Agent, hosts: readonly HostName[]): Promise<void> {
+  const ours = hosts.map(({ address, name }) => `${address} ${name}\n`).join('')
+  await write(agent, '/etc/hosts', `${hostsOfThisMachine()}${ours}`)
+}
+
+function hostsOfThisMachine(): string {
+  try {
+    return readFileSync('/etc/hosts', 'utf8').replace(/\n?$/, '\n')
+  } catch {
+    return '127.0.0.1 localhost\n'
+  }
+}
+
+async function write(agent: Agent, path: string, text: string): Promise<void> {
+  const data = (async function* () {
+    yield Buffer.from(text)
+  })()
+  try {
+    await agent.put(path, data, { mode: 0o644, uid: 0, gid: 0 })
+  } catch (error) {
+    throw new InfraError('MOUNT', `the guest's network cannot be set up: ${String(error)}`, {
+      cause: error,
+    })
+  }
+}

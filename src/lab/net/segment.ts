@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+import { InfraError } from '../../base/index.ts'
+import {
+  isAlive,
+  lockFile,
+  processIdentity,
+  startDetached,
+  type ProcessIdentity,
+} from '../../host/index.ts'
+import type { Lab } from '../context.ts'
+import { ownProgram } from '../own-program.ts'
+import type { HostName } from './network.ts'
+
+interface Member {
+  readonly name: string
+  readonly owner: ProcessIdentity
+}
+
+/** A place on a segment. */
+export interface Seat {
+  /** Where the switch listens. */
+  readonly socket: string
+  readonly address: string
+  readonly prefix: number
+  readonly onNames: (listener: (hosts: readonly HostName[]) => void) => void
+}
+
+const PREFIX = 24
+
+/** The second and third number of a segment's addresses: the same for a name, and seldom for two. */
+export function segmentNet(segment: string): string {
+  const [first = 0, second = 0] = createHash('sha256').update(segment).digest()
+  return `10.${64 + (first % 128)}.${second}`
+}
+
+/** Takes a place on a segment, starting its switch if this is the first VM. The place is given back with the stack. */
+export async function joinSegment(
+  lab: Lab,
+  segment: string,
+  { name, resources }: { name: string; resources: AsyncDisposableStack },
+): Promise<Seat> {
+  const dir = join(lab.paths.runtime, 'segments', segment)
+  const members = join(dir, 'members')
+  mkdirSync(members, { recursive: true, mode: 0o700 })
+  const socket = join(dir, 'switch')
+  const number = takeNumber(members, name)
+  resources.defer(() => rmSync(join(members, String(number)), { force: true }))
+  await ensureSwitch(lab, dir, socket)
+  const net = segmentNet(segment)
+  const onNames = (listener: (hosts: readonly HostName[]) => void) => {
+    const tell = () =>
+      listener(
+        readMembers(members)
+          .filter((member) => member.number !== number)
+          .map((member) => ({ address: `${net}.${member.number}`, name: member.name })),
+      )
+    const watcher = watch(members, tell)
+    watcher.unref()
+    resources.defer(() => watcher.close())
+    tell()
+  }
+  return { socket, address: `${net}.${number}`, prefix: PREFIX, onNames }
+}
+
+/** The lowest number that no living VM has. */
+function takeNumber(members: string, name: string): number {
+  for (const { number, owner } of readMembers(members))
+    if (!isAlive(owner)) rmSync(join(members, String(number)), { force: true })
+  for (let number = 2; number < 255; number++) {
+    try {
+      const member = { name, owner: processIdentity(process.pid) }
+      writeFileSync(join(members, String(number)), JSON.stringify(member), {
+        flag: 'wx',
+        mode: 0o600,
+      })
+      return number
+    } catch {
+      // Somebody else's.
+    }
+  }
+  throw new InfraError('SEGMENT', 'the segment is full: it has room for 253 VMs')
+}
+
+function readMembers(dir: string): (Member & { number: number })[] {
+  return readdirSync(dir).flatMap((file) => {
+    try {
+      const member = JSON.parse(readFileSync(join(dir, file), 'utf8')) as Member
+      return [{ ...member, number: Number(file) }]
+    } catch {
+      // Being written or removed.
+      return []
+    }
+  })
+}
+
+async function ensureSwitch(lab: Lab, dir: string, socket: string): Promise<void> {
+  await using _lock = await lockFile(join(dir, 'lock'), () => undefined)
+  if (await answers(socket)) return
+  rmSync(socket, { force: true })
+  const { news, exited, forget } = startDetached(
+    process.execPath,
+    [...ownProgram(), 'switch', socket],
+    {
+      logPath: join(dir, 'switch.log'),
+      env: lab.env,
+      cwd: '/',
+    },
+  )
+  await Promise.race([once(news, 'data'), exited])
+  forget()
+  if (!(await answers(socket)))
+    throw new InfraError(
+      'SEGMENT',
+      `the switch of the segment did not start; see ${dir}/switch.log`,
+    )
+}
+
+async function answers(socket: string): Promise<boolean> {
+  if (!existsSync(socket)) return false
+  const peer = connect(socket)
+  const connected = await Promise.race([
+    once(peer, 'connect').then(() => true),
+    once(peer, 'error').then(() => false),
+  ]).catch(() => false)
+  peer.destroy()
+  return connected
+}
