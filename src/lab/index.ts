@@ -6,6 +6,7 @@ export type { Diagnosis, Finding } from './doctor.ts'
 export type { LabEvent } from './events.ts'
 export { describeOutcome, exitCodeOf, type Outcome } from './outcome.ts'
 export type { Paths } from './paths.ts'
+export type { RepeatEvent, RepeatSummary } from './repeat.ts'
 export type { RunRequest, RunResult } from './run.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
@@ -21,6 +22,7 @@ export const machines = () => import('./config/machine.ts')
 export const netSwitch = () => import('./net/switch.ts')
 export const paths = () => import('./paths.ts')
 export const rawTerminal = () => import('./raw-terminal.ts')
+export const repeating = () => import('./repeat.ts')
 export const running = () => import('./run.ts')
 export const templates = () => import('./templates.ts')
 export const vmKeeping = () => import('./vms/keeper.ts')

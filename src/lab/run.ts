@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { KlabError, messageOf, newId } from '../base/index.ts'
 import type { ExecRequest } from '../guest/index.ts'
+import type { Kernel } from '../kernel/index.ts'
 import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
 import { boot, type Booted } from './boot.ts'
 import type { BootRequest } from './boot-plan.ts'
@@ -55,11 +56,33 @@ export async function runInVm(
   interrupts: Interrupts,
   onEvent: OnEvent,
 ): Promise<RunResult> {
+  checkRequest(lab, request)
+  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
+  return await runOnKernel(lab, request, { kernel, terminal, interrupts, onEvent })
+}
+
+/** Throws UsageError for what cannot be, before a kernel is built for it. */
+export function checkRequest(lab: Lab, request: RunRequest): void {
+  for (const share of request.machine.shares) parseShare(share, lab.cwd)
+  parseNet(request.machine.net, request.machine.publish)
+  execRequest(lab, request)
+}
+
+/** As runInVm, when the kernel is there. */
+export async function runOnKernel(
+  lab: Lab,
+  request: RunRequest,
+  parts: {
+    readonly kernel: Kernel
+    readonly terminal: Terminal
+    readonly interrupts: Interrupts
+    readonly onEvent: OnEvent
+  },
+): Promise<RunResult> {
+  const { kernel, terminal, interrupts, onEvent } = parts
   const shares = request.machine.shares.map((text) => parseShare(text, lab.cwd))
   const net = parseNet(request.machine.net, request.machine.publish)
   const exec = execRequest(lab, request)
-  // What cannot be is said before a kernel is built for it.
-  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
   const id = newId()
   const runDir = join(lab.paths.state, 'runs', id)
   await mkdir(runDir, { recursive: true, mode: 0o700 })

@@ -4,6 +4,7 @@ import { constants, userInfo } from 'node:os'
 import { parseDurationMs, UsageError } from '../../base/index.ts'
 import {
   machines,
+  repeating,
   running,
   type Lab,
   type LabEvent,
@@ -16,6 +17,7 @@ import {
   addKernelOptions,
   addMachineOptions,
   collect,
+  integer,
   kernelChoice,
   machineInput,
   type KernelFlags,
@@ -35,6 +37,9 @@ interface RunFlags extends KernelFlags, MachineFlags {
   readonly json?: boolean
   readonly events?: boolean
   readonly fresh?: boolean
+  readonly repeat?: number
+  readonly jobs: number
+  readonly untilFailure?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
@@ -50,6 +55,7 @@ Examples:
   echo data | klab run -- sh -c 'cat; exit 7'
   klab run --kernel ./linux-image-6.1.deb -- uname -r
   klab run --profile debug --config CONFIG_KASAN=y --timeout 5m -- ./test.sh
+  klab run --repeat 100 --jobs 4 --until-failure -- ./flaky.sh
   git bisect run klab run -- ./test.sh`
 
 export function addRunCommand(program: Command, finish: (code: number) => void): void {
@@ -85,12 +91,17 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--no-tty', 'give the command pipes')
     .option('--no-stdin', 'give the command no input')
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
+    .option('--repeat <n>', 'so many pristine VMs, one after another', integer)
+    .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
+    .option('--until-failure', 'with --repeat: stop at the first run that does not pass')
     .option('--json', 'print the result as JSON on stdout; the command prints on stderr')
     .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
     .option('-v, --verbose', 'say more: kernel, phases, files')
     .addHelpText('after', HELP)
-    .action(async (argv: string[], flags: RunFlags) => finish(await run(argv, flags)))
+    .action(async (argv: string[], flags: RunFlags) =>
+      finish(flags.repeat === undefined ? await run(argv, flags) : await repeat(argv, flags)),
+    )
 }
 
 async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
@@ -121,6 +132,35 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
     status.clear()
   }
 }
+
+async function repeat(argv: readonly string[], flags: RunFlags): Promise<number> {
+  if (argv.length === 0) throw new UsageError('--repeat needs a command, after --')
+  const [{ repeatRun }, lab, { RepeatTable, summaryLines }] = await Promise.all([
+    repeating(),
+    currentLab(),
+    import('../render/repeat-table.ts'),
+  ])
+  const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
+  using interrupts = processInterrupts(() => undefined)
+  const request = await runRequest(lab, argv, flags, undefined)
+  const { repeat: count = 1, jobs, untilFailure = false } = flags
+  const options = { count, jobs, untilFailure }
+  const summary = await (async () => {
+    using table = new RepeatTable(count)
+    return await repeatRun(lab, request, options, interrupts.stop, (event) => {
+      if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
+      if (event.kind !== 'event') {
+        if (!flags.quiet) table.handle(event)
+      } else if (SAID_ONCE.includes(event.event.kind)) status.handle(event.event)
+    })
+  })()
+  if (flags.json) console.log(JSON.stringify(summary, null, 2))
+  else for (const line of summaryLines(summary)) status.line(line)
+  return summary.exitCode
+}
+
+/** Of the first run, what concerns all. */
+const SAID_ONCE: readonly LabEvent['kind'][] = ['note', 'build', 'accelerator', 'template']
 
 async function runRequest(
   lab: Lab,

@@ -1,0 +1,98 @@
+import { formatDuration } from '../../base/index.ts'
+import { describeOutcome } from '../../lab/index.ts'
+import type { RepeatEvent, RepeatSummary } from '../../lab/index.ts'
+
+/** How often the table is drawn again. */
+const DRAW_EVERY_MS = 200
+
+/** Repeated runs for people, on stderr: a table that lives on a terminal, a line for each run elsewhere. */
+export class RepeatTable implements Disposable {
+  readonly #stream = process.stderr
+  readonly #total: number
+  readonly #isTerminal = process.stderr.isTTY
+  readonly #jobs = new Map<number, { number: number; startedAt: number }>()
+  readonly #recent: string[] = []
+  readonly #timer: NodeJS.Timeout | undefined
+  #done = 0
+  #passed = 0
+  #drawn = 0
+  #startedAt = performance.now()
+
+  constructor(total: number) {
+    this.#total = total
+    if (this.#isTerminal) this.#timer = setInterval(() => this.#draw(), DRAW_EVERY_MS)
+  }
+
+  handle(event: Exclude<RepeatEvent, { kind: 'event' }>): void {
+    switch (event.kind) {
+      case 'begin':
+        this.#jobs.set(event.job, { number: event.number, startedAt: performance.now() })
+        return
+      case 'end':
+        this.#end(event)
+        return
+      case 'wait':
+        this.#say(`waiting for memory: ${event.availableMiB} MiB are free`)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#erase()
+  }
+
+  #end({ job, number, result }: Extract<RepeatEvent, { kind: 'end' }>): void {
+    this.#jobs.delete(job)
+    this.#done++
+    if (result.exitCode === 0) this.#passed++
+    const line = `#${number} ${describeOutcome(result.outcome)} (${formatDuration(result.durationMs)}, run ${result.id})`
+    // On a terminal the table shows the good ones as a count.
+    if (!this.#isTerminal || result.exitCode !== 0) this.#say(line)
+  }
+
+  #say(line: string): void {
+    if (!this.#isTerminal) {
+      this.#stream.write(`klab: ${line}\n`)
+      return
+    }
+    this.#recent.push(line)
+    this.#recent.splice(0, Math.max(0, this.#recent.length - 5))
+  }
+
+  #draw(): void {
+    const elapsed = performance.now() - this.#startedAt
+    const left = this.#done > 0 ? (elapsed / this.#done) * (this.#total - this.#done) : undefined
+    const eta = left === undefined ? '' : `, ${formatDuration(left)} left`
+    const width = (this.#stream.columns || 80) - 1
+    const jobs = [...this.#jobs]
+      .toSorted(([a], [b]) => a - b)
+      .map(
+        ([job, { number, startedAt }]) =>
+          `  job ${job}  #${number}  ${formatDuration(performance.now() - startedAt)}`,
+      )
+    const lines = [
+      `klab: ${this.#done}/${this.#total} done, ${this.#passed} passed, ${this.#done - this.#passed} failed${eta}`,
+      ...jobs,
+      ...this.#recent.map((line) => `  ${line}`),
+    ].map((line) => line.slice(0, width))
+    this.#erase()
+    this.#stream.write(lines.map((line) => `${line}\n`).join(''))
+    this.#drawn = lines.length
+  }
+
+  #erase(): void {
+    if (this.#drawn > 0) this.#stream.write(`\u001b[${this.#drawn}A\u001b[J`)
+    this.#drawn = 0
+  }
+}
+
+/** The end of it, in a few lines. */
+export function summaryLines(summary: RepeatSummary): string[] {
+  const { runs, asked, passed, medianMs, p95Ms, outcomes } = summary
+  const rate = runs === 0 ? 0 : (passed / runs) * 100
+  return [
+    `${passed} of ${runs} passed (${rate.toFixed(1)} %)${runs < asked ? `; ${asked - runs} not run` : ''}`,
+    `took: median ${formatDuration(medianMs)}, 95 % within ${formatDuration(p95Ms)}`,
+    ...outcomes.map(({ what, count, id }) => `${String(count).padStart(5)} x ${what} (run ${id})`),
+  ]
+}
