@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { once } from 'node:events'
 
-import { describeOutcome, exitCodeOf, vms, type NamedVm } from '../../lab/index.ts'
+import { describeOutcome, exitCodeOf, ssh, vms, type NamedVm } from '../../lab/index.ts'
 import { UsageError } from '../../base/index.ts'
 import { currentPaths } from '../lab.ts'
 
@@ -84,8 +84,9 @@ export function addRenameCommand(program: Command, finish: Finish): void {
     .command('rename <name> <new-name>')
     .description('give a VM another name, also while it runs')
     .action(async (from: string, to: string) => {
-      const { registry } = await open()
+      const { paths, registry } = await open()
       registry.rename(from, to)
+      await (await ssh()).refreshSshConfig(paths, process.env['KLAB_HOME'])
       finish(0)
     })
 }
@@ -104,6 +105,7 @@ export function addRemoveCommand(program: Command, finish: Finish): void {
         if (vm.state !== 'stopped') await end(vm, { ...context, force: true })
         registry.remove(vm)
       }
+      await (await ssh()).refreshSshConfig(context.paths, process.env['KLAB_HOME'])
       finish(0)
     })
 }

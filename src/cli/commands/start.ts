@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { machines, vmStarting, vms, type LabEvent } from '../../lab/index.ts'
+import { machines, ssh, vmStarting, vms, type LabEvent } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
 import {
@@ -90,6 +90,7 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
           interrupts.stop,
           onEvent,
         )
+    await (await ssh()).refreshSshConfig(lab.paths, lab.env['KLAB_HOME'])
     status.clear()
     if (flags.json) console.log(JSON.stringify(vm, null, 2))
     else console.log(vm.name)

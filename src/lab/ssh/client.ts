@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { InfraError } from '../../base/index.ts'
+import { runInteractive } from '../../host/index.ts'
+import type { Paths } from '../paths.ts'
+import { VmRegistry } from '../vms/registry.ts'
+import { sshName, vmName } from './keys.ts'
+import { writeSshConfig } from './ssh-config.ts'
+
+export { sshProxy } from './proxy.ts'
+export { refreshSshConfig, writeSshConfig } from './ssh-config.ts'
+
+export interface SshRequest {
+  readonly host: string
+  readonly user?: string
+  /** A command, or options of ssh. */
+  readonly words: readonly string[]
+  readonly onRetry: (why: string) => void
+}
+
+/** ssh's own exit code for what is not the command's. */
+const FAILED = 255
+const ATTEMPTS = 3
+const RETRY_AFTER_MS = 1_000
+/** One that failed later had a session, and is not for us to repeat. */
+const EARLY_MS = 15_000
+
+/** Runs ssh in our terminal. Returns its exit code. Throws InfraError when there is no ssh, or the VM does not run. */
+export async function runSsh(
+  paths: Paths,
+  klabHome: string | undefined,
+  { host, user, words, onRetry }: SshRequest,
+): Promise<number> {
+  const name = vmName(host)
+  const registry = new VmRegistry(paths)
+  const config = await writeSshConfig(paths, klabHome)
+  const who = user === undefined ? [] : ['-l', user]
+  for (let attempt = 1; ; attempt++) {
+    registry.getLive(name)
+    const startedAt = performance.now()
+    const options = words[0]?.startsWith('-') ? words : []
+    const command = options.length > 0 ? [] : words
+    const exit = runInteractive('ssh', [
+      '-F',
+      config,
+      ...who,
+      ...options,
+      sshName(name),
+      ...command,
+    ])
+    if (exit.kind === 'not-started')
+      throw new InfraError(
+        'SSH',
+        `there is no ssh on this machine (${exit.reason}); klab shell ${name} needs none`,
+      )
+    if (exit.kind === 'killed') return FAILED
+    const isEarly = performance.now() - startedAt < EARLY_MS
+    if (exit.code !== FAILED || attempt === ATTEMPTS || !isEarly) return exit.code
+    onRetry(`ssh did not come through (attempt ${attempt} of ${ATTEMPTS}); once more in a second`)
+    await sleep(RETRY_AFTER_MS)
+  }
+}
+
+/** Includes klab's file in the user's, at the top: what comes first wins. Done once. */
+export function installInclude(path: string, home: string): void {
+  const file = join(home, '.ssh', 'config')
+  const line = `Include "${path}"`
+  mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 })
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (text.split('\n').includes(line)) return
+  writeFileSync(file, `${line}\n${text === '' ? '' : `\n${text}`}`, { mode: 0o600 })
+}

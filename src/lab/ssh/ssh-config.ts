@@ -1,0 +1,75 @@
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { packagePath } from '../../host/index.ts'
+import { ownProgram } from '../own-program.ts'
+import type { Paths } from '../paths.ts'
+import { VmRegistry } from '../vms/registry.ts'
+import { sshDirectory, sshName, userKey, writeKnownHosts } from './keys.ts'
+
+/** Writes the file that makes ssh, scp, rsync and editors know `klab-NAME`. Returns its path. */
+export async function writeSshConfig(paths: Paths, klabHome: string | undefined): Promise<string> {
+  const key = await userKey(paths)
+  const knownHosts = writeKnownHosts(paths)
+  const path = join(sshDirectory(paths), 'config')
+  const names = new VmRegistry(paths).list().map(({ name }) => name)
+  const text = sshConfig(names, { proxy: proxyCommand(klabHome), key, knownHosts })
+  writeFileSync(`${path}.${process.pid}`, text, { mode: 0o600 })
+  renameSync(`${path}.${process.pid}`, path)
+  return path
+}
+
+/** Keeps the file up to date where it is in use: VMs have come or gone. */
+export async function refreshSshConfig(paths: Paths, klabHome: string | undefined): Promise<void> {
+  if (existsSync(join(sshDirectory(paths), 'config'))) await writeSshConfig(paths, klabHome)
+}
+
+/**
+ * Pure. One block for each VM, with its name written out: %n in a ProxyCommand would give the shell whatever host name
+ * somebody makes ssh see (CVE-2023-51385).
+ */
+export function sshConfig(
+  names: readonly string[],
+  { proxy, key, knownHosts }: { proxy: string; key: string; knownHosts: string },
+): string {
+  const proxies = names.flatMap((name) => [
+    `Host ${sshName(name)}`,
+    `  ProxyCommand ${proxy} ${name}`,
+  ])
+  return [
+    '# Written by klab ssh-config: include it in ~/.ssh/config.',
+    ...proxies,
+    'Host klab-*',
+    `  IdentityFile ${quoted(key)}`,
+    '  IdentitiesOnly yes',
+    `  UserKnownHostsFile ${quoted(knownHosts)}`,
+    '  GlobalKnownHostsFile none',
+    '  StrictHostKeyChecking yes',
+    // The connection leads to the VM and to nobody else: names are not looked up.
+    '  CheckHostIP no',
+    '  CanonicalizeHostname no',
+    '  HostKeyAlgorithms ssh-ed25519',
+    '  LogLevel ERROR',
+    '',
+  ].join('\n')
+}
+
+function proxyCommand(klabHome: string | undefined): string {
+  const environment = klabHome === undefined ? [] : ['env', shellQuoted(`KLAB_HOME=${klabHome}`)]
+  const [program = ''] = ownProgram()
+  const command = program.endsWith('.ts')
+    ? [shellQuoted(packagePath('klab'))]
+    : [process.execPath, program].map(shellQuoted)
+  // A % would be one of ssh's own.
+  return [...environment, ...command, 'ssh-proxy'].join(' ').replaceAll('%', '%%')
+}
+
+/** ssh gives a ProxyCommand to the user's shell. */
+function shellQuoted(text: string): string {
+  return /^[\w./=:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** A value of ssh_config(5). */
+function quoted(text: string): string {
+  return `"${text.replaceAll('%', '%%')}"`
+}
