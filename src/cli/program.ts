@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   rm: async () => (await import('./commands/lifecycle.ts')).addRemoveCommand,
   monitor: async () => (await import('./commands/monitor.ts')).addMonitorCommand,
   qmp: async () => (await import('./commands/monitor.ts')).addQmpCommand,
+  debug: async () => (await import('./commands/debug.ts')).addDebugCommand,
   ssh: async () => (await import('./commands/ssh.ts')).addSshCommand,
   'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,
   template: async () => (await import('./commands/template.ts')).addTemplateCommand,

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { constants } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { confined, lockFile, run, writeAtomically, type Confinement } from '../host/index.ts'
+import { confined, lockFile, run, type Confinement } from '../host/index.ts'
+import { collect, type Built } from './collect.ts'
 import { KernelStore } from './kernel-store.ts'
 import { explainLost } from './kconfig-explain.ts'
 import { readKconfig } from './kconfig-tree.ts'
@@ -12,7 +12,6 @@ import { formatFragment, lostOptions, parseConfig, type WantedOption } from './k
 import { make } from './make.ts'
 import { digest, type Manifest } from './manifest.ts'
 import {
-  ARCH,
   planBuild,
   takeKernel,
   type BuildContext,
@@ -70,17 +69,12 @@ function buildDirectory(request: BuildRequest, plan: BuildPlan, cacheDir: string
   return join(cacheDir, 'builds', `${profile.name}-${digest(key).slice(0, 12)}`)
 }
 
-interface Built {
-  readonly output: string
-  readonly steps: number
-}
-
 async function compile(
   request: BuildRequest,
   plan: BuildPlan,
   dir: string,
   context: BuildContext,
-): Promise<Built> {
+): Promise<Omit<Built, 'buildMs'>> {
   const { tree, profile } = request
   const output = join(dir, 'objects')
   await mkdir(output, { recursive: true })
@@ -127,7 +121,9 @@ async function compile(
       progress: { done, total: total && Math.max(total, done), current },
     })
   }
-  await make({ ...common, jobs: request.jobs, targets: ['bzImage', 'modules'], onStep })
+  const hasScripts = parseConfig(await readFile(join(output, '.config'), 'utf8')).get('GDB_SCRIPTS')
+  const targets = ['bzImage', 'modules', ...(hasScripts === 'y' ? ['scripts_gdb'] : [])]
+  await make({ ...common, jobs: request.jobs, targets, onStep })
   return { output, steps: done }
 }
 
@@ -204,64 +200,4 @@ async function verifyConfig(
       details: reasons.slice(1),
     },
   )
-}
-
-/** Moves the results into the cache, whole or not at all. */
-async function collect(
-  request: BuildRequest,
-  plan: BuildPlan,
-  built: Built & { buildMs: number },
-  store: KernelStore,
-  context: BuildContext,
-): Promise<Manifest> {
-  context.onEvent({ kind: 'step', name: 'collect' })
-  const { output } = built
-  const target = store.directory(plan.id)
-  const temporary = `${target}.${process.pid}.tmp`
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
-  const copy = (from: string, to: string) =>
-    copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
-  await copy('arch/x86/boot/bzImage', 'image')
-  await copy('vmlinux', 'vmlinux')
-  await copy('System.map', 'System.map')
-  await copy('.config', 'config')
-  await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
-  await installModules(output, temporary)
-  const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
-  const { tree, profile, toolchain } = request
-  const manifest: Manifest = {
-    id: plan.id,
-    release,
-    arch: ARCH,
-    profile: profile.name,
-    tree: tree.path,
-    version: tree.version,
-    treeId: plan.state.treeId,
-    ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
-    ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
-    configHash: digest(await readFile(join(temporary, 'config'))),
-    compiler: toolchain.version,
-    imageSha256: digest(await readFile(join(temporary, 'image'))),
-    createdAt: new Date().toISOString(),
-    buildMs: built.buildMs,
-    steps: built.steps,
-    parameters: [...profile.parameters],
-    slowness: profile.slowness,
-  }
-  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await rm(target, { recursive: true, force: true })
-  await rename(temporary, target)
-  return manifest
-}
-
-async function installModules(output: string, target: string): Promise<void> {
-  const order = await readFile(join(output, 'modules.order'), 'utf8').catch(() => '')
-  for (const line of order.split('\n').filter((name) => name !== '')) {
-    // kbuild lists objects (.o) since v6.3, modules (.ko) before.
-    const name = line.replace(/\.o$/, '.ko')
-    const to = join(target, 'modules', name)
-    await mkdir(join(to, '..'), { recursive: true })
-    await copyFile(join(output, name), to, constants.COPYFILE_FICLONE)
-  }
 }

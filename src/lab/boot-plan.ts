@@ -31,6 +31,8 @@ export interface BootRequest {
   readonly consoleReaders: readonly ConsoleReader[]
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
+  /** Wait at the first instruction for a debugger. */
+  readonly hold?: boolean
   /** Another PID 1 than klab's agent, for trying what happens without one. */
   readonly agentPath?: string
 }
@@ -46,6 +48,9 @@ export interface BootDecision {
   readonly parameters: readonly string[]
   readonly pvpanic: boolean
 }
+
+/** Who debugs a boot stops it for as long as thinking takes. */
+const DEBUG_SLOWNESS = 10_000
 
 /** Emulation is this much slower than KVM, for deadlines. */
 const TCG_SLOWNESS = 5
@@ -78,7 +83,10 @@ export async function decideBoot(
     qemu,
     machine: { cpus: machine.cpus, memoryMiB: machine.memory, type },
     accelerator,
-    slowness: (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) * (kernel.manifest?.slowness ?? 1),
+    slowness:
+      (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) *
+      (kernel.manifest?.slowness ?? 1) *
+      (request.hold ? DEBUG_SLOWNESS : 1),
     plan,
     parameters: [...(kernel.manifest?.parameters ?? []), ...machine.parameters],
     pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),

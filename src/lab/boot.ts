@@ -116,7 +116,8 @@ async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
 
 /** Why no template is used: empty when that is as the user wants it. */
 function templateObstacle({ lab, request, decision, view }: Scene): string | undefined {
-  if (request.fresh || request.agentPath !== undefined || !lab.config.run.templates) return ''
+  if (request.fresh || request.hold || request.agentPath !== undefined || !lab.config.run.templates)
+    return ''
   if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
     return 'its kernel has no 9p, and a virtiofs device cannot be carried over'
   if (request.net.kind === 'bridge') return 'its card depends on the bridge'
@@ -213,6 +214,7 @@ function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>
     image: request.kernel.image,
     exports: [],
     ...(network && { net: network.card }),
+    ...(request.hold && { hold: true }),
     ...change,
   }
 }

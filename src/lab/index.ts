@@ -14,6 +14,7 @@ export type { NamedVm, VmUsage } from './vms/index.ts'
 export const configEditing = () => import('./config/edit.ts')
 export const configLeaves = () => import('./config/leaves.ts')
 export const context = () => import('./context.ts')
+export const debugging = () => import('./debug/gdb.ts')
 export const doctor = () => import('./doctor.ts')
 export const guestUser = () => import('./guest-user.ts')
 export const history = () => import('./history.ts')

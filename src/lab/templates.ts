@@ -45,7 +45,7 @@ export async function templateKey(
 ): Promise<string> {
   const exports = spec.exports.map((one) => ({ ...one, path: '/', readOnly: true }))
   const memoryFile = { path: '/memory', share: true }
-  const sockets = { console: '/console', agent: '/agent', qmp: '/qmp' }
+  const sockets = { console: '/console', agent: '/agent', qmp: '/qmp', gdb: '/gdb' }
   const net = spec.net && { net: TEMPLATE_CARD }
   const argv = qemuArgs({ ...spec, exports, memoryFile, initrd: '/initrd', ...net }, sockets)
   const files = [

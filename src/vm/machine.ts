@@ -50,6 +50,8 @@ export interface BootSpec {
   readonly memoryFile?: MemoryFile
   /** The VM does not boot: it waits for the state of a frozen one. */
   readonly incoming?: boolean
+  /** The VM waits at its first instruction until a debugger lets it go on. */
+  readonly hold?: boolean
 }
 
 /** The unix sockets of a VM, in its run directory. We listen, QEMU connects. */
@@ -57,4 +59,5 @@ export interface VmSockets {
   readonly console: string
   readonly agent: string
   readonly qmp: string
+  readonly gdb: string
 }

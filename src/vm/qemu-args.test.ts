@@ -13,7 +13,7 @@ const spec: BootSpec = {
   exports: [{ transport: '9p', tag: 'klab.root', path: '/a,b', readOnly: true }],
   pvpanic: true,
 }
-const sockets = { console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' }
+const sockets = { console: '/s/console', agent: '/s/agent', qmp: '/s/qmp', gdb: '/s/gdb' }
 const line = (change: Partial<BootSpec> = {}) => qemuArgs({ ...spec, ...change }, sockets).join(' ')
 
 test('emulated guests are told the frequency of their clock and copy by words', () => {

@@ -17,6 +17,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...(spec.initrd === undefined ? [] : ['-initrd', spec.initrd]),
     ...['-append', kernelParameters(spec).join(' ')],
     ...(spec.incoming ? ['-incoming', 'defer'] : []),
+    ...(spec.hold ? ['-S', '-gdb', `unix:${escaped(sockets.gdb)},server=on,wait=off`] : []),
   ]
 }
 

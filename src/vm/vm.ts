@@ -199,6 +199,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
     console: join(socketDir, 'console'),
     agent: join(socketDir, 'agent'),
     qmp: join(socketDir, 'qmp'),
+    gdb: join(socketDir, 'gdb'),
   }
   const console = new Console(join(runDir, 'console.log'))
   resources.defer(() => console.close())

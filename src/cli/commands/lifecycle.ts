@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { once } from 'node:events'
 
-import { describeOutcome, exitCodeOf, ssh, vms, type NamedVm } from '../../lab/index.ts'
+import { describeOutcome, exitCodeOf, ssh, vms } from '../../lab/index.ts'
 import { UsageError } from '../../base/index.ts'
 import { currentPaths } from '../lab.ts'
 
@@ -38,28 +37,11 @@ export function addStopCommand(program: Command, finish: Finish): void {
     .description('end running VMs: power off, or after a while and with --force at once')
     .option('--force', 'do not ask the guest')
     .action(async (names: string[], { force }: { force?: boolean }) => {
-      const { registry, ...context } = await open()
+      const { paths, endVm, registry } = await open()
       const live = names.map((name) => registry.getLive(name))
-      await Promise.all(live.map((vm) => end(vm, { ...context, force: force ?? false })))
+      await Promise.all(live.map((vm) => endVm(paths, vm, { force: force ?? false })))
       finish(0)
     })
-}
-
-type Context = Pick<Awaited<ReturnType<typeof open>>, 'paths' | 'converse'>
-
-/** Asks for the end and waits for it; the keeper closes the connection then. */
-async function end(
-  vm: NamedVm,
-  { paths, converse, force }: Context & { force: boolean },
-): Promise<void> {
-  const { socket } = await converse(paths, vm, { do: 'stop', force })
-  await closed(socket)
-}
-
-/** Nothing is read from it any more, but its end is to be noticed. */
-async function closed(socket: import('node:net').Socket): Promise<void> {
-  socket.resume()
-  if (!socket.closed) await once(socket, 'close')
 }
 
 export function addWaitCommand(program: Command, finish: Finish): void {
@@ -67,11 +49,11 @@ export function addWaitCommand(program: Command, finish: Finish): void {
     .command('wait <name>')
     .description('wait until a VM has ended; exit as klab run would')
     .action(async (name: string) => {
-      const { paths, converse, registry } = await open()
+      const { paths, converse, registry, untilClosed } = await open()
       const vm = registry.get(name)
       if (vm.state !== 'stopped') {
         const { socket } = await converse(paths, vm, { do: 'wait' })
-        await closed(socket)
+        await untilClosed(socket)
       }
       const { outcome } = registry.get(name)
       if (outcome) console.log(describeOutcome(outcome))
@@ -97,15 +79,15 @@ export function addRemoveCommand(program: Command, finish: Finish): void {
     .description('forget VMs that are stopped; their runs stay in the history')
     .option('--force', 'end those that run first')
     .action(async (names: string[], { force }: { force?: boolean }) => {
-      const { registry, ...context } = await open()
+      const { paths, endVm, registry } = await open()
       for (const name of names) {
         const vm = registry.get(name)
         if (vm.state !== 'stopped' && !force)
           throw new UsageError(`the VM ${name} runs; klab stop ${name} first, or --force`)
-        if (vm.state !== 'stopped') await end(vm, { ...context, force: true })
+        if (vm.state !== 'stopped') await endVm(paths, vm, { force: true })
         registry.remove(vm)
       }
-      await (await ssh()).refreshSshConfig(context.paths, process.env['KLAB_HOME'])
+      await (await ssh()).refreshSshConfig(paths, process.env['KLAB_HOME'])
       finish(0)
     })
 }

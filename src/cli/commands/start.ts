@@ -85,6 +85,7 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
             choice: kernelChoice(flags),
             machine: machineFor(lab.config, named ? name : flags.machine, machineInput(flags)),
             fresh: flags.fresh ?? false,
+            hold: false,
             allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
           },
           interrupts.stop,

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError, messageOf } from '../../base/index.ts'
+import { isAlive } from '../../host/index.ts'
 import type { Paths } from '../paths.ts'
 import type { NamedVm } from './registry.ts'
 
@@ -35,6 +37,35 @@ const MAX_ANSWER = 16 * 1024 * 1024
 
 export function controlPath(paths: Paths, { runId }: { readonly runId: string }): string {
   return join(paths.runtime, runId, 'control')
+}
+
+/** QEMU's gdb stub of a VM that was started to be debugged. */
+export function gdbSocket(paths: Paths, { runId }: { readonly runId: string }): string {
+  return join(paths.runtime, runId, 'gdb')
+}
+
+/**
+ * Ends a VM and waits until that is recorded: the keeper then closes the connection. One that is being started is ended with
+ * its keeper.
+ */
+export async function endVm(
+  paths: Paths,
+  vm: NamedVm,
+  { force }: { force: boolean },
+): Promise<void> {
+  if (vm.state === 'starting' && vm.keeper) {
+    process.kill(vm.keeper.pid, 'SIGTERM')
+    for (let tries = 0; isAlive(vm.keeper) && tries < 200; tries++) await sleep(25)
+    return
+  }
+  const { socket } = await converse(paths, vm, { do: 'stop', force })
+  await untilClosed(socket)
+}
+
+/** Nothing is read from it any more, but its end is to be noticed. */
+export async function untilClosed(socket: Socket): Promise<void> {
+  socket.resume()
+  if (!socket.closed) await once(socket, 'close')
 }
 
 /** Asks a VM's keeper one thing. Throws InfraError with its reason. */

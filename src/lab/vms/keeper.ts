@@ -22,6 +22,8 @@ import { VmRegistry, type VmRecord } from './registry.ts'
 export type KeeperNews =
   | { readonly kind: 'event'; readonly event: LabEvent }
   | { readonly kind: 'ready' }
+  /** It waits for a debugger: no more is to be waited for. */
+  | { readonly kind: 'held' }
   | {
       readonly kind: 'failed'
       readonly message: string
@@ -78,7 +80,7 @@ async function live(
   const kernel = await chooseKernel(lab, choice, never, () => undefined)
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const { machine, fresh, allowReports, name } = request
+  const { machine, fresh, hold, allowReports, name } = request
   const argv: string[] = []
   const runRequest = {
     choice,
@@ -97,6 +99,7 @@ async function live(
   const onEvent = (event: LabEvent) => {
     if (event.kind === 'phase') phases = { ...phases, [event.phase]: event.ms }
     tell({ kind: 'event', event })
+    if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
   }
   const reports = new ReportLog(allowReports, onEvent)
   const end = (outcome: Outcome, peakMemoryKiB?: number) =>
@@ -114,7 +117,7 @@ async function live(
     await using booted = await boot(
       lab,
       {
-        ...{ id: runId, kernel, machine, runDir, fresh, name },
+        ...{ id: runId, kernel, machine, runDir, fresh, hold, name },
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.scanner],

@@ -28,6 +28,8 @@ export interface KeptRequest {
   /** For every command in it, as the configuration had them. */
   readonly env: readonly string[]
   readonly fresh: boolean
+  /** It waits for a debugger before its first instruction. */
+  readonly hold: boolean
   readonly allowReports: readonly string[]
 }
 

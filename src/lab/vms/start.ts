@@ -20,6 +20,7 @@ export interface StartRequest {
   readonly choice: KernelChoice
   readonly machine: MachineConfig
   readonly fresh: boolean
+  readonly hold: boolean
   readonly allowReports: readonly string[]
 }
 
@@ -40,7 +41,7 @@ export async function startKept(
   parseNet(request.machine.net, request.machine.publish)
   for (const share of request.machine.shares) parseShare(share, lab.cwd)
   const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
-  const { choice, machine, fresh, allowReports } = request
+  const { choice, machine, fresh, hold, allowReports } = request
   const ready = kernel.manifest?.id ?? choice.kernel ?? resolve(lab.cwd, choice.tree ?? '.')
   const record: VmRecord = {
     id: newId(),
@@ -52,6 +53,7 @@ export async function startKept(
       cwd: lab.cwd,
       env: lab.config.run.env,
       fresh,
+      hold,
       allowReports,
     },
     kernel: kernel.origin,
@@ -112,7 +114,8 @@ async function bringUp(
   const outcome = await Promise.race([news, keeper.exited.then(() => news)])
   signal.removeEventListener('abort', onAbort)
   keeper.forget()
-  if (outcome?.kind === 'ready') return { ...(registry.find(vm.name) ?? vm) }
+  if (outcome?.kind === 'ready' || outcome?.kind === 'held')
+    return { ...(registry.find(vm.name) ?? vm) }
   if (signal.aborted) throw new InfraError('VM', `the start of ${vm.name} was stopped`)
   if (outcome?.kind === 'failed')
     throw new InfraError('VM', outcome.message, { details: outcome.details })

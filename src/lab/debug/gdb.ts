@@ -1,0 +1,116 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { InfraError } from '../../base/index.ts'
+import { run, runInteractive } from '../../host/index.ts'
+import { findKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
+import type { Paths } from '../paths.ts'
+import { ask, gdbSocket } from '../vms/control.ts'
+import { agentOf } from '../vms/exec.ts'
+import type { NamedVm } from '../vms/registry.ts'
+
+export { gdbSocket as debugSocket } from '../vms/control.ts'
+
+export interface DebugRequest {
+  /** Symbols to stop at. */
+  readonly breaks: readonly string[]
+  /** Further arguments for gdb. */
+  readonly args: readonly string[]
+  readonly onNote: (message: string) => void
+}
+
+/** Runs gdb on a VM in our terminal, with the right symbols. Returns its exit code. Throws InfraError. */
+export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest): Promise<number> {
+  const kernel = await findKernel(vm.request.kernel, new KernelStore(paths.cache), paths.cache)
+  const { vmlinux } = kernel
+  if (vmlinux === undefined) {
+    throw new InfraError(
+      'VMLINUX',
+      `there is no vmlinux of ${kernel.origin}: gdb would know no symbol; build the kernel with klab build, or install its debug symbols`,
+    )
+  }
+  const isHeld = vm.request.hold && vm.state === 'starting'
+  // One that has not begun is where it was linked: it got nokaslr.
+  const offset = isHeld ? 0n : await kaslrOffset(paths, vm, kernel)
+  const socket = isHeld ? gdbSocket(paths, vm) : String(await ask(paths, vm, { do: 'gdb' }))
+  if (offset !== 0n)
+    request.onNote(`the kernel is loaded at an offset of 0x${offset.toString(16)} (KASLR)`)
+  const exit = runInteractive('gdb', [
+    ...gdbArguments({ vmlinux, socket, offset, isHeld, breaks: request.breaks }),
+    ...request.args,
+  ])
+  if (exit.kind === 'exited') return exit.code
+  if (exit.kind === 'killed') return 128
+  throw new InfraError(
+    'GDB',
+    `gdb cannot be started (${exit.reason}); install it: klab doctor --fix`,
+  )
+}
+
+/** Pure. */
+export function gdbArguments(parts: {
+  readonly vmlinux: string
+  readonly socket: string
+  readonly offset: bigint
+  readonly isHeld: boolean
+  readonly breaks: readonly string[]
+}): string[] {
+  const { vmlinux, socket, offset, isHeld, breaks } = parts
+  const scripts = join(dirname(vmlinux), 'vmlinux-gdb.py')
+  const load =
+    offset === 0n ? `symbol-file ${vmlinux}` : `symbol-file -o 0x${offset.toString(16)} ${vmlinux}`
+  const commands = [
+    'set confirm off',
+    'set pagination off',
+    load,
+    // Sourced by us: gdb's own loading wants its directory declared safe first.
+    ...(existsSync(scripts) ? [`source ${scripts}`] : []),
+    `target remote ${socket}`,
+    // Before the first instruction there is no memory that a breakpoint could be written to.
+    ...breaks.map((symbol) => `${isHeld ? 'hbreak' : 'break'} ${symbol}`),
+    ...(breaks.length > 0 ? ['continue'] : []),
+  ]
+  return ['-q', ...commands.flatMap((command) => ['-ex', command])]
+}
+
+/** By how much a running kernel is away from where it was linked. */
+async function kaslrOffset(paths: Paths, vm: NamedVm, kernel: Kernel): Promise<bigint> {
+  const isFixed =
+    vm.request.machine.parameters.includes('nokaslr') ||
+    (kernel.config !== undefined && kernel.config.get('RANDOMIZE_BASE') !== 'y')
+  if (isFixed) return 0n
+  const linked = await linkedAddress(kernel)
+  const running = await runningAddress(paths, vm)
+  if (linked !== undefined && running !== undefined) return running - linked
+  throw new InfraError(
+    'KASLR',
+    `the kernel of ${vm.name} is at a random address, and its guest does not say which; start it with --append nokaslr`,
+  )
+}
+
+async function linkedAddress({ vmlinux = '' }: Kernel): Promise<bigint | undefined> {
+  const map = join(dirname(vmlinux), 'System.map')
+  const { stdout } = existsSync(map)
+    ? { stdout: readFileSync(map, 'latin1') }
+    : await run('nm', [vmlinux])
+  return addressIn(stdout)
+}
+
+async function runningAddress(paths: Paths, vm: NamedVm): Promise<bigint | undefined> {
+  using agent = await agentOf(paths, vm)
+  let found: bigint | undefined
+  let text = ''
+  await agent.get('/proc/kallsyms', (chunk) => {
+    // The first symbols are enough, and a hostile guest's are not kept.
+    if (found === undefined && text.length < 1_000_000)
+      found = addressIn((text += chunk.toString('latin1')))
+  })
+  return found
+}
+
+/** The address of _text in a list of symbols; 0 is one that is hidden. */
+function addressIn(symbols: string): bigint | undefined {
+  const [, digits] = /^([0-9a-f]+) [Tt] _text$/m.exec(symbols) ?? []
+  const address = BigInt(`0x${digits ?? '0'}`)
+  return address === 0n ? undefined : address
+}
