@@ -49,6 +49,8 @@ struct stream *stream_find(uint32_t id);
 struct stream *stream_of_pid(pid_t pid);
 void stream_take_stdin(struct stream *s, const uint8_t *data, size_t length);
 void stream_credit(struct stream *s, uint32_t fd, uint32_t bytes);
+/* A new conversation begins: what was asked for in the old one goes on without a listener. */
+void streams_orphan(void);
 /* Waits for the channel, a child's end or any stream, and moves what can be moved. */
 void streams_step(int signal_fd);
 

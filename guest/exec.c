@@ -239,6 +239,7 @@ void exec_finish(struct stream *s)
 		.cpu_ms = (s->usage.ru_utime.tv_sec + s->usage.ru_stime.tv_sec) * 1000 +
 			  (s->usage.ru_utime.tv_usec + s->usage.ru_stime.tv_usec) / 1000,
 	};
-	channel_send(MSG_EXITED, s->id, &exited, sizeof exited);
+	if (!s->orphaned)
+		channel_send(MSG_EXITED, s->id, &exited, sizeof exited);
 	stream_free(s);
 }

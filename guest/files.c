@@ -96,6 +96,7 @@ void file_finish(struct stream *s, int error, const char *what)
 		if (error)
 			unlink(s->temporary);
 	}
-	send_done(s->id, error, what);
+	if (!s->orphaned)
+		send_done(s->id, error, what);
 	stream_free(s);
 }

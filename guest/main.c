@@ -72,6 +72,8 @@ void handle_frame(enum message type, uint32_t stream, struct payload p)
 	size_t length = p.end - p.at;
 	switch (type) {
 	case MSG_HELLO:
+		/* After a restore: stream numbers begin anew. */
+		streams_orphan();
 		send_ready(stream);
 		break;
 	case MSG_PING:

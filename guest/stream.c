@@ -29,7 +29,7 @@ struct stream *stream_new(uint32_t id)
 struct stream *stream_find(uint32_t id)
 {
 	struct stream *s = streams;
-	while (s && s->id != id)
+	while (s && (s->id != id || s->orphaned))
 		s = s->next;
 	return s;
 }
@@ -40,6 +40,23 @@ struct stream *stream_of_pid(pid_t pid)
 	while (s && !(s->kind == STREAM_EXEC && s->pid == pid && !s->ended))
 		s = s->next;
 	return s;
+}
+
+/* Still among the streams: a request may have ended its own. */
+static bool is_there(const struct stream *wanted)
+{
+	const struct stream *s = streams;
+	while (s && s != wanted)
+		s = s->next;
+	return s;
+}
+
+void streams_orphan(void)
+{
+	for (struct stream *s = streams; s; s = s->next) {
+		s->orphaned = true;
+		s->in_ended = true;
+	}
 }
 
 void stream_free(struct stream *s)
@@ -62,7 +79,7 @@ void stream_free(struct stream *s)
 static void grant(struct stream *s, size_t bytes)
 {
 	s->taken += bytes;
-	if (s->taken < CREDIT_LUMP)
+	if (s->taken < CREDIT_LUMP || s->orphaned)
 		return;
 	uint8_t payload[8] = { 0 };
 	for (int i = 0; i < 4; i++)
@@ -121,14 +138,13 @@ static void finish_stdin(struct stream *s)
 
 void stream_take_stdin(struct stream *s, const uint8_t *data, size_t length)
 {
-	uint32_t id = s->id;
 	if (length == 0) {
 		s->in_ended = true;
 		finish_stdin(s);
 		return;
 	}
 	size_t written = s->queued == 0 ? feed(s, data, length) : 0;
-	if (stream_find(id) != s)
+	if (!is_there(s))
 		return; /* a failed put ended the stream */
 	size_t rest = length - written;
 	if (rest > 0) {
@@ -146,9 +162,8 @@ void stream_take_stdin(struct stream *s, const uint8_t *data, size_t length)
 
 static void drain_queue(struct stream *s)
 {
-	uint32_t id = s->id;
 	size_t written = feed(s, s->queue, s->queued);
-	if (stream_find(id) != s)
+	if (!is_there(s))
 		return;
 	memmove(s->queue, s->queue + written, s->queued - written);
 	s->queued -= written;
@@ -166,7 +181,8 @@ static void close_outlet(struct stream *s, int index)
 {
 	close(s->out[index].fd);
 	s->out[index].fd = -1;
-	channel_send(index ? MSG_STDERR : MSG_STDOUT, s->id, "", 0);
+	if (!s->orphaned)
+		channel_send(index ? MSG_STDERR : MSG_STDOUT, s->id, "", 0);
 }
 
 /* Sends what is there, within the credit. Returns false when there is nothing now. */
@@ -174,6 +190,8 @@ static bool pump(struct stream *s, int index)
 {
 	static uint8_t buffer[SEND_BYTES];
 	struct outlet *o = &s->out[index];
+	if (s->orphaned)
+		o->credit = SEND_PAYLOAD;
 	size_t most = o->credit < SEND_PAYLOAD ? o->credit : SEND_PAYLOAD;
 	if (most == 0)
 		return false;
@@ -190,6 +208,8 @@ static bool pump(struct stream *s, int index)
 		close_outlet(s, index);
 		return false;
 	}
+	if (s->orphaned)
+		return true;
 	o->credit -= n;
 	channel_send_in_place(index ? MSG_STDERR : MSG_STDOUT, s->id, buffer, n);
 	return true;
@@ -199,6 +219,8 @@ static bool pump(struct stream *s, int index)
 static void finish_ended(struct stream *s)
 {
 	for (int i = 0; i < 2; i++) {
+		if (s->orphaned)
+			s->out[i].credit = SEND_PAYLOAD;
 		while (s->out[i].fd >= 0 && s->out[i].credit > 0)
 			if (!pump(s, i) && s->out[i].fd >= 0 && s->out[i].credit > 0)
 				close_outlet(s, i);
@@ -231,7 +253,7 @@ void streams_step(int signal_fd)
 	bool busy = false;
 	for (struct stream *s = streams; s; s = s->next) {
 		for (int i = 0; i < 2; i++)
-			if (s->out[i].fd >= 0 && s->out[i].credit > 0) {
+			if (s->out[i].fd >= 0 && (s->out[i].credit > 0 || s->orphaned)) {
 				/* A regular file is always ready, and poll says so too. */
 				count = add_poll(set, count, s->out[i].fd, POLLIN);
 				busy |= s->ended;
@@ -250,13 +272,12 @@ void streams_step(int signal_fd)
 		exec_reap(signal_fd);
 	for (struct stream *s = streams, *next; s; s = next) {
 		next = s->next;
-		uint32_t id = s->id;
 		if (s->queued > 0 && (s->in < 0 || is_ready(set, count, s->in, POLLOUT)))
 			drain_queue(s);
-		for (int i = 0; i < 2 && stream_find(id) == s; i++)
+		for (int i = 0; i < 2 && is_there(s); i++)
 			if (s->out[i].fd >= 0 && is_ready(set, count, s->out[i].fd, POLLIN))
 				pump(s, i);
-		if (stream_find(id) == s && s->ended)
+		if (is_there(s) && s->ended)
 			finish_ended(s);
 	}
 }

@@ -17,6 +17,7 @@ struct stream {
 	struct stream *next;
 	pid_t pid;              /* STREAM_EXEC */
 	bool tty, ended;
+	bool orphaned; /* whoever asked for it is gone: it goes on, unheard */
 	int status;
 	struct rusage usage;
 	struct outlet out[2];   /* stdout and stderr; a terminal or a file has the first alone */

@@ -9,12 +9,12 @@ import { OUTPUT_WINDOW, type Message, type MessageName } from './protocol.ts'
 /** What a client may ask of a guest that others use as well. */
 const FROM_CLIENTS: readonly MessageName[] = [
   ...(['exec', 'stdin', 'credit', 'resize', 'signal'] as const),
-  ...(['put', 'get', 'stat', 'ping', 'sync', 'hello'] as const),
+  ...(['put', 'get', 'stat', 'ping', 'sync'] as const),
 ]
 /** What opens a stream; the rest is about one that is open. */
-const OPENERS: readonly MessageName[] = ['exec', 'put', 'get', 'stat', 'ping', 'sync', 'hello']
+const OPENERS: readonly MessageName[] = ['exec', 'put', 'get', 'stat', 'ping', 'sync']
 /** What ends one. */
-const ENDINGS: readonly MessageName[] = ['exited', 'done', 'pong', 'ready']
+const ENDINGS: readonly MessageName[] = ['exited', 'done', 'pong']
 
 /** How long a command has to take a hang-up, once its client is gone. */
 const HANG_UP_MS = 3_000

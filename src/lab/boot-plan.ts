@@ -18,6 +18,15 @@ import type { OnEvent } from './events.ts'
 import type { NetRequest } from './net/net-request.ts'
 import type { Share } from './shares.ts'
 
+/** Which devices and memory a VM was given: those of a template, or those it needs. */
+export type Layout = 'template' | 'plain'
+
+/** A VM as it was at a moment, memory and all. */
+export interface Snapshot {
+  readonly dir: string
+  readonly layout: Layout
+}
+
 export interface BootRequest {
   readonly id: string
   readonly kernel: Kernel
@@ -31,6 +40,8 @@ export interface BootRequest {
   readonly consoleReaders: readonly ConsoleReader[]
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
+  /** Go on from it instead of booting. */
+  readonly snapshot?: Snapshot
   /** Wait at the first instruction for a debugger. */
   readonly hold?: boolean
   /** Another PID 1 than klab's agent, for trying what happens without one. */

@@ -15,7 +15,14 @@ import {
   type Phase,
   type Vm,
 } from '../vm/index.ts'
-import { checkParameters, decideBoot, type BootDecision, type BootRequest } from './boot-plan.ts'
+import {
+  checkParameters,
+  decideBoot,
+  type BootDecision,
+  type BootRequest,
+  type Layout,
+  type Snapshot,
+} from './boot-plan.ts'
 import type { Lab } from './context.ts'
 import type { OnEvent } from './events.ts'
 import { enterNetwork, prepareNetwork, TEMPLATE_CARD, type Network } from './net/network.ts'
@@ -35,6 +42,8 @@ export interface Booted extends AsyncDisposable {
   readonly agent: Agent
   readonly accelerator: Accelerator
   readonly slowness: number
+  /** A snapshot of it can only be taken up by a VM of the same layout. */
+  readonly layout: Layout
 }
 
 /** Brings a kernel as far as the command: a clone of its template where there can be one. Throws BootFailure or InfraError; nothing is left behind then. */
@@ -49,7 +58,11 @@ export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Pr
       : await prepareNetwork(lab, net, { name: hostname(request), resources, onEvent })
   const scene: Scene = { lab, request, decision, view, network, onEvent }
   checkParameters(specOf(scene, {}))
-  const booted = resources.use((await cloneTemplate(scene)) ?? (await bootCold(scene)))
+  const booted = resources.use(
+    request.snapshot
+      ? await takeUp(scene, request.snapshot)
+      : ((await cloneTemplate(scene)) ?? (await bootCold(scene))),
+  )
   const owned = resources.move()
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
@@ -81,7 +94,7 @@ async function bootCold(scene: Scene): Promise<Booted> {
   const vm = resources.use(await start(scene, specOf(scene, { exports, initrd }), { confinement }))
   const agent = new Agent(vm.agentSocket)
   await enter(scene, vm, agent, view.mounts)
-  return bootedVm(scene, { vm, agent, resources: resources.move() })
+  return bootedVm(scene, { vm, agent, layout: 'plain', resources: resources.move() })
 }
 
 /** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
@@ -159,9 +172,9 @@ async function fillTemplate(scene: Scene, dir: string) {
   const startedAt = performance.now()
   const exports = slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true }))
   const initrd = await writeInitramfs(scene, dir)
-  const memoryFile = { path: join(dir, 'memory'), share: true }
+  const memory = { kind: 'file', path: join(dir, 'memory'), share: true } as const
   const net = scene.network && { net: TEMPLATE_CARD }
-  const spec = specOf(scene, { exports, initrd, memoryFile, ...net })
+  const spec = specOf(scene, { exports, initrd, memory, ...net })
   await using vm = await start(scene, spec, { confinement: {}, socketDir: 'template' })
   const agent = new Agent(vm.agentSocket)
   const { release, notes } = await reachAgent(vm, 'agent', agent.ready())
@@ -187,7 +200,7 @@ async function clone(
   const empty = join(lab.paths.runtime, request.id)
   const spec = specOf(scene, {
     exports: slottedExports(scene, empty),
-    memoryFile: { path: join(dir, 'memory'), share: false },
+    memory: { kind: 'file', path: join(dir, 'memory'), share: false },
     incoming: true,
   })
   await using resources = new AsyncDisposableStack()
@@ -200,7 +213,30 @@ async function clone(
   const vm = resources.use(await start(scene, spec, { confinement: view.rootConfinement, frozen }))
   const agent = new Agent(vm.agentSocket)
   await enter(scene, vm, agent, view.mounts, facts.notes)
-  return bootedVm(scene, { vm, agent, resources: resources.move() })
+  return bootedVm(scene, { vm, agent, layout: 'template', resources: resources.move() })
+}
+
+/** Goes on from a snapshot. Throws BootFailure when QEMU does not take it. */
+async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<Booted> {
+  const spec = specOf(scene, {
+    ...(layout === 'template' && {
+      exports: slottedExports(scene, dir),
+      memory: { kind: 'own' } as const,
+    }),
+    incoming: true,
+  })
+  await using resources = new AsyncDisposableStack()
+  const frozen = {
+    statePath: join(dir, 'state'),
+    withoutMemory: false,
+    consolePath: join(dir, 'console.log'),
+    isHeard: true,
+  }
+  const { rootConfinement } = scene.view
+  const vm = resources.use(await start(scene, spec, { confinement: rootConfinement, frozen }))
+  const agent = new Agent(vm.agentSocket)
+  await enter(scene, vm, agent, [])
+  return bootedVm(scene, { vm, agent, layout, resources: resources.move() })
 }
 
 function slottedExports({ request, view }: Scene, empty: string) {
@@ -279,11 +315,11 @@ async function nameMachine(agent: Agent): Promise<void> {
 
 function bootedVm(
   { decision: { accelerator, slowness } }: Scene,
-  parts: { vm: Vm; agent: Agent; resources: AsyncDisposableStack },
+  parts: { vm: Vm; agent: Agent; layout: Layout; resources: AsyncDisposableStack },
 ): Booted {
-  const { vm, agent, resources } = parts
+  const { vm, agent, layout, resources } = parts
   return {
-    ...{ vm, agent, accelerator, slowness },
+    ...{ vm, agent, accelerator, slowness, layout },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

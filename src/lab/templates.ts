@@ -44,10 +44,10 @@ export async function templateKey(
   parts: { readonly agent: string; readonly modules: readonly string[] },
 ): Promise<string> {
   const exports = spec.exports.map((one) => ({ ...one, path: '/', readOnly: true }))
-  const memoryFile = { path: '/memory', share: true }
+  const memory = { kind: 'file', path: '/memory', share: true } as const
   const sockets = { console: '/console', agent: '/agent', qmp: '/qmp', gdb: '/gdb' }
   const net = spec.net && { net: TEMPLATE_CARD }
-  const argv = qemuArgs({ ...spec, exports, memoryFile, initrd: '/initrd', ...net }, sockets)
+  const argv = qemuArgs({ ...spec, exports, memory, initrd: '/initrd', ...net }, sockets)
   const files = [
     spec.image,
     parts.agent,

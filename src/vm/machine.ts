@@ -22,11 +22,13 @@ export type Export =
     }
   | { readonly transport: 'virtiofs'; readonly tag: string; readonly socket: string }
 
-/** Guest memory in a file: shared with it while a template is made, private to each of its clones. */
-export interface MemoryFile {
-  readonly path: string
-  readonly share: boolean
-}
+/**
+ * Where guest memory is. `file`: shared with it while a template is made, private to each of its clones. `own`: nowhere else,
+ * under the name that the file's would have.
+ */
+export type Memory =
+  | { readonly kind: 'file'; readonly path: string; readonly share: boolean }
+  | { readonly kind: 'own' }
 
 /** The network card: what is behind it, as QEMU's -netdev has it with the id `net`, and its address. */
 export interface NetCard {
@@ -47,7 +49,8 @@ export interface BootSpec {
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
   readonly net?: NetCard
-  readonly memoryFile?: MemoryFile
+  /** QEMU's own choice when absent. */
+  readonly memory?: Memory
   /** The VM does not boot: it waits for the state of a frozen one. */
   readonly incoming?: boolean
   /** The VM waits at its first instruction until a debugger lets it go on. */

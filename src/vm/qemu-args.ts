@@ -63,10 +63,16 @@ function agentArgs({ agent }: VmSockets, bus: string): string[] {
   ].flat()
 }
 
-function memoryArgs({ machine, memoryFile, exports }: BootSpec): string[] {
+function memoryArgs({ machine, memory, exports }: BootSpec): string[] {
   const { memoryMiB, type } = machine
-  if (memoryFile) {
-    const { path, share } = memoryFile
+  if (memory?.kind === 'own') {
+    return [
+      ['-object', `memory-backend-ram,id=ram,size=${memoryMiB}M`],
+      ['-machine', 'memory-backend=ram'],
+    ].flat()
+  }
+  if (memory) {
+    const { path, share } = memory
     return [
       '-object',
       `memory-backend-file,id=ram,size=${memoryMiB}M,mem-path=${escaped(path)},share=${share ? 'on' : 'off'}`,

@@ -164,7 +164,7 @@ export class Vm implements AsyncDisposable {
     await freeze(this.qmp, {
       statePath,
       socketDir,
-      withoutMemory: spec.memoryFile?.share ?? false,
+      withoutMemory: spec.memory?.kind === 'file' && spec.memory.share,
     })
   }
 

@@ -58,7 +58,7 @@ export function gdbArguments(parts: {
   const { vmlinux, socket, offset, isHeld, breaks } = parts
   const scripts = join(dirname(vmlinux), 'vmlinux-gdb.py')
   const load =
-    offset === 0n ? `symbol-file ${vmlinux}` : `symbol-file -o 0x${offset.toString(16)} ${vmlinux}`
+    offset === 0n ? `file ${vmlinux}` : `symbol-file -o 0x${offset.toString(16)} ${vmlinux}`
   const commands = [
     'set confirm off',
     'set pagination off',

@@ -26,6 +26,7 @@ export type ControlRequest =
   /** The connection ends with the VM, when all of it is recorded. */
   | { readonly do: 'stop'; readonly force: boolean }
   | { readonly do: 'wait' }
+  /** Answers with the layout of what was written; the VM goes on. */
   | { readonly do: 'freeze'; readonly dir: string }
   | { readonly do: 'gdb' }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { messageOf } from '../../base/index.ts'
@@ -96,9 +97,21 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
     case 'resume':
       return await vm.qmp.execute('cont')
     case 'freeze':
-      return await vm.freeze(join(request.dir, 'state'))
+      return await snapshot(booted, request.dir)
     case 'gdb':
       return await vm.openGdb()
+  }
+}
+
+/** Writes what a snapshot is made of, and lets the VM go on as before. */
+async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['layout']> {
+  const { status } = (await vm.qmp.execute('query-status')) as { status: string }
+  try {
+    await vm.freeze(join(dir, 'state'))
+    await copyFile(vm.console.path, join(dir, 'console.log'))
+    return layout
+  } finally {
+    if (status === 'running') await vm.qmp.execute('cont')
   }
 }
 

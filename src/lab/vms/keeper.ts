@@ -70,7 +70,7 @@ export async function keepVm(
 /** One life of a VM. Throws what a boot throws. */
 async function live(
   lab: Lab,
-  { request, runId }: VmRecord,
+  { request, runId, snapshot }: VmRecord,
   change: (values: Partial<VmRecord>) => void,
   tell: (news: KeeperNews) => void,
 ): Promise<void> {
@@ -118,6 +118,7 @@ async function live(
       lab,
       {
         ...{ id: runId, kernel, machine, runDir, fresh, hold, name },
+        ...(snapshot && { snapshot }),
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.scanner],

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
+import type { Snapshot } from '../boot-plan.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Paths } from '../paths.ts'
@@ -42,6 +43,8 @@ export interface VmRecord {
   readonly state: 'starting' | 'running' | 'paused' | 'stopped'
   /** The life it lives now, or has lived last, in the history of runs. */
   readonly runId: string
+  /** What this life goes on from. */
+  readonly snapshot?: Snapshot
   readonly keeper?: ProcessIdentity
   readonly qemu?: ProcessIdentity
   readonly startedAt?: string

@@ -81,7 +81,7 @@ export async function startAgain(
   const vm = registry.get(name)
   if (vm.state !== 'stopped')
     throw new UsageError(`the VM ${name} runs already; klab exec ${name} -- …`)
-  const { name: _name, keeper: _keeper, qemu: _qemu, ...rest } = vm
+  const { name: _name, keeper: _keeper, qemu: _qemu, snapshot: _snapshot, ...rest } = vm
   const record: VmRecord = {
     ...rest,
     state: 'starting',
@@ -93,7 +93,7 @@ export async function startAgain(
 }
 
 /** Starts the keeper of a VM and waits until the VM runs. */
-async function bringUp(
+export async function bringUp(
   lab: Lab,
   registry: VmRegistry,
   vm: NamedVm,

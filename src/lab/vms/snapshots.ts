@@ -1,0 +1,169 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { InfraError, messageOf, nearest, newId, UsageError } from '../../base/index.ts'
+import type { Layout, Snapshot } from '../boot-plan.ts'
+import type { Lab } from '../context.ts'
+import type { Paths } from '../paths.ts'
+import type { OnEvent } from '../events.ts'
+import { ask, endVm } from './control.ts'
+import { VmRegistry, type NamedVm, type VmRecord } from './registry.ts'
+import { bringUp } from './start.ts'
+
+export interface SnapshotFacts {
+  readonly name: string
+  readonly layout: Layout
+  readonly createdAt: string
+  readonly bytes: number
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
+const FACTS = 'snapshot.json'
+
+/** Writes a running VM down as it is, memory and all; it goes on. Throws InfraError when its devices do not allow it. */
+export async function takeSnapshot(
+  paths: Paths,
+  vm: NamedVm,
+  name: string,
+): Promise<SnapshotFacts> {
+  if (!NAME.test(name))
+    throw new UsageError(`${JSON.stringify(name)} cannot be the name of a snapshot`)
+  const dir = join(snapshotsDir(paths, vm), name)
+  if (existsSync(dir))
+    throw new InfraError(
+      'SNAPSHOT',
+      `${vm.name} has a snapshot ${name} already; klab snapshot rm ${vm.name} ${name}`,
+    )
+  const making = `${dir}.making-${process.pid}`
+  mkdirSync(making, { recursive: true, mode: 0o700 })
+  try {
+    const layout = await freezeTo(paths, vm, making)
+    const facts = {
+      ...{ name, layout, createdAt: new Date().toISOString() },
+      bytes: statSync(join(making, 'state')).size,
+    }
+    writeFileSync(join(making, FACTS), JSON.stringify(facts))
+    await rename(making, dir)
+    return facts
+  } catch (error) {
+    await rm(making, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function freezeTo(paths: Paths, vm: NamedVm, dir: string): Promise<Layout> {
+  try {
+    return (await ask(paths, vm, { do: 'freeze', dir })) as Layout
+  } catch (error) {
+    const why = messageOf(error)
+    if (!/VirtFS|vhost-user|unmigratable|non-migratable/i.test(why)) throw error
+    throw new InfraError(
+      'SNAPSHOT',
+      `${vm.name} sees directories of this machine, and QEMU cannot carry such a device over; VMs with --root none and without shares can be copied (${why})`,
+      { cause: error },
+    )
+  }
+}
+
+/** Newest first. */
+export function listSnapshots(paths: Paths, vm: NamedVm): SnapshotFacts[] {
+  const dir = snapshotsDir(paths, vm)
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .filter((name) => existsSync(join(dir, name, FACTS)))
+    .map((name) => JSON.parse(readFileSync(join(dir, name, FACTS), 'utf8')) as SnapshotFacts)
+    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
+}
+
+export function removeSnapshot(paths: Paths, vm: NamedVm, name: string): void {
+  const { name: found } = getSnapshot(paths, vm, name)
+  rmSync(join(snapshotsDir(paths, vm), found), { recursive: true })
+}
+
+function getSnapshot(paths: Paths, vm: NamedVm, name: string): SnapshotFacts {
+  const all = listSnapshots(paths, vm)
+  const found = all.find((snapshot) => snapshot.name === name)
+  if (found) return found
+  const near = nearest(
+    name,
+    all.map((snapshot) => snapshot.name),
+  )
+  throw new InfraError(
+    'SNAPSHOT',
+    `${vm.name} has no snapshot ${name}; ${near ? `did you mean ${near}? ` : ''}klab snapshot ls ${vm.name} lists them`,
+  )
+}
+
+/** Ends what the VM does now and lets it go on from a snapshot. */
+export async function restoreSnapshot(
+  lab: Lab,
+  vm: NamedVm,
+  name: string,
+  parts: { signal: AbortSignal; onEvent: OnEvent },
+): Promise<NamedVm> {
+  const { layout } = getSnapshot(lab.paths, vm, name)
+  if (vm.state !== 'stopped') await endVm(lab.paths, vm, { force: true })
+  const registry = new VmRegistry(lab.paths)
+  const dir = join(snapshotsDir(lab.paths, vm), name)
+  const next = nextLife(registry.get(vm.name), { dir, layout })
+  registry.write(next)
+  return await bringUp(lab, registry, { ...next, name: vm.name }, parts.signal, parts.onEvent)
+}
+
+/** Makes a second VM of a running one; both go on from the same moment. */
+export async function forkVm(
+  lab: Lab,
+  vm: NamedVm,
+  wish: string | undefined,
+  parts: { signal: AbortSignal; onEvent: OnEvent },
+): Promise<NamedVm> {
+  const registry = new VmRegistry(lab.paths)
+  const name = wish ?? registry.freeName(vm.name)
+  if (registry.find(name))
+    throw new InfraError('VM', `there is a VM ${name} already; klab ps shows it`)
+  const dir = join(lab.paths.state, 'vms', `fork-${newId()}`)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  try {
+    const layout = await freezeTo(lab.paths, vm, dir)
+    const { name: _name, ...record } = vm
+    const fork: VmRecord = {
+      ...nextLife(record, { dir, layout }),
+      id: newId(),
+      request: { ...vm.request, name },
+    }
+    registry.add(name, fork)
+    try {
+      return await bringUp(lab, registry, { ...fork, name }, parts.signal, parts.onEvent)
+    } catch (error) {
+      registry.remove({ ...fork, name })
+      throw error
+    }
+  } finally {
+    // It is in memory now.
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+function nextLife(record: VmRecord, snapshot: Snapshot): VmRecord {
+  const { keeper: _keeper, qemu: _qemu, outcome: _outcome, endedAt: _endedAt, ...rest } = record
+  return {
+    ...rest,
+    snapshot,
+    state: 'starting',
+    runId: newId(),
+    createdAt: new Date().toISOString(),
+  }
+}
+
+function snapshotsDir(paths: Paths, { id }: { readonly id: string }): string {
+  return join(new VmRegistry(paths).directory(id), 'snapshots')
+}
