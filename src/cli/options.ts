@@ -59,6 +59,7 @@ export function addMachineOptions(command: Command): Command {
       collect,
       [],
     )
+    .option('--display <none|gtk|sdl|vnc|vnc-port|spice>', 'a screen for the guest (default: none)')
     .option('--append <parameter>', 'kernel parameter, may be repeated', collect, [])
     .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
     .option('--timeout <time>', 'limit for the command')
@@ -74,6 +75,7 @@ export interface MachineFlags {
   readonly root?: string
   readonly share: readonly string[]
   readonly net?: string
+  readonly display?: string
   readonly publish: readonly string[]
   readonly append: readonly string[]
   readonly bootTimeout?: string
@@ -84,8 +86,19 @@ export interface MachineFlags {
 /** The machine settings among the flags, as the configuration would have them. */
 export function machineInput(flags: MachineFlags): MachineInput {
   const { share, append, publish, ...rest } = flags
-  const { cpus, memory, accel, type, root, net, bootTimeout, timeout, idleTimeout } = rest
-  const scalars = { cpus, memory, accel, type, root, net, bootTimeout, timeout, idleTimeout }
+  const { cpus, memory, accel, type, root, net, display, bootTimeout, timeout, idleTimeout } = rest
+  const scalars = {
+    cpus,
+    memory,
+    accel,
+    type,
+    root,
+    net,
+    display,
+    bootTimeout,
+    timeout,
+    idleTimeout,
+  }
   const given = Object.entries(scalars).filter(([, value]) => value !== undefined)
   // Checked by the schema in machineFor.
   return {

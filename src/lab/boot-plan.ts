@@ -10,10 +10,12 @@ import {
   type Accelerator,
   type BootSpec,
   type ConsoleReader,
+  type Display,
   type Machine,
 } from '../vm/index.ts'
 import type { MachineConfig } from './config/schema.ts'
 import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
+import { displayFor } from './display.ts'
 import type { OnEvent } from './events.ts'
 import type { NetRequest } from './net/net-request.ts'
 import type { Share } from './shares.ts'
@@ -57,6 +59,7 @@ export interface BootDecision {
   readonly slowness: number
   readonly plan: BootPlan
   readonly parameters: readonly string[]
+  readonly display?: Display
   readonly pvpanic: boolean
 }
 
@@ -70,7 +73,7 @@ const TCG_SLOWNESS = 5
 export async function decideBoot(
   lab: Lab,
   request: BootRequest,
-  onEvent: OnEvent,
+  { resources, onEvent }: { resources: AsyncDisposableStack; onEvent: OnEvent },
 ): Promise<BootDecision> {
   const { machine, kernel } = request
   const qemu = qemuPath(lab)
@@ -90,6 +93,7 @@ export async function decideBoot(
     )
   }
   checkMemory(machine)
+  const display = await displayFor(lab, request, { displays: facts.displays, resources })
   return {
     qemu,
     machine: { cpus: machine.cpus, memoryMiB: machine.memory, type },
@@ -99,7 +103,13 @@ export async function decideBoot(
       (kernel.manifest?.slowness ?? 1) *
       (request.hold ? DEBUG_SLOWNESS : 1),
     plan,
-    parameters: [...(kernel.manifest?.parameters ?? []), ...machine.parameters],
+    parameters: [
+      ...(kernel.manifest?.parameters ?? []),
+      // Beside the serial console, which stays the one for /dev/console.
+      ...(display ? ['console=tty0', 'console=ttyS0'] : []),
+      ...machine.parameters,
+    ],
+    ...(display && { display }),
     pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
   }
 }
@@ -141,7 +151,7 @@ function planFor(lab: Lab, { kernel, machine, shares, net }: BootRequest): BootP
     shares: usesHost,
     virtiofs: virtiofsdPath(lab) !== undefined,
     overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
-    needsPci: machine.type === 'q35',
+    needsPci: machine.type === 'q35' || machine.display !== 'none',
     network: net.kind !== 'none',
   })
   if (!('missing' in plan)) return plan

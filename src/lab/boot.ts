@@ -24,6 +24,7 @@ import {
   type Snapshot,
 } from './boot-plan.ts'
 import type { Lab } from './context.ts'
+import { displayAddress } from './display.ts'
 import type { OnEvent } from './events.ts'
 import { enterNetwork, prepareNetwork, TEMPLATE_CARD, type Network } from './net/network.ts'
 import {
@@ -48,9 +49,9 @@ export interface Booted extends AsyncDisposable {
 
 /** Brings a kernel as far as the command: a clone of its template where there can be one. Throws BootFailure or InfraError; nothing is left behind then. */
 export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Promise<Booted> {
-  const decision = await decideBoot(lab, request, onEvent)
-  const view = planView(lab, request, decision.plan.transport)
   await using resources = new AsyncDisposableStack()
+  const decision = await decideBoot(lab, request, { resources, onEvent })
+  const view = planView(lab, request, decision.plan.transport)
   const { net } = request
   const network =
     net.kind === 'none'
@@ -92,6 +93,9 @@ async function bootCold(scene: Scene): Promise<Booted> {
   const initrd = await writeInitramfs(scene, request.runDir)
   const confinement = byNineP ? view.rootConfinement : {}
   const vm = resources.use(await start(scene, specOf(scene, { exports, initrd }), { confinement }))
+  const address = decision.display && displayAddress(decision.display)
+  if (address !== undefined)
+    scene.onEvent({ kind: 'note', message: `the display is at ${address}` })
   const agent = new Agent(vm.agentSocket)
   await enter(scene, vm, agent, view.mounts)
   return bootedVm(scene, { vm, agent, layout: 'plain', resources: resources.move() })
@@ -133,6 +137,7 @@ function templateObstacle({ lab, request, decision, view }: Scene): string | und
     return ''
   if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
     return 'its kernel has no 9p, and a virtiofs device cannot be carried over'
+  if (decision.display) return 'a display cannot be carried over'
   if (request.net.kind === 'bridge') return 'its card depends on the bridge'
   return undefined
 }
@@ -244,12 +249,13 @@ function slottedExports({ request, view }: Scene, empty: string) {
 }
 
 function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>): BootSpec {
-  const { qemu, machine, accelerator, parameters, pvpanic } = decision
+  const { qemu, machine, accelerator, parameters, pvpanic, display } = decision
   return {
     ...{ qemu, machine, accelerator, parameters, pvpanic },
     image: request.kernel.image,
     exports: [],
     ...(network && { net: network.card }),
+    ...(display && { display }),
     ...(request.hold && { hold: true }),
     ...change,
   }

@@ -36,6 +36,14 @@ export interface NetCard {
   readonly mac: string
 }
 
+/** A screen, and who shows it. */
+export type Display =
+  /** `session`: how the user's graphical session is found, as environment variables. */
+  | { readonly kind: 'gtk' | 'sdl'; readonly session: Readonly<Record<string, string>> }
+  /** At 127.0.0.1. */
+  | { readonly kind: 'vnc-port'; readonly port: number }
+  | { readonly kind: 'vnc' | 'spice'; readonly socket: string }
+
 export interface BootSpec {
   readonly qemu: string
   readonly machine: Machine
@@ -49,6 +57,7 @@ export interface BootSpec {
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
   readonly net?: NetCard
+  readonly display?: Display
   /** QEMU's own choice when absent. */
   readonly memory?: Memory
   /** The VM does not boot: it waits for the state of a frozen one. */

@@ -1,6 +1,14 @@
 import { BUS } from './devices.ts'
 import { kernelParameters } from './kernel-parameters.ts'
-import type { Accelerator, BootSpec, Export, Machine, NetCard, VmSockets } from './machine.ts'
+import type {
+  Accelerator,
+  BootSpec,
+  Display,
+  Export,
+  Machine,
+  NetCard,
+  VmSockets,
+} from './machine.ts'
 
 /** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
 export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
@@ -11,6 +19,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...consoleArgs(sockets),
     ...agentArgs(sockets, bus),
     ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
+    ...displayArgs(spec.display),
     ...(spec.net ? netArgs(spec.net, bus) : []),
     ...spec.exports.flatMap((share, index) => exportArgs(share, index, bus)),
     ...['-kernel', spec.image],
@@ -29,7 +38,6 @@ function machineArgs({ type, cpus, memoryMiB }: Machine, accelerator: Accelerato
     accelArgs(accelerator),
     ['-smp', String(cpus)],
     ['-m', `${memoryMiB}M`],
-    ['-display', 'none'],
     // With panic=-1 a panic ends QEMU instead of hanging the run.
     ['-no-reboot'],
     // What QEMU is never asked to do, it may not do: its input is a hostile guest.
@@ -86,6 +94,26 @@ function memoryArgs({ machine, memory, exports }: BootSpec): string[] {
     ['-machine', 'memory-backend=ram'],
     type === 'microvm' ? ['-global', 'virtio-mmio.force-legacy=false'] : [],
   ].flat()
+}
+
+/** VNC counts displays, of which the first is at this port. */
+const VNC_BASE = 5900
+
+function displayArgs(display: Display | undefined): string[] {
+  if (!display) return ['-display', 'none']
+  // The kernel needs no driver of its own for text on it.
+  const card = ['-device', 'VGA']
+  switch (display.kind) {
+    case 'gtk':
+    case 'sdl':
+      return [...card, '-display', display.kind]
+    case 'vnc-port':
+      return [...card, '-vnc', `127.0.0.1:${display.port - VNC_BASE}`]
+    case 'vnc':
+      return [...card, '-vnc', `unix:${escaped(display.socket)}`]
+    case 'spice':
+      return [...card, '-spice', `unix=on,addr=${escaped(display.socket)},disable-ticketing=on`]
+  }
 }
 
 function netArgs({ backend, mac }: NetCard, bus: string): string[] {

@@ -9,12 +9,14 @@ export interface QemuFacts {
   readonly version: string
   readonly machines: readonly string[]
   readonly devices: readonly string[]
+  /** gtk, sdl … as far as they are installed; vnc and spice are not among them. */
+  readonly displays: readonly string[]
 }
 
 /** The facts of a QEMU, cached by the binary's size and time. Throws InfraError if it does not run. */
 export async function qemuFacts(qemu: string, cacheDir: string): Promise<QemuFacts> {
   const key = await binaryKey(qemu)
-  const cachePath = join(cacheDir, 'qemu', `${key}.json`)
+  const cachePath = join(cacheDir, 'qemu', `${key}-2.json`)
   try {
     // Written by us below, whole or not at all.
     return JSON.parse(await readFile(cachePath, 'utf8')) as QemuFacts
@@ -36,14 +38,16 @@ export async function binaryKey(qemu: string): Promise<string> {
 }
 
 async function askQemu(qemu: string): Promise<QemuFacts> {
-  const [version, machines, devices] = await Promise.all([
+  const [version, machines, devices, displays] = await Promise.all([
     runOk(qemu, ['--version']),
     runOk(qemu, ['-machine', 'help']),
     runOk(qemu, ['-device', 'help']),
+    runOk(qemu, ['-display', 'help']),
   ])
   return {
     version: /version (\S+)/.exec(version)?.[1] ?? 'unknown',
     machines: [...machines.matchAll(/^(\S+) {2,}/gm)].map((m) => m[1] ?? ''),
+    displays: [...displays.matchAll(/^([a-z-]+)$/gm)].map((m) => m[1] ?? ''),
     devices: [...devices.matchAll(/^name "([^"]+)"/gm)].map((m) => m[1] ?? ''),
   }
 }

@@ -220,7 +220,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   watchPhases(console, phases)
   void consolePeer?.connected.then((socket) => console.attach(socket))
   const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...(state ? [state.fd] : [])]
-  const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment(), stdio }))
+  const qemu = resources.use(start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio }))
   // Before the first line of the console can come.
   if (qemu.pid !== undefined) phases.reach('process')
   const connected = Promise.all([agentPeer?.connected, qmpPeer?.connected])
@@ -265,8 +265,9 @@ export async function startVm(options: VmOptions): Promise<Vm> {
 const STATE_FD = 3
 
 /** QEMU needs nothing of our environment; secrets in it stay with us. */
-function qemuEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
+function qemuEnvironment({ display }: BootSpec): NodeJS.ProcessEnv {
+  const session = display && 'session' in display ? display.session : {}
+  return { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...session }
 }
 
 function watchPhases(console: Console, phases: PhaseClock): void {

@@ -55,6 +55,11 @@ const machineFields = {
   publish: z
     .array(z.string())
     .describe('ports of the guest on this machine, with net user: [ADDRESS:]PORT:GUESTPORT[/udp]'),
+  display: z
+    .enum(['none', 'gtk', 'sdl', 'vnc', 'vnc-port', 'spice'])
+    .describe(
+      'a screen for the guest; vnc and spice listen on a unix socket, vnc-port on a free port of 127.0.0.1',
+    ),
   parameters: z.array(z.string()).describe('further kernel parameters'),
   bootTimeout: duration.describe(
     'limit from the start of QEMU to the start of the command; multiplied when emulating',
@@ -74,6 +79,7 @@ const machine = z.strictObject({
   shares: machineFields.shares.default([]),
   net: machineFields.net.default('none'),
   publish: machineFields.publish.default([]),
+  display: machineFields.display.default('none'),
   parameters: machineFields.parameters.default([]),
   bootTimeout: duration
     .prefault('30s')
