@@ -70,12 +70,19 @@ klab_cache() {
 
 # What the tests need beyond klab itself: $1 is 1 when it may be installed.
 klab_test_tools() {
-	command -v cpio >/dev/null 2>&1 && return 0
+	wanted=
+	for pair in cpio:cpio ping:iputils-ping ssh:openssh-client rsync:rsync gdb:gdb; do
+		command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair##*:}"
+	done
+	# A server, for the guests: they see this machine's.
+	[ -x /usr/sbin/sshd ] || wanted="$wanted openssh-server"
+	[ -n "$wanted" ] || return 0
 	if [ "$1" = 1 ] && command -v apt-get >/dev/null 2>&1; then
 		as_root=
 		[ "$(id -u)" = 0 ] || as_root=sudo
-		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends cpio >/dev/null && return 0
+		# shellcheck disable=SC2086 # a list of packages
+		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $wanted >/dev/null && return 0
 	fi
-	echo "klab: the tests need cpio; install it" >&2
+	echo "klab: the tests need$wanted; install it" >&2
 	return 125
 }

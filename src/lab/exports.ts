@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { MountRequest } from '../guest/index.ts'
@@ -88,6 +89,9 @@ export async function virtiofsExports(
   { socketDir, resources }: { socketDir: string; resources: AsyncDisposableStack },
 ): Promise<Export[]> {
   const exports: Export[] = []
+  await mkdir(socketDir, { recursive: true, mode: 0o700 })
+  if (rootConfinement.export)
+    await mkdir(rootConfinement.export.dir, { recursive: true, mode: 0o700 })
   for (const { request, path } of mounts) {
     const { tag } = request
     const socket = join(socketDir, `${tag}.sock`)

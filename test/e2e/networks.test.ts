@@ -1,0 +1,112 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+
+import { testTree } from '../support/kernels.ts'
+import { klab } from '../support/klab.ts'
+import { TestVms } from '../support/vms.ts'
+
+const run = (options: readonly string[], ...argv: string[]) =>
+  klab(['run', '--no-stdin', '--tree', testTree(), ...options, '--', ...argv])
+
+/** perl is in every Debian; python takes seconds to start when it is emulated. */
+const SERVE = `use IO::Socket::INET; $s = IO::Socket::INET->new(Listen => 5, LocalPort => 80, ReuseAddr => 1) or die;
+print "up\\n"; $| = 1; while ($c = $s->accept) { print $c "from the guest\\n"; close $c }`
+const FETCH = `use IO::Socket::INET; $s = IO::Socket::INET->new(PeerAddr => $ARGV[0], Timeout => 5) or die "no\\n"; print <$s>`
+
+describe('the network of a VM', () => {
+  test('is none unless asked for', async () => {
+    const result = await run([], 'ls', '/sys/class/net')
+    expect(result.stdout).not.toContain('eth0')
+  })
+
+  test('of the user reaches this machine, restricted it does not', async () => {
+    const server = createServer((socket) => socket.end('from the host\n')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const fetch = ['perl', '-e', FETCH, `10.0.2.2:${port}`]
+    expect(await run(['--net', 'user'], ...fetch)).toMatchObject({ stdout: 'from the host\n' })
+    expect(await run(['--net', 'restrict'], ...fetch)).toMatchObject({ stdout: '' })
+    server.close()
+  })
+
+  test('publishes ports, chooses free ones, and never the same', async () => {
+    await using vms = new TestVms()
+    const [a, b] = await Promise.all([vms.name('a'), vms.name('b')])
+    const ports = await Promise.all(
+      [a, b].map(async (name) => {
+        const options = ['--net', 'user', '--publish', '0:80', '--tree', testTree()]
+        const { stderr } = await klab(['start', name, ...options])
+        return Number(/127\.0\.0\.1:(\d+) is port 80/.exec(stderr)?.[1])
+      }),
+    )
+    expect(new Set(ports).size).toBe(2)
+    const serving = klab(['exec', a, '--', 'perl', '-e', SERVE])
+    let said = ''
+    for (let tries = 0; said === '' && tries < 40; tries++) {
+      await sleep(250)
+      said = await fetchHere(ports[0] ?? 0)
+    }
+    expect(said).toBe('from the guest\n')
+    const taken = await run(['--net', 'user', '--publish', `${ports[0]}:80`], 'true')
+    expect(taken).toMatchObject({ code: 125, stderr: expect.stringContaining('another VM') })
+    await klab(['rm', '--force', a])
+    await serving
+  })
+
+  test('of a lab joins its own VMs, by name, and no others', async () => {
+    await using vms = new TestVms()
+    const red = `red${process.pid}`
+    const blue = `blue${process.pid}`
+    const [a1, a2, b1, b2] = await Promise.all([
+      vms.start('a1', '--net', `lab:${red}`),
+      vms.start('a2', '--net', `lab:${red}`),
+      vms.start('b1', '--net', `lab:${blue}`),
+      vms.start('b2', '--net', `lab:${blue}`),
+    ])
+    const ping = (from: string, to: string) =>
+      klab(['exec', '--user', 'root', from, '--', 'ping', '-c', '2', '-W', '5', to])
+    for (const [from, to] of [
+      [a1, a2],
+      [a2, a1],
+      [b1, b2],
+      [b2, b1],
+    ] as const)
+      expect(await ping(from, to)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(' 0% packet loss'),
+      })
+    expect((await ping(a1, b1)).code).not.toBe(0)
+    const address = /inet (\S+)\//.exec(
+      (await klab(['exec', '--user', 'root', b1, '--', 'ip', '-4', 'addr', 'show', 'eth0'])).stdout,
+    )?.[1]
+    expect((await ping(a1, address ?? '')).code).not.toBe(0)
+  })
+
+  test.each([
+    [['--net', 'nonsense'], 2, 'none of'],
+    [['--net', 'lab:'], 2, 'none of'],
+    [['--publish', '80:80'], 2, 'needs --net user'],
+    [['--net', 'user', '--publish', 'x'], 2, 'is not'],
+    [['--net', 'user', '--publish', '99999:1'], 2, 'is not'],
+    [['--net', 'bridge=nosuchbridge'], 125, 'there is no bridge'],
+  ])('%j is refused before a boot', async (options, code, text) => {
+    const result = await run(options, 'true')
+    expect(result).toMatchObject({ code, stderr: expect.stringContaining(text) })
+    expect(result.stderr).not.toMatch(/exited/)
+  })
+})
+
+async function fetchHere(port: number): Promise<string> {
+  const { connect } = await import('node:net')
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.setTimeout(3_000, () => socket.destroy())
+  try {
+    for await (const chunk of socket) text += String(chunk)
+  } catch {
+    // Not up yet.
+  }
+  return text
+}
