@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
 import { run } from '../host/index.ts'
-import { manifestSchema, type Manifest } from './manifest.ts'
+import { isManifest, type Manifest } from './manifest.ts'
 
 /** The kernels that klab built, by id, each a directory of its own. */
 export class KernelStore {
@@ -30,8 +30,8 @@ export class KernelStore {
 
   async manifest(id: string): Promise<Manifest> {
     const path = join(this.directory(id), 'manifest.json')
-    const parsed = manifestSchema.safeParse(JSON.parse(await readFile(path, 'utf8')))
-    if (parsed.success) return parsed.data
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (isManifest(value)) return value
     throw new InfraError(
       'KERNEL',
       `${path} was written by another klab; remove it: klab kernel rm ${id}`,

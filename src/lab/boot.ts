@@ -50,6 +50,8 @@ export interface Booted extends AsyncDisposable {
 /** Brings a kernel as far as the command: a clone of its template where there can be one. Throws BootFailure or InfraError; nothing is left behind then. */
 export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Promise<Booted> {
   await using resources = new AsyncDisposableStack()
+  // Whatever is made in it on the way: a template's sockets, the place of the root.
+  resources.defer(() => rm(join(lab.paths.runtime, request.id), { recursive: true, force: true }))
   const decision = await decideBoot(lab, request, { resources, onEvent })
   const view = planView(lab, request, decision.plan.transport)
   const { net } = request

@@ -1,6 +1,8 @@
 import { findProgram } from '../host/index.ts'
 import { InfraError } from '../base/index.ts'
-import { findProjectFile, loadConfig, type LoadedConfig } from './config/layers.ts'
+import { loadCachedConfig } from './config/cached.ts'
+import type { LoadedConfig } from './config/layers.ts'
+import { findProjectFile } from './config/project-file.ts'
 import type { Config } from './config/schema.ts'
 import { pathsFor, preparePaths, type Paths } from './paths.ts'
 
@@ -27,8 +29,8 @@ export async function openLab({ cwd, env, uid, flags = new Map() }: LabOptions):
   const paths = pathsFor(env, uid)
   const project = findProjectFile(cwd)
   const files = [paths.userConfig, ...(project === undefined ? [] : [project])]
-  const loaded = await loadConfig({ files, env, flags })
   preparePaths(paths)
+  const loaded = await loadCachedConfig({ files, env, flags }, paths.cache)
   return { cwd, env, uid, paths, config: loaded.config, loaded }
 }
 

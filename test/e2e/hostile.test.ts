@@ -27,7 +27,7 @@ async function runHostile(mode: string): Promise<RunResult> {
   ])
   const env = { ...process.env, KLAB_HOME: TEST_HOME }
   const lab = await openLab({ cwd: '/tmp', env, uid: process.getuid?.() ?? 0 })
-  const machine = machineFor(lab.config, undefined, { timeout: '8s', bootTimeout: '3s' })
+  const machine = await machineFor(lab.config, undefined, { timeout: '8s', bootTimeout: '3s' })
   return await runInVm(
     lab,
     {

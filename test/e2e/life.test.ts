@@ -166,7 +166,7 @@ describe('a terminal', () => {
       lab,
       {
         choice: { tree: testTree(), options: [], configFiles: [] },
-        machine: machineFor(lab.config, undefined, { timeout: '60s' }),
+        machine: await machineFor(lab.config, undefined, { timeout: '60s' }),
         argv: [],
         user: 'root',
         env: [],

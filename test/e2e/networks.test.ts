@@ -33,7 +33,7 @@ describe('the network of a VM', () => {
 
   test('publishes ports, chooses free ones, and never the same', async () => {
     await using vms = new TestVms()
-    const [a, b] = await Promise.all([vms.name('a'), vms.name('b')])
+    const [a, b] = [vms.name('a'), vms.name('b')]
     const ports = await Promise.all(
       [a, b].map(async (name) => {
         const options = ['--net', 'user', '--publish', '0:80', '--tree', testTree()]

@@ -136,13 +136,10 @@ describe('a command in a VM', () => {
     expect(json.stderr).toContain('out\n')
     const result = JSON.parse(json.stdout)
     expect(result).toMatchObject({ exitCode: 3, outcome: { kind: 'exited', code: 3 } })
-    expect(Object.keys(result.phases)).toEqual([
-      'process',
-      'console',
-      'kernel',
-      'agent',
-      'root',
-      'command',
+    expect(Object.keys(result.phases)).toEqual(['process', 'restore', 'agent', 'root', 'command'])
+    const booted = await klab(['run', '--json', '--fresh', '--tree', testTree(), '--', 'true'])
+    expect(Object.keys(JSON.parse(booted.stdout).phases)).toEqual([
+      ...['process', 'console', 'kernel', 'agent', 'root', 'command'],
     ])
     const events = await klab(['run', '--events', '--tree', testTree(), '--', 'true'])
     const kinds = events.stdout

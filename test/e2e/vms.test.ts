@@ -123,11 +123,9 @@ describe('a VM that stays', () => {
     const client = startKlab(['exec', name, '--', 'sh', '-c', script])
     await once(client.stdout ?? client, 'data')
     client.kill('SIGKILL')
-    for (let tries = 0; tries < 40; tries++) {
-      if ((await vms.exec(name, ['test', '-e', '/tmp/hung-up'])).code === 0) return
-      await sleep(100)
-    }
-    throw new Error('the command was not hung up')
+    const isHungUp = async () => (await vms.exec(name, ['test', '-e', '/tmp/hung-up'])).code === 0
+    for (let tries = 0; !(await isHungUp()) && tries < 40; tries++) await sleep(100)
+    expect(await isHungUp()).toBe(true)
   })
 
   test('shows its console, and takes what is typed there', async () => {

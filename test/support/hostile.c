@@ -8,6 +8,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "../../guest/protocol.h"
+
 enum { SILENT, GARBAGE, HUGE_FRAME, UNASKED_OUTPUT, FLOOD_CONSOLE, DEAF, CLOSES, FALSE_CREDIT };
 
 static int port;
@@ -55,7 +57,7 @@ static void misbehave(uint32_t stream)
 	switch (MODE) {
 	case UNASKED_OUTPUT: /* far beyond its credit */
 		for (;;)
-			frame(8, stream, noise, sizeof noise);
+			frame(MSG_STDOUT, stream, noise, sizeof noise);
 	case FLOOD_CONSOLE:
 		memset(noise, 'x', sizeof noise);
 		for (;;)
@@ -65,7 +67,7 @@ static void misbehave(uint32_t stream)
 		_exit(0);
 	case FALSE_CREDIT: {
 		uint32_t credit[2] = { 0, 0xffffffff };
-		frame(10, stream, credit, sizeof credit);
+		frame(MSG_CREDIT, stream, credit, sizeof credit);
 		break;
 	}
 	}
@@ -101,14 +103,14 @@ int main(void)
 		memcpy(&length, header, 4);
 		memcpy(&stream, header + 8, 4);
 		read_exactly(payload, length);
-		if (header[4] == 1) {
-			uint8_t ready[] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'x', 0, 0, 0, 0 };
-			frame(2, stream, ready, sizeof ready);
-		} else if (header[4] == 20) {
-			frame(14, stream, done, sizeof done);
-		} else if (header[4] == 5) {
+		if (header[4] == MSG_HELLO) {
+			uint8_t ready[] = { PROTOCOL_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 'x', 0, 0, 0, 0 };
+			frame(MSG_READY, stream, ready, sizeof ready);
+		} else if (header[4] == MSG_MOUNT || header[4] == MSG_PUT) {
+			frame(MSG_DONE, stream, done, sizeof done);
+		} else if (header[4] == MSG_EXEC) {
 			uint32_t pid = 2;
-			frame(6, stream, &pid, 4);
+			frame(MSG_STARTED, stream, &pid, 4);
 			misbehave(stream);
 		}
 	}

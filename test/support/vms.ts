@@ -1,5 +1,3 @@
-import { expect } from 'vitest'
-
 import { testTree } from './kernels.ts'
 import { klab, type KlabOptions } from './klab.ts'
 
@@ -19,7 +17,7 @@ export class TestVms implements AsyncDisposable {
   async start(suffix: string, ...options: string[]): Promise<string> {
     const name = this.name(suffix)
     const started = await klab(['start', '-q', name, '--tree', testTree(), ...options])
-    expect(started).toMatchObject({ code: 0, stdout: `${name}\n` })
+    if (started.code !== 0) throw new Error(`klab start failed:\n${started.stderr}`)
     return name
   }
 

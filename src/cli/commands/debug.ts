@@ -88,7 +88,7 @@ async function debugNew(args: readonly string[], flags: DebugFlags): Promise<num
       {
         name: registry.freeName('debug'),
         choice: kernelChoice(flags),
-        machine: machineFor(lab.config, flags.machine, { ...input, parameters }),
+        machine: await machineFor(lab.config, flags.machine, { ...input, parameters }),
         ...{ fresh: true, hold: true, allowReports: [] },
       },
       interrupts.stop,

@@ -98,7 +98,7 @@ async function show(prefix: string, { json }: Flags): Promise<void> {
   if (json) console.log(JSON.stringify(all, null, 2))
   else
     for (const [name, value] of Object.entries(all))
-      console.log(`${name.padEnd(12)} ${Array.isArray(value) ? value.join(' ') : value}`)
+      console.log(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
 }
 
 async function remove(prefixes: readonly string[]): Promise<void> {

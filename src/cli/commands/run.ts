@@ -172,7 +172,7 @@ async function runRequest(
   for (const pattern of flags.allowReport) checkRegex(pattern)
   return {
     choice: kernelChoice(flags),
-    machine: machineFor(lab.config, flags.machine, machineInput(flags)),
+    machine: await machineFor(lab.config, flags.machine, machineInput(flags)),
     argv,
     user: flags.user ?? userInfo().username,
     ...(flags.cwd !== undefined && { cwd: flags.cwd }),

@@ -83,7 +83,11 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
           {
             name: named && registry.find(name) ? registry.freeName(name) : name,
             choice: kernelChoice(flags),
-            machine: machineFor(lab.config, named ? name : flags.machine, machineInput(flags)),
+            machine: await machineFor(
+              lab.config,
+              named ? name : flags.machine,
+              machineInput(flags),
+            ),
             fresh: flags.fresh ?? false,
             hold: false,
             allowReports: [...lab.config.run.allowReports, ...flags.allowReport],

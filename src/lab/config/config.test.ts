@@ -89,13 +89,13 @@ test('a named machine stands over the configured one, flags over both', async ()
     'machine: { cpus: 4, parameters: [a] }\nmachines:\n  big: { memory: 8G, parameters: [b] }\n',
   )
   const { config } = await open()
-  expect(machineFor(config, 'big', { memory: '5G', parameters: ['c'] })).toMatchObject({
+  expect(await machineFor(config, 'big', { memory: '5G', parameters: ['c'] })).toMatchObject({
     cpus: 4,
     memory: 5120,
     parameters: ['a', 'b', 'c'],
   })
-  expect(() => machineFor(config, 'bigg', {})).toThrow('did you mean big?')
-  expect(() => machineFor(config, undefined, { memory: 'x' })).toThrow(
+  await expect(machineFor(config, 'bigg', {})).rejects.toThrow('did you mean big?')
+  await expect(machineFor(config, undefined, { memory: 'x' })).rejects.toThrow(
     '--memory: "x" is not a memory size',
   )
 })

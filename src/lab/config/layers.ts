@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
 
 import { ConfigError, messageOf, nearest } from '../../base/index.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
@@ -20,21 +19,14 @@ export interface LoadedConfig {
   readonly files: readonly string[]
 }
 
-/** The project's klab.yaml, looked for upwards. */
-export function findProjectFile(cwd: string): string | undefined {
-  for (let dir = resolve(cwd); ; dir = dirname(dir)) {
-    const path = join(dir, 'klab.yaml')
-    if (existsSync(path)) return path
-    if (dir === dirname(dir)) return undefined
-  }
-}
-
-/** Files, variables and flags, later ones winning, as one valid configuration. Throws ConfigError with all problems. */
-export async function loadConfig(options: {
+export interface LoadOptions {
   readonly files: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly flags: ReadonlyMap<string, unknown>
-}): Promise<LoadedConfig> {
+}
+
+/** Files, variables and flags, later ones winning, as one valid configuration. Throws ConfigError with all problems. */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const files = options.files.filter((path) => existsSync(path))
   const layers: Layer[] = []
   for (const path of files) layers.push(await fileLayer(path))

@@ -1,15 +1,14 @@
 import { ConfigError, nearest } from '../../base/index.ts'
 import type { Config, ConfigInput, MachineConfig } from './schema.ts'
-import { configSchema } from './schema.ts'
 
 export type MachineInput = NonNullable<ConfigInput['machine']>
 
 /** The machine of a run: the configured one, a named variant over it, the command line over both. */
-export function machineFor(
+export async function machineFor(
   config: Config,
   name: string | undefined,
   flags: MachineInput,
-): MachineConfig {
+): Promise<MachineConfig> {
   const named = name === undefined ? {} : config.machines[name]
   if (!named) {
     const names = Object.keys(config.machines)
@@ -18,6 +17,9 @@ export function machineFor(
       `there is no machine ${name} in the configuration${near ? `; did you mean ${near}?` : ''} (machines: ${names.join(', ') || 'none'})`,
     )
   }
+  const isPlain = Object.values(flags).every((value) => Array.isArray(value) && value.length === 0)
+  if (isPlain && name === undefined) return config.machine
+  const { configSchema } = await import('./schema.ts')
   const parsed = configSchema.safeParse({ machine: flags })
   if (!parsed.success) {
     const [issue] = parsed.error.issues

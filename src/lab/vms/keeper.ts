@@ -11,6 +11,7 @@ import type { Lab } from '../context.ts'
 import type { LabEvent } from '../events.ts'
 import { exitCodeOf, type Outcome } from '../outcome.ts'
 import { parseNet } from '../net/net-request.ts'
+import { withPhase } from '../run.ts'
 import { RunRecord } from '../run-record.ts'
 import { parseShare } from '../shares.ts'
 import { outcomeOf, ReportLog, type Ending } from '../verdict.ts'
@@ -97,7 +98,7 @@ async function live(
   history.begin()
   let phases: PhaseTimings = {}
   const onEvent = (event: LabEvent) => {
-    if (event.kind === 'phase') phases = { ...phases, [event.phase]: event.ms }
+    if (event.kind === 'phase') phases = withPhase(phases, event)
     tell({ kind: 'event', event })
     if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
   }

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { writeAtomically } from '../../host/index.ts'
+import type { LoadedConfig, LoadOptions } from './layers.ts'
+
+/**
+ * As loadConfig, from the last time that the same files, variables and flags were loaded by the same klab: the schema and YAML
+ * libraries take as long to load as half a clone to start. What is not valid is not kept, so its problems are always told.
+ */
+export async function loadCachedConfig(
+  options: LoadOptions,
+  cacheDir: string,
+): Promise<LoadedConfig> {
+  const path = join(cacheDir, 'config', `${cacheKey(options)}.json`)
+  const cached = readCached(path)
+  if (cached) return cached
+  const { loadConfig } = await import('./layers.ts')
+  const loaded = await loadConfig(options)
+  const sources = [...loaded.sources]
+  makeRoom(join(cacheDir, 'config'))
+  // A cache that cannot be written is none.
+  await writeAtomically(path, JSON.stringify({ ...loaded, sources })).catch(() => undefined)
+  return loaded
+}
+
+/** Every change of a file or variable leaves an old one behind. */
+const MAX_KEPT = 64
+
+function makeRoom(dir: string): void {
+  const isFull = existsSync(dir) && readdirSync(dir).length >= MAX_KEPT
+  if (isFull) rmSync(dir, { recursive: true, force: true })
+}
+
+function cacheKey({ files, env, flags }: LoadOptions): string {
+  const schema = join(import.meta.dirname, `schema${import.meta.filename.slice(-3)}`)
+  const names = Object.keys(env).filter((name) => name.startsWith('KLAB_'))
+  const variables = names.toSorted().map((name) => [name, env[name]])
+  const parts = [[schema, ...files].map(stateOf), variables, [...flags]]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
+function stateOf(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path)
+    return [path, mtimeMs, size, ino].join(' ')
+  } catch {
+    return `${path} absent`
+  }
+}
+
+function readCached(path: string): LoadedConfig | undefined {
+  try {
+    // Written by us above, whole or not at all.
+    const { sources, ...rest } = JSON.parse(readFileSync(path, 'utf8'))
+    return { ...rest, sources: new Map(sources) }
+  } catch {
+    return undefined
+  }
+}
