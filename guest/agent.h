@@ -35,6 +35,7 @@ uint64_t take_u64(struct payload *p);
 struct span take_bytes(struct payload *p);
 char *take_string(struct payload *p);
 char **take_list(struct payload *p);
+void free_list(char **list);
 uint32_t *take_u32s(struct payload *p, uint32_t *count);
 uint64_t *take_u64s(struct payload *p, uint32_t *count);
 void send_done(uint32_t stream, int error, const char *what);

@@ -232,6 +232,13 @@ char **take_list(struct payload *p)
 	return list;
 }
 
+void free_list(char **list)
+{
+	for (char **item = list; *item; item++)
+		free(*item);
+	free(list);
+}
+
 uint32_t *take_u32s(struct payload *p, uint32_t *count)
 {
 	*count = take_count(p, 4);

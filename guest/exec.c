@@ -46,13 +46,6 @@ static struct request take_request(struct payload *p)
 	return r;
 }
 
-static void free_list(char **list)
-{
-	for (char **item = list; *item; item++)
-		free(*item);
-	free(list);
-}
-
 static void free_request(struct request *r)
 {
 	free(r->cwd);

@@ -91,9 +91,34 @@ static const char *make_directories(const char *path)
 
 static const char *const FILESYSTEMS[] = { [MOUNT_KIND_9P] = "9p", [MOUNT_KIND_VIRTIOFS] = "virtiofs" };
 
+/* A file in the upper layer, before there is an overlay: no copying up. Its directories are as those that they cover. */
+static const char *put_file(const char *upper, const char *lower, const char *path, const char *content)
+{
+	char at[400], below[400];
+	struct stat st;
+	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		int length = slash - path;
+		snprintf(at, sizeof at, "%s/%.*s", upper, length, path);
+		snprintf(below, sizeof below, "%s/%.*s", lower, length, path);
+		if (stat(below, &st) < 0)
+			return NULL; /* nothing to stand over */
+		if (mkdir(at, st.st_mode & 07777) < 0 && errno != EEXIST)
+			return "mkdir";
+		if (chown(at, st.st_uid, st.st_gid) < 0)
+			return "chown";
+	}
+	snprintf(at, sizeof at, "%s/%s", upper, path);
+	int fd = open(at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return "file";
+	ssize_t written = write(fd, content, strlen(content));
+	close(fd);
+	return written < 0 ? "file" : NULL;
+}
+
 /* An export in the workshop, and over it, when writes are to be discarded, an overlay whose upper layer is memory. */
 static const char *mount_layers(uint32_t id, const char *type, const char *tag, uint32_t flags, const char *options,
-				char *at, size_t size)
+				char **files, char *at, size_t size)
 {
 	char base[64], lower[80], upper[80], data[300];
 	snprintf(base, sizeof base, "%s/%u", workshop, id);
@@ -113,6 +138,11 @@ static const char *mount_layers(uint32_t id, const char *type, const char *tag, 
 	snprintf(at, size, "%s/rw/root", base);
 	snprintf(data, sizeof data, "%s/rw/upper", base);
 	mkdir(data, 0755);
+	for (char **file = files; file[0] && file[1]; file += 2) {
+		const char *failed = put_file(data, lower, file[0], file[1]);
+		if (failed)
+			return failed;
+	}
 	snprintf(data, sizeof data, "%s/rw/work", base);
 	mkdir(data, 0755);
 	mkdir(at, 0755);
@@ -162,15 +192,17 @@ void mount_export(uint32_t id, struct payload *p)
 {
 	uint32_t kind = take_u32(p), flags = take_u32(p);
 	char *tag = take_string(p), *target = take_string(p), *options = take_string(p);
+	char **files = take_list(p);
 	char at[128];
 	const char *failed = "request";
 	errno = EINVAL;
 	if (!p->broken && kind >= MOUNT_KIND_9P && kind <= MOUNT_KIND_VIRTIOFS)
-		failed = mount_layers(id, FILESYSTEMS[kind], tag, flags, options, at, sizeof at);
+		failed = mount_layers(id, FILESYSTEMS[kind], tag, flags, options, files, at, sizeof at);
 	if (!failed)
 		failed = flags & MOUNT_ROOT ? enter_root(at) : bind_share(at, target);
 	send_done(id, failed ? errno : 0, failed ? failed : "");
 	free(tag);
 	free(target);
 	free(options);
+	free_list(files);
 }

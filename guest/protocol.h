@@ -52,7 +52,7 @@ enum message {
 	MSG_ENTROPY = 18,
 	/* host: sets the host name. Payload: bytes hostname */
 	MSG_HOSTNAME = 19,
-	/* host: mounts an export as root or share; answered by done. Payload: u32 kind, u32 flags, bytes tag, bytes target, bytes options */
+	/* host: mounts an export as root or share; files (path and content in turn) stand over those of an overlay; answered by done. Payload: u32 kind, u32 flags, bytes tag, bytes target, bytes options, list files */
 	MSG_MOUNT = 20,
 	/* host: writes back what shares still hold; answered by done. Payload: none */
 	MSG_SYNC = 21,

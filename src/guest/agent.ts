@@ -21,6 +21,8 @@ export interface MountRequest {
   readonly target: 'root' | { readonly path: string }
   readonly mode: 'ro' | 'rw' | 'cow'
   readonly options: string
+  /** Of a `cow` mount: files that stand over those of the export, by their path in it (`etc/hosts`), with their content. */
+  readonly files?: ReadonlyMap<string, string>
 }
 
 /** What the guest's interface becomes. */
@@ -108,7 +110,7 @@ export class Agent {
 
   /** Mounts an export. Throws InfraError naming the step that failed. */
   async mount(request: MountRequest): Promise<void> {
-    const { transport, tag, target, mode, options } = request
+    const { transport, tag, target, mode, options, files = new Map() } = request
     const flags =
       (mode === 'ro' ? MOUNT_FLAGS.readOnly : 0) |
       (mode === 'cow' ? MOUNT_FLAGS.overlay : 0) |
@@ -122,6 +124,7 @@ export class Agent {
       tag: bytes(tag),
       target: bytes(place),
       options: bytes(options),
+      files: [...files].flat().map((text) => bytes(text)),
     }))
     if (done.errno === 0) return
     throw new InfraError(

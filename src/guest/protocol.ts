@@ -132,8 +132,15 @@ export const MESSAGES = {
   mount: {
     id: 20,
     from: 'host',
-    does: 'mounts an export as root or share; answered by done',
-    fields: { kind: 'u32', flags: 'u32', tag: 'bytes', target: 'bytes', options: 'bytes' },
+    does: 'mounts an export as root or share; files (path and content in turn) stand over those of an overlay; answered by done',
+    fields: {
+      kind: 'u32',
+      flags: 'u32',
+      tag: 'bytes',
+      target: 'bytes',
+      options: 'bytes',
+      files: 'list',
+    },
   },
   sync: {
     id: 21,

@@ -26,7 +26,13 @@ import {
 import type { Lab } from './context.ts'
 import { displayAddress } from './display.ts'
 import type { OnEvent } from './events.ts'
-import { enterNetwork, prepareNetwork, TEMPLATE_CARD, type Network } from './net/network.ts'
+import {
+  enterNetwork,
+  networkFiles,
+  prepareNetwork,
+  TEMPLATE_CARD,
+  type Network,
+} from './net/network.ts'
 import {
   nineExports,
   planView,
@@ -291,19 +297,21 @@ async function start(
 
 /** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */
 async function enter(
-  { request, network, onEvent }: Scene,
+  scene: Scene,
   vm: Vm,
   agent: Agent,
   mounts: readonly PlannedMount[],
   knownNotes: readonly string[] = [],
 ): Promise<void> {
+  const { request, network, onEvent } = scene
   // All in one go; the agent answers in this order.
   const ready = agent.ready()
   agent.greet(hostname(request), randomBytes(256), Date.now())
   const hasFiles = request.machine.root === 'host'
   const settled = Promise.all([
-    ...mounts.map(({ request: mount }) => agent.mount(mount)),
-    hasFiles ? nameMachine(agent) : undefined,
+    ...mounts.map(({ request: mount }) =>
+      agent.mount(mount.target === 'root' ? { ...mount, files: ownFiles(scene) } : mount),
+    ),
     network && enterNetwork(agent, network, { hostname: hostname(request), hasFiles }),
   ])
   settled.catch(() => undefined)
@@ -313,12 +321,12 @@ async function enter(
   await reachAgent(vm, 'root', settled)
 }
 
-/** A machine id (machine-id(5)) of its own: two VMs with the host's would be one machine to whoever asks. */
-async function nameMachine(agent: Agent): Promise<void> {
-  const data = (async function* () {
-    yield Buffer.from(`${randomBytes(16).toString('hex')}\n`)
-  })()
-  await agent.put('/etc/machine-id', data, { mode: 0o444, uid: 0, gid: 0 })
+/** What the guest's copy of this machine has of its own: two VMs with the host's machine id (machine-id(5)) would be one. */
+function ownFiles({ request, network }: Scene): Map<string, string> {
+  return new Map([
+    ['etc/machine-id', `${randomBytes(16).toString('hex')}\n`],
+    ...(network ? networkFiles(network, hostname(request)) : []),
+  ])
 }
 
 function bootedVm(

@@ -128,7 +128,7 @@ export const configSchema = z.strictObject({
   run: z
     .strictObject({
       grace: duration
-        .prefault('50ms')
+        .prefault('25ms')
         .describe('how long to wait for late reports after the command has ended'),
       allowReports: z
         .array(regex)

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-import { InfraError } from '../../base/index.ts'
 import type { Agent, GuestNet } from '../../guest/index.ts'
 import type { NetCard } from '../../vm/index.ts'
 import type { Lab } from '../context.ts'
@@ -79,47 +78,47 @@ function randomMac(): string {
   return ['52', '54', '00', ...(randomBytes(3).toString('hex').match(/../g) ?? [])].join(':')
 }
 
+/** What stands over the files of this machine in the guest: names, and who resolves others. */
+export function networkFiles(network: Network, hostname: string): Map<string, string> {
+  const { nameServer } = network
+  return new Map([
+    ['etc/hosts', hostsFile([ownName(network, hostname)])],
+    ...(nameServer === undefined
+      ? []
+      : [['etc/resolv.conf', `nameserver ${nameServer}\n`] as const]),
+  ])
+}
+
 /** Makes the guest's network what was prepared. `hasFiles`: it has an /etc of its own. */
 export async function enterNetwork(
   agent: Agent,
   network: Network,
   { hostname, hasFiles }: { hostname: string; hasFiles: boolean },
 ): Promise<void> {
-  const { guest, nameServer, onNames, card } = network
+  const { guest, onNames, card } = network
   // Without an address there is one to be had from the bridge's network; the card has to be up for it.
   await agent.configureNet(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac })
   if (!hasFiles) return
-  const own = { address: guest?.address ?? '127.0.1.1', name: hostname }
-  await writeHosts(agent, [own])
-  if (nameServer !== undefined) await write(agent, '/etc/resolv.conf', `nameserver ${nameServer}\n`)
+  const own = ownName(network, hostname)
   onNames?.((hosts) => {
+    const data = (async function* () {
+      yield Buffer.from(hostsFile([own, ...hosts]))
+    })()
     // A guest that is ending does not need it any more.
-    writeHosts(agent, [own, ...hosts]).catch(() => undefined)
+    agent.put('/etc/hosts', data, { mode: 0o644, uid: 0, gid: 0 }).catch(() => undefined)
   })
 }
 
-async function writeHosts(agent: Agent, hosts: readonly HostName[]): Promise<void> {
+function ownName({ guest }: Network, name: string): HostName {
+  return { address: guest?.address ?? '127.0.1.1', name }
+}
+
+/** This machine's, and ours. */
+function hostsFile(hosts: readonly HostName[]): string {
   const ours = hosts.map(({ address, name }) => `${address} ${name}\n`).join('')
-  await write(agent, '/etc/hosts', `${hostsOfThisMachine()}${ours}`)
-}
-
-function hostsOfThisMachine(): string {
   try {
-    return readFileSync('/etc/hosts', 'utf8').replace(/\n?$/, '\n')
+    return `${readFileSync('/etc/hosts', 'utf8').replace(/\n?$/, '\n')}${ours}`
   } catch {
-    return '127.0.0.1 localhost\n'
-  }
-}
-
-async function write(agent: Agent, path: string, text: string): Promise<void> {
-  const data = (async function* () {
-    yield Buffer.from(text)
-  })()
-  try {
-    await agent.put(path, data, { mode: 0o644, uid: 0, gid: 0 })
-  } catch (error) {
-    throw new InfraError('MOUNT', `the guest's network cannot be set up: ${String(error)}`, {
-      cause: error,
-    })
+    return `127.0.0.1 localhost\n${ours}`
   }
 }
