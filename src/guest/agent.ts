@@ -124,7 +124,7 @@ export class Agent {
       tag: bytes(tag),
       target: bytes(place),
       options: bytes(options),
-      files: [...files].flat().map((text) => bytes(text)),
+      files: [...files].flat().map(bytes),
     }))
     if (done.errno === 0) return
     throw new InfraError(

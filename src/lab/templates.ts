@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 
 import { InfraError, messageOf } from '../base/index.ts'
-import { bootId, lockFile, writeAtomically } from '../host/index.ts'
+import { bootId, isLocked, lockFile, writeAtomically } from '../host/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../vm/index.ts'
 import type { BootDecision, BootRequest } from './boot-plan.ts'
 import type { Lab } from './context.ts'
@@ -113,7 +113,7 @@ export class TemplateStore {
     await using _lock = await lockFile(join(this.#dir, `${key}.lock`), onWait)
     const other = await this.find(key)
     if (other) return { template: other, isNew: false }
-    const making = join(this.#dir, `${key}.making`)
+    const making = join(this.#dir, `${key}${MAKING}`)
     // Of a klab that was killed.
     await rm(making, { recursive: true, force: true })
     await mkdir(making, { mode: 0o700 })
@@ -171,6 +171,7 @@ export class TemplateStore {
 
   /** Removes templates, used longest ago first, until they fit. */
   async prune(limitBytes: number): Promise<{ what: string; bytes: number }[]> {
+    await this.#removeUnfinished()
     const removed: { what: string; bytes: number }[] = []
     const templates = await this.list()
     let bytes = templates.reduce((sum, template) => sum + template.bytes, 0)
@@ -194,12 +195,23 @@ export class TemplateStore {
     return why
   }
 
+  /** What klabs that were killed have left. */
+  async #removeUnfinished(): Promise<void> {
+    if (!existsSync(this.#dir)) return
+    const unfinished = readdirSync(this.#dir).filter((name) => name.endsWith(MAKING))
+    for (const name of unfinished) {
+      const lock = join(this.#dir, name.replace(MAKING, '.lock'))
+      if (!(await isLocked(lock))) await rm(join(this.#dir, name), { recursive: true, force: true })
+    }
+  }
+
   #refusal(key: string): string {
     return join(this.#dir, `${key}.refused`)
   }
 }
 
 const FACTS = 'template.json'
+const MAKING = '.making'
 
 async function memoryOf(dir: string): Promise<TemplateFacts['memory']> {
   const { size, mtimeMs, blocks } = await stat(join(dir, 'memory'))

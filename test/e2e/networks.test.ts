@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
+import { runOk } from '../../src/host/index.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
@@ -82,6 +86,37 @@ describe('the network of a VM', () => {
       (await klab(['exec', '--user', 'root', b1, '--', 'ip', '-4', 'addr', 'show', 'eth0'])).stdout,
     )?.[1]
     expect((await ping(a1, address ?? '')).code).not.toBe(0)
+  })
+
+  test('carries on when a guest fills every channel with garbage', async () => {
+    await using vms = new TestVms()
+    const segment = `noisy${process.pid}`
+    const [evil, a, b] = await Promise.all(
+      ['evil', 'a', 'b'].map((name) => vms.start(name, '--net', `lab:${segment}`)),
+    )
+    const dir = mkdtempSync(join(tmpdir(), 'klab-noise-'))
+    await runOk('gcc', ['-static', '-O1', '-o', join(dir, 'noise'), 'test/support/noise.c'])
+    await klab(['cp', '-q', join(dir, 'noise'), `${evil}:/tmp/noise`])
+    const noise = await klab(['exec', '--user', 'root', evil ?? '', '--', '/tmp/noise', '4'])
+    expect(noise.code).toBe(0)
+    expect(Number(/(\d+) frames/.exec(noise.stdout)?.[1])).toBeGreaterThan(100)
+    const ping = await klab([
+      'exec',
+      '--user',
+      'root',
+      a ?? '',
+      '--',
+      'ping',
+      '-c',
+      '2',
+      '-W',
+      '5',
+      b ?? '',
+    ])
+    expect(ping).toMatchObject({ code: 0 })
+    expect((await klab(['exec', evil ?? '', '--', 'echo', 'still'])).stdout).toBe('still\n')
+    expect((await klab(['status', evil ?? ''])).code).toBe(0)
+    rmSync(dir, { recursive: true })
   })
 
   test.each([

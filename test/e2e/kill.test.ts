@@ -1,0 +1,87 @@
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, expect, test } from 'vitest'
+
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab, startKlab } from '../support/klab.ts'
+import { processesNaming } from '../support/processes.ts'
+
+// State and sockets of its own, so that everything in them is ours; the kernels and templates of all tests.
+const home = mkdtempSync('/tmp/klab-kill-')
+symlinkSync(join(TEST_HOME, 'cache'), join(home, 'cache'))
+const options = { env: { KLAB_HOME: home } }
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+/** The same moments in every run of the test, spread over all that a klab does. */
+function* moments(seed: number): Generator<number, never> {
+  for (let state = seed; ;) {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
+    yield state / 2 ** 31
+  }
+}
+
+async function gone(): Promise<string[]> {
+  // QEMU gets its signal when its parent is gone, and then needs a moment.
+  for (let tries = 0; processesNaming(home).length > 0 && tries < 100; tries++) await sleep(50)
+  return processesNaming(home)
+}
+
+test('50 kills at any moment leave no process, no directory, and a history that is right', async () => {
+  const moment = moments(7)
+  for (let round = 0; round < 50; round++) {
+    const args = ['run', '-q', '--no-stdin', '--tree', testTree(), '--', 'sleep', '0.3']
+    const child = startKlab(
+      round % 5 === 4 ? ['run', '--repeat', '3', '--jobs', '2', ...args.slice(2)] : args,
+      options,
+    )
+    child.stdout?.resume()
+    child.stderr?.resume()
+    await Promise.race([sleep(moment.next().value * 1_500), once(child, 'exit')])
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  }
+  expect(await gone()).toEqual([])
+  const runs = JSON.parse((await klab(['runs', '--json', '--limit', '1000'], options)).stdout)
+  const outcomes = runs.map(({ outcome }: { outcome: { kind: string } | null }) => outcome?.kind)
+  expect(outcomes).not.toContain(undefined)
+  expect(outcomes.filter((kind: string) => !['lost', 'exited'].includes(kind))).toEqual([])
+  expect(readdirSync(join(home, 'run'))).toEqual([])
+  expect(readdirSync(join(home, 'state/journal'))).toEqual([])
+  const after = await klab(['run', '-q', '--tree', testTree(), '--', 'echo', 'fine'], options)
+  expect(after).toMatchObject({ code: 0, stdout: 'fine\n' })
+}, 300_000)
+
+test('kills of everything around VMs that stay leave states that are right', async () => {
+  const moment = moments(11)
+  for (let round = 0; round < 12; round++) {
+    const name = `vm${round}`
+    const start = startKlab(['start', '-q', name, '--tree', testTree()], options)
+    start.stdout?.resume()
+    start.stderr?.resume()
+    await Promise.race([sleep(moment.next().value * 1_200), once(start, 'exit')])
+    // Whoever starts it, its keeper, or its QEMU.
+    const victims = [String(start.pid), ...processesNaming(home)]
+    const victim = Number(victims[Math.floor(moment.next().value * victims.length)])
+    try {
+      process.kill(victim, 'SIGKILL')
+    } catch {
+      // It has just ended.
+    }
+    if (start.exitCode === null && start.signalCode === null) await once(start, 'exit')
+  }
+  await sleep(1_500)
+  const listed = JSON.parse((await klab(['ps', '--json'], options)).stdout)
+  for (const { name, state } of listed as { name: string; state: string }[]) {
+    expect(['running', 'stopped', 'starting']).toContain(state)
+    const { code } = await klab(['exec', name, '--', 'true'], options)
+    expect([name, state, code]).toEqual([name, state, state === 'running' ? 0 : 125])
+  }
+  for (const { name } of listed as { name: string }[])
+    expect((await klab(['rm', '--force', name], options)).code).toBe(0)
+  expect(await gone()).toEqual([])
+  await klab(['runs'], options)
+  expect(readdirSync(join(home, 'run'))).toEqual([])
+}, 300_000)
