@@ -60,6 +60,7 @@ void exec_start(uint32_t stream, struct payload *p);
 void exec_reap(int signal_fd);
 void file_put(uint32_t stream, struct payload *p);
 void file_stat(uint32_t stream, struct payload *p);
+void file_list(uint32_t stream, struct payload *p);
 void file_get(uint32_t stream, struct payload *p);
 
 /* mounts.c */

@@ -104,6 +104,9 @@ void handle_frame(enum message type, uint32_t stream, struct payload p)
 	case MSG_GET:
 		file_get(stream, &p);
 		break;
+	case MSG_LIST:
+		file_list(stream, &p);
+		break;
 	case MSG_STAT:
 		file_stat(stream, &p);
 		break;

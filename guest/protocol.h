@@ -42,7 +42,7 @@ enum message {
 	MSG_EXITED = 13,
 	/* guest: the request of this stream ended; errno 0 is success, what names the step that failed. Payload: u32 errno, bytes what */
 	MSG_DONE = 14,
-	/* host: writes a file from the stdin frames that follow; answered by done. Payload: u32 mode, u32 uid, u32 gid, bytes path */
+	/* host: writes a file from the stdin frames that follow, or a directory or symbolic link, as the type in the mode says; answered by done. Payload: u32 mode, u32 uid, u32 gid, bytes path */
 	MSG_PUT = 15,
 	/* host: reads a file: its facts, stdout frames, done. Payload: bytes path */
 	MSG_GET = 16,
@@ -60,6 +60,8 @@ enum message {
 	MSG_FILE = 23,
 	/* host: asks what a path is; answered by done, whose what is directory, file, or other. Payload: bytes path */
 	MSG_STAT = 24,
+	/* host: lists a directory and all below it into stdout frames, as records of mode (octal), space, path, NUL; then done. Payload: bytes path */
+	MSG_LIST = 26,
 	/* host: configures the network interface; addresses are IPv4 numbers, 0 for none; answered by done. Payload: u32 address, u32 prefix, u32 gateway, bytes mac */
 	MSG_NET = 25,
 	/* host: ends the machine. Payload: none */

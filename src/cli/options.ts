@@ -52,6 +52,10 @@ export function addMachineOptions(command: Command): Command {
       collect,
       [],
     )
+    .option(
+      '--share-fallback <none|copy>',
+      'copy: where a kernel can mount no share, copy it in, and rw ones back',
+    )
     .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)')
     .option(
       '--publish <[address:]port:guestport[/udp]>',
@@ -74,6 +78,7 @@ export interface MachineFlags {
   readonly type?: string
   readonly root?: string
   readonly share: readonly string[]
+  readonly shareFallback?: string
   readonly net?: string
   readonly display?: string
   readonly publish: readonly string[]
@@ -86,7 +91,8 @@ export interface MachineFlags {
 /** The machine settings among the flags, as the configuration would have them. */
 export function machineInput(flags: MachineFlags): MachineInput {
   const { share, append, publish, ...rest } = flags
-  const { cpus, memory, accel, type, root, net, display, bootTimeout, timeout, idleTimeout } = rest
+  const { cpus, memory, accel, type, root, net, display, shareFallback, ...times } = rest
+  const { bootTimeout, timeout, idleTimeout } = times
   const scalars = {
     cpus,
     memory,
@@ -95,6 +101,7 @@ export function machineInput(flags: MachineFlags): MachineInput {
     root,
     net,
     display,
+    shareFallback,
     bootTimeout,
     timeout,
     idleTimeout,

@@ -200,6 +200,32 @@ export class Agent {
     return kind === 'directory' || kind === 'file' ? kind : 'other'
   }
 
+  /** All that is below a directory of the guest, each with its mode. Throws GuestFileError. */
+  async list(path: string, maxBytes: number): Promise<{ path: string; mode: number }[]> {
+    const chunks: Buffer[] = []
+    let bytesSeen = 0
+    const transfer = this.#transfer({
+      stdout: (chunk) => {
+        // A hostile guest may list for ever.
+        if ((bytesSeen += chunk.length) <= maxBytes) chunks.push(Buffer.from(chunk))
+      },
+      stderr: () => undefined,
+    })
+    void this.send({ name: 'list', stream: transfer.stream, path: bytes(path) })
+    const done = await transfer.answer
+    await transfer.execution.flushed()
+    checkDone('list', path, done)
+    return Buffer.concat(chunks)
+      .toString('utf8')
+      .split('\0')
+      .flatMap((record) => {
+        const [, mode, name] = /^([0-7]+) ([^]+)$/.exec(record) ?? []
+        return mode === undefined || name === undefined
+          ? []
+          : [{ mode: Number.parseInt(mode, 8), path: name }]
+      })
+  }
+
   #transfer(sinks: ExecSinks) {
     const stream = this.#nextStream++
     const execution = new Execution(stream, sinks, (message) => this.send(message))

@@ -117,7 +117,7 @@ export const MESSAGES = {
   put: {
     id: 15,
     from: 'host',
-    does: 'writes a file from the stdin frames that follow; answered by done',
+    does: 'writes a file from the stdin frames that follow, or a directory or symbolic link, as the type in the mode says; answered by done',
     fields: { mode: 'u32', uid: 'u32', gid: 'u32', path: 'bytes' },
   },
   get: {
@@ -158,6 +158,12 @@ export const MESSAGES = {
     id: 24,
     from: 'host',
     does: 'asks what a path is; answered by done, whose what is directory, file, or other',
+    fields: { path: 'bytes' },
+  },
+  list: {
+    id: 26,
+    from: 'host',
+    does: 'lists a directory and all below it into stdout frames, as records of mode (octal), space, path, NUL; then done',
     fields: { path: 'bytes' },
   },
   net: {

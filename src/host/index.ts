@@ -1,4 +1,5 @@
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
+export { diskUsage } from './disk-usage.ts'
 export { ensureDirectory, ensurePrivateDirectory, writeAtomically } from './directories.ts'
 export { availableMemoryMiB, bootId, cpuCount, findProgram } from './facts.ts'
 export { isLocked, lockFile } from './lock.ts'

@@ -4,7 +4,7 @@ import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { InfraError } from '../base/index.ts'
+import { InfraError, newId } from '../base/index.ts'
 import { describeExit, run } from './process.ts'
 
 /** A small C program of ours: its sources in the package, and the binary that a release ships beside them. */
@@ -68,7 +68,8 @@ async function compile(
   files: readonly string[],
   target: string,
 ): Promise<void> {
-  const temporary = `${target}.${process.pid}.tmp`
+  // Also of one process two may be at it: runs that are repeated go several at a time.
+  const temporary = `${target}.${newId()}.tmp`
   const sources = files.filter((file) => file.endsWith('.c'))
   const { exit, stderr } = await run('gcc', [...FLAGS.split(' '), '-o', temporary, ...sources])
   if (exit.kind !== 'exited' || exit.code !== 0) {

@@ -3,7 +3,7 @@ import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { run } from '../host/index.ts'
+import { diskUsage } from '../host/index.ts'
 import { isManifest, type Manifest } from './manifest.ts'
 
 /** The kernels that klab built, by id, each a directory of its own. */
@@ -67,7 +67,7 @@ export class KernelStore {
 
   /** Bytes on disk. */
   async size(id: string): Promise<number> {
-    const { stdout } = await run('du', ['-sb', this.directory(id)])
-    return Number(stdout.split('\t')[0] ?? 0)
+    const dir = this.directory(id)
+    return (await diskUsage([dir])).get(dir) ?? 0
   }
 }

@@ -58,6 +58,8 @@ export interface BootDecision {
   /** By how much this guest is slower than a plain one under KVM. */
   readonly slowness: number
   readonly plan: BootPlan
+  /** Shares are copied in: the kernel can mount none. */
+  readonly copiesShares: boolean
   readonly parameters: readonly string[]
   readonly display?: Display
   readonly pvpanic: boolean
@@ -81,7 +83,7 @@ export async function decideBoot(
     chooseAccelerator(lab, qemu, machine, onEvent),
     qemuFacts(qemu, lab.paths.cache),
   ])
-  const plan = planFor(lab, request)
+  const { plan, copiesShares } = planFor(lab, request)
   const type = machine.type === 'auto' ? plan.machine : machine.type
   const needed = neededDevices(type, machine.root === 'host' ? plan.transport : undefined)
   const missing = needed.filter((device) => !facts.devices.includes(device))
@@ -103,6 +105,7 @@ export async function decideBoot(
       (kernel.manifest?.slowness ?? 1) *
       (request.hold ? DEBUG_SLOWNESS : 1),
     plan,
+    copiesShares,
     parameters: [
       ...(kernel.manifest?.parameters ?? []),
       // Beside the serial console, which stays the one for /dev/console.
@@ -145,19 +148,29 @@ async function chooseAccelerator(
   return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz }
 }
 
-function planFor(lab: Lab, { kernel, machine, shares, net }: BootRequest): BootPlan {
-  const usesHost = machine.root === 'host' || shares.length > 0
-  const plan = planBoot(kernel.config, {
-    shares: usesHost,
-    virtiofs: virtiofsdPath(lab) !== undefined,
-    overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
-    needsPci: machine.type === 'q35' || machine.display !== 'none',
-    network: net.kind !== 'none',
-  })
-  if (!('missing' in plan)) return plan
+/** How the kernel can be booted, and whether its shares have to be copied because it can mount none. */
+function planFor(
+  lab: Lab,
+  { kernel, machine, shares, net }: BootRequest,
+): { plan: BootPlan; copiesShares: boolean } {
+  const plan = (withShares: boolean) =>
+    planBoot(kernel.config, {
+      shares: withShares,
+      virtiofs: virtiofsdPath(lab) !== undefined,
+      overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
+      needsPci: machine.type === 'q35' || machine.display !== 'none',
+      network: net.kind !== 'none',
+    })
+  const wanted = plan(machine.root === 'host' || shares.length > 0)
+  if (!('missing' in wanted)) return { plan: wanted, copiesShares: false }
+  const canCopy = machine.root === 'none' && shares.length > 0
+  const copying = canCopy && machine.shareFallback === 'copy' ? plan(false) : wanted
+  if (!('missing' in copying)) return { plan: copying, copiesShares: true }
+  const hint =
+    canCopy && machine.shareFallback === 'none' ? '; --share-fallback copy does without' : ''
   throw new InfraError(
     'KERNEL_LACKS',
-    `the kernel ${kernel.origin} cannot do what is asked: it was built without ${plan.missing.join(', ')}`,
+    `the kernel ${kernel.origin} cannot do what is asked: it was built without ${copying.missing.join(', ')}${hint}`,
   )
 }
 

@@ -41,6 +41,7 @@ import {
   type HostView,
   type PlannedMount,
 } from './exports.ts'
+import { copyShareIn } from './share-copy.ts'
 import { templateKey, TemplateStore, type Template } from './templates.ts'
 
 /** A VM whose agent answers and whose root and shares are mounted. */
@@ -49,6 +50,7 @@ export interface Booted extends AsyncDisposable {
   readonly agent: Agent
   readonly accelerator: Accelerator
   readonly slowness: number
+  readonly copiesShares: boolean
   /** A snapshot of it can only be taken up by a VM of the same layout. */
   readonly layout: Layout
 }
@@ -59,7 +61,9 @@ export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Pr
   // Whatever is made in it on the way: a template's sockets, the place of the root.
   resources.defer(() => rm(join(lab.paths.runtime, request.id), { recursive: true, force: true }))
   const decision = await decideBoot(lab, request, { resources, onEvent })
-  const view = planView(lab, request, decision.plan.transport)
+  const { copiesShares } = decision
+  const mounted = copiesShares ? { ...request, shares: [] } : request
+  const view = planView(lab, mounted, decision.plan.transport)
   const { net } = request
   const network =
     net.kind === 'none'
@@ -72,6 +76,10 @@ export async function boot(lab: Lab, request: BootRequest, onEvent: OnEvent): Pr
       ? await takeUp(scene, request.snapshot)
       : ((await cloneTemplate(scene)) ?? (await bootCold(scene))),
   )
+  if (copiesShares) {
+    onEvent({ kind: 'note', message: 'the kernel can mount no share: they are copied in' })
+    for (const share of request.shares) await copyShareIn(booted.agent, share)
+  }
   const owned = resources.move()
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
@@ -330,12 +338,12 @@ function ownFiles({ request, network }: Scene): Map<string, string> {
 }
 
 function bootedVm(
-  { decision: { accelerator, slowness } }: Scene,
+  { decision: { accelerator, slowness, copiesShares } }: Scene,
   parts: { vm: Vm; agent: Agent; layout: Layout; resources: AsyncDisposableStack },
 ): Booted {
   const { vm, agent, layout, resources } = parts
   return {
-    ...{ vm, agent, accelerator, slowness, layout },
+    ...{ vm, agent, accelerator, slowness, copiesShares, layout },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
-import { isLocked, run } from '../host/index.ts'
+import { diskUsage, isLocked } from '../host/index.ts'
 import { KernelStore } from '../kernel/index.ts'
 import type { Store } from '../store/index.ts'
 import type { Lab } from './context.ts'
@@ -30,15 +30,15 @@ export async function cleanKernels(
 ): Promise<Pruned> {
   const kernels = new KernelStore(lab.paths.cache)
   const live = (await store.unfinished()).map(({ kernelId }) => kernelId)
-  const built = await Promise.all(
-    (await kernels.list()).map(async ({ manifest: { id, release, profile }, usedAt }) => ({
-      what: `kernel ${id} (${release}, ${profile})`,
-      usedAt: usedAt.getTime(),
-      bytes: await kernels.size(id),
-      inUse: async () => id === keep || live.includes(id),
-      remove: () => kernels.remove(id),
-    })),
-  )
+  const all = await kernels.list()
+  const sizes = await diskUsage(all.map(({ manifest: { id } }) => kernels.directory(id)))
+  const built = all.map(({ manifest: { id, release, profile }, usedAt }) => ({
+    what: `kernel ${id} (${release}, ${profile})`,
+    usedAt: usedAt.getTime(),
+    bytes: sizes.get(kernels.directory(id)) ?? 0,
+    inUse: async () => id === keep || live.includes(id),
+    remove: () => kernels.remove(id),
+  }))
   const directories = await directoryCandidates(join(lab.paths.cache, 'builds'), 'build directory')
   const packages = await directoryCandidates(join(lab.paths.cache, 'packages'), 'unpacked package')
   return await pruneTo([...built, ...directories, ...packages], limitBytes)
@@ -51,21 +51,18 @@ export async function pruneRuns(
   limits: { runs: number; bytes: number },
 ): Promise<Pruned> {
   const rows = (await store.runs()).filter(({ outcome }) => outcome !== null)
-  const candidates = await Promise.all(
-    rows.map(async ({ id, startedAt }) => {
-      const dir = join(lab.paths.state, 'runs', id)
-      return {
-        what: `run ${id}`,
-        usedAt: Date.parse(startedAt),
-        bytes: await diskUsage(dir),
-        inUse: () => isRunAlive(lab, id),
-        remove: async () => {
-          await rm(dir, { recursive: true, force: true })
-          await store.removeRun(id)
-        },
-      }
-    }),
-  )
+  const directory = (id: string) => join(lab.paths.state, 'runs', id)
+  const sizes = await diskUsage(rows.map(({ id }) => directory(id)))
+  const candidates = rows.map(({ id, startedAt }) => ({
+    what: `run ${id}`,
+    usedAt: Date.parse(startedAt),
+    bytes: sizes.get(directory(id)) ?? 0,
+    inUse: () => isRunAlive(lab, id),
+    remove: async () => {
+      await rm(directory(id), { recursive: true, force: true })
+      await store.removeRun(id)
+    },
+  }))
   return await pruneTo(candidates, limits.bytes, limits.runs)
 }
 
@@ -90,22 +87,17 @@ async function pruneTo(
 
 async function directoryCandidates(parent: string, kind: string): Promise<Candidate[]> {
   if (!existsSync(parent)) return []
+  const directories = readdirSync(parent).map((name) => join(parent, name))
+  const sizes = await diskUsage(directories)
   return await Promise.all(
-    readdirSync(parent).map(async (name) => {
-      const dir = join(parent, name)
+    directories.map(async (dir) => {
       return {
-        what: `${kind} ${name}`,
+        what: `${kind} ${basename(dir)}`,
         usedAt: (await stat(dir)).mtimeMs,
-        bytes: await diskUsage(dir),
+        bytes: sizes.get(dir) ?? 0,
         inUse: () => isLocked(join(dir, 'lock')),
         remove: () => rm(dir, { recursive: true, force: true }),
       }
     }),
   )
-}
-
-async function diskUsage(dir: string): Promise<number> {
-  if (!existsSync(dir)) return 0
-  const { stdout } = await run('du', ['-sb', dir])
-  return Number(stdout.split('\t')[0] ?? 0)
 }

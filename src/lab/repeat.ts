@@ -70,13 +70,18 @@ export async function repeatRun(
         results.push(result)
         onEvent({ kind: 'end', number: run, job: number, result })
         if (options.untilFailure && result.exitCode !== 0) state.isOver = true
+      } catch (error) {
+        // What keeps one VM from coming to be keeps the others as well.
+        state.isOver = true
+        throw error
       } finally {
         state.running--
       }
     }
   }
   const jobs = Math.max(1, Math.min(options.jobs, options.count))
-  await Promise.all(Array.from({ length: jobs }, (_, index) => job(index + 1)))
+  const ends = await Promise.allSettled(Array.from({ length: jobs }, (_, index) => job(index + 1)))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return summarise(results, options.count, stop.aborted)
 }
 

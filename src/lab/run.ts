@@ -17,7 +17,8 @@ import { findUser, guestEnvironment } from './guest-user.ts'
 import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
 import { parseNet } from './net/net-request.ts'
 import { RunRecord } from './run-record.ts'
-import { parseShare } from './shares.ts'
+import { copyShareBack } from './share-copy.ts'
+import { parseShare, type Share } from './shares.ts'
 import { outcomeOf, ReportLog } from './verdict.ts'
 
 export interface RunRequest {
@@ -110,7 +111,9 @@ export async function runOnKernel(
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
-    const ending = await commandEnding(booted, exec, { request, terminal, interrupts, reports })
+    const ending = await commandEnding(booted, exec, {
+      ...{ request, shares, terminal, interrupts, reports },
+    })
     peak = peakMemoryKiB(vm)
     vm.kill()
     vm.console.close()
@@ -180,17 +183,32 @@ async function bootOrStop(
 async function commandEnding(
   booted: Booted,
   exec: ExecRequest,
-  parts: { request: RunRequest; terminal: Terminal; interrupts: Interrupts; reports: ReportLog },
+  parts: {
+    request: RunRequest
+    shares: readonly Share[]
+    terminal: Terminal
+    interrupts: Interrupts
+    reports: ReportLog
+  },
 ) {
   const { request, terminal, interrupts, reports } = parts
   const { timeout, idleTimeout } = request.machine
   const limits = { timeoutMs: timeout, idleTimeoutMs: idleTimeout, graceMs: request.graceMs }
   const { ending } = await runCommand(booted, exec, terminal, limits, interrupts, reports)
-  const hasRwShares = request.machine.shares.some((share) => share.startsWith('rw:'))
-  if (ending.kind === 'command' && hasRwShares) {
-    await Promise.race([booted.agent.sync().catch(() => undefined), booted.vm.ended])
-  }
+  if (ending.kind === 'command')
+    await Promise.race([keepWrites(booted, parts.shares), booted.vm.ended])
   return ending
+}
+
+/** What the command has written to rw shares becomes the host's. */
+async function keepWrites(
+  { agent, copiesShares }: Booted,
+  shares: readonly Share[],
+): Promise<void> {
+  const written = shares.filter(({ mode }) => mode === 'rw')
+  if (written.length === 0) return
+  if (copiesShares) for (const share of written) await copyShareBack(agent, share)
+  else await agent.sync().catch(() => undefined)
 }
 
 /** The outcome of a boot that failed or was stopped; undefined for an error that is none. */

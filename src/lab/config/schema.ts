@@ -47,6 +47,9 @@ const machineFields = {
     .enum(['host', 'none'])
     .describe('host: a copy-on-write view of this machine; none: the bare initramfs'),
   shares: z.array(z.string()).describe('host directories in the guest: [ro:|rw:|cow:]HOST[:GUEST]'),
+  shareFallback: z
+    .enum(['none', 'copy'])
+    .describe('copy: shares of a kernel that can mount none are copied in, and rw ones back'),
   net: z
     .string()
     .describe(
@@ -77,6 +80,7 @@ const machine = z.strictObject({
   type: machineFields.type.default('auto'),
   root: machineFields.root.default('host'),
   shares: machineFields.shares.default([]),
+  shareFallback: machineFields.shareFallback.default('none'),
   net: machineFields.net.default('none'),
   publish: machineFields.publish.default([]),
   display: machineFields.display.default('none'),
