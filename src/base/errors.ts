@@ -38,6 +38,25 @@ export class InfraError extends KlabError {
   }
 }
 
+/** The user, or the system, has ended what was going on. */
+export class Interrupted extends KlabError {
+  readonly code = 'INTERRUPTED'
+  readonly exitCode: number
+  readonly signal: number
+
+  constructor(signal: number) {
+    super('interrupted')
+    this.signal = signal
+    // As a shell says it.
+    this.exitCode = 128 + signal
+  }
+}
+
+/** The number of the signal that has ended what an AbortSignal is about; SIGTERM's where nobody says. */
+export function interruptOf({ reason }: AbortSignal): number {
+  return reason instanceof Interrupted ? reason.signal : 15
+}
+
 /** The message of anything thrown, on one line. */
 export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ')

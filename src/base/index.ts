@@ -1,4 +1,12 @@
-export { ConfigError, InfraError, KlabError, UsageError, messageOf } from './errors.ts'
+export {
+  ConfigError,
+  InfraError,
+  Interrupted,
+  interruptOf,
+  KlabError,
+  UsageError,
+  messageOf,
+} from './errors.ts'
 export { nearest } from './nearest.ts'
 export { newId } from './ids.ts'
 export { Deadline } from './deadline.ts'

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 
+import { Interrupted } from '../base/index.ts'
 import type { Interrupts } from '../lab/index.ts'
 
 export interface ProcessInterrupts extends Interrupts, Disposable {
@@ -15,7 +16,7 @@ export function processInterrupts(onFirst: () => void): ProcessInterrupts {
   const stop = new AbortController()
   let send: ((signal: number) => void) | undefined
   let asked = false
-  const end = (signal: number) => stop.abort(signal)
+  const end = (signal: number) => stop.abort(new Interrupted(signal))
   const onInterrupt = () => {
     if (!send || asked) {
       end(constants.signals.SIGINT)

@@ -99,5 +99,5 @@ function shareTransport(
 
 function explainMissing(option: string, wishes: BootWishes): string {
   const isNineP = (NINE_P as readonly string[]).includes(option)
-  return `CONFIG_${option}${isNineP && !wishes.virtiofs ? ' (or virtiofsd on this host)' : ''}`
+  return `CONFIG_${option}${isNineP && !wishes.virtiofs ? ' (or a virtiofsd on this host that this user can run; klab doctor)' : ''}`
 }

@@ -65,6 +65,7 @@ function buildDirectory(request: BuildRequest, plan: BuildPlan, cacheDir: string
     config,
     toolchain.version,
     toolchain.compiler,
+    toolchain.crossCompile,
   ])
   return join(cacheDir, 'builds', `${profile.name}-${digest(key).slice(0, 12)}`)
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import { InfraError, nearest } from '../base/index.ts'
+import { UsageError, nearest } from '../base/index.ts'
 import { packagePath } from '../host/index.ts'
 import { parseConfig, type WantedOption } from './kconfig.ts'
 
@@ -45,13 +45,12 @@ export interface Profile extends ProfileFacts {
 
 const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[]
 
-/** A profile by name. Throws InfraError naming those that exist. */
+/** A profile by name. Throws UsageError naming those that exist. */
 export function findProfile(name: string): Profile {
   const facts = PROFILES[name as ProfileName] as ProfileFacts | undefined
   if (facts) return { name, ...facts }
   const near = nearest(name, PROFILE_NAMES)
-  throw new InfraError(
-    'PROFILE',
+  throw new UsageError(
     `there is no profile ${name}${near ? `; did you mean ${near}?` : ''} (there are: ${PROFILE_NAMES.join(', ')})`,
   )
 }

@@ -14,7 +14,7 @@ import {
   type Machine,
 } from '../vm/index.ts'
 import type { MachineConfig } from './config/schema.ts'
-import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
+import { qemuPath, usableVirtiofsd, type Lab } from './context.ts'
 import { displayFor } from './display.ts'
 import type { OnEvent } from './events.ts'
 import type { NetRequest } from './net/net-request.ts'
@@ -85,7 +85,8 @@ export async function decideBoot(
   ])
   const { plan, copiesShares } = planFor(lab, request)
   const type = machine.type === 'auto' ? plan.machine : machine.type
-  const needed = neededDevices(type, machine.root === 'host' ? plan.transport : undefined)
+  const sharesHost = machine.root === 'host' || (request.shares.length > 0 && !copiesShares)
+  const needed = neededDevices(type, sharesHost ? plan.transport : undefined)
   const missing = needed.filter((device) => !facts.devices.includes(device))
   if (!facts.machines.includes(type)) missing.unshift(`machine ${type}`)
   if (missing.length > 0) {
@@ -153,10 +154,12 @@ function planFor(
   lab: Lab,
   { kernel, machine, shares, net }: BootRequest,
 ): { plan: BootPlan; copiesShares: boolean } {
+  // Looking at the daemon costs something, and most kernels do without.
+  const needsVirtiofs = kernel.config !== undefined && !kernel.config.has('9P_FS')
   const plan = (withShares: boolean) =>
     planBoot(kernel.config, {
       shares: withShares,
-      virtiofs: virtiofsdPath(lab) !== undefined,
+      virtiofs: needsVirtiofs && usableVirtiofsd(lab) !== undefined,
       overlay: machine.root === 'host' || shares.some(({ mode }) => mode === 'cow'),
       needsPci: machine.type === 'q35' || machine.display !== 'none',
       network: net.kind !== 'none',

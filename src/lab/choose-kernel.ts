@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { InfraError, UsageError } from '../base/index.ts'
@@ -22,7 +22,6 @@ import {
   type Tree,
   type WantedOption,
 } from '../kernel/index.ts'
-import { readFileSync } from 'node:fs'
 import type { Lab } from './context.ts'
 import type { OnEvent } from './events.ts'
 
@@ -140,8 +139,12 @@ async function build(
 /** Of the configuration, then the files, then the command line; later ones win. Throws on a contradiction in one place. */
 function wantedOptions(lab: Lab, { options, configFiles }: KernelChoice): WantedOption[] {
   const fromFiles = configFiles.flatMap((file) => {
-    if (!existsSync(file)) throw new UsageError(`--config-file ${file}: there is no such file`)
-    return [...parseConfig(readFileSync(file, 'utf8'))].map(([name, value]) => ({
+    if (!existsSync(file) || !statSync(file).isFile())
+      throw new UsageError(`--config-file ${file}: there is no such file`)
+    const found = parseConfig(readFileSync(file, 'utf8'))
+    if (found.size === 0)
+      throw new UsageError(`--config-file ${file} has no option in it (lines such as CONFIG_X=y)`)
+    return [...found].map(([name, value]) => ({
       name,
       value,
       source: file,

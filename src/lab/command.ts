@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { interruptOf } from '../base/index.ts'
 import type { ExecEnd, Execution, ExecRequest } from '../guest/index.ts'
 import type { Booted } from './boot.ts'
 import type { Ending, ReportLog } from './verdict.ts'
@@ -148,7 +149,7 @@ async function silence(
 
 function stopped(stop: AbortSignal): Promise<Ending> {
   return new Promise((resolve) => {
-    const settle = () => resolve({ kind: 'stopped', signal: Number(stop.reason) })
+    const settle = () => resolve({ kind: 'stopped', signal: interruptOf(stop) })
     if (stop.aborted) settle()
     else stop.addEventListener('abort', settle, { once: true })
   })

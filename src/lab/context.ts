@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 import { findProgram } from '../host/index.ts'
 import { InfraError } from '../base/index.ts'
 import { loadCachedConfig } from './config/cached.ts'
@@ -44,6 +46,17 @@ export function qemuPath({ config, env }: Lab): string {
     'QEMU',
     `there is no ${config.qemu}; install QEMU (klab doctor --fix), or set qemu in the configuration`,
   )
+}
+
+/** The daemon, if this user can run it: the C one of QEMU 7 insists on root. */
+export function usableVirtiofsd(lab: Lab): string | undefined {
+  const path = virtiofsdPath(lab)
+  return path !== undefined && (lab.uid === 0 || !isCVirtiofsd(path)) ? path : undefined
+}
+
+/** Told from the Rust one by a function of libvhost-user in it. */
+export function isCVirtiofsd(path: string): boolean {
+  return readFileSync(path).includes('vu_dispatch')
 }
 
 export function virtiofsdPath({ config, env }: Lab): string | undefined {

@@ -1,9 +1,9 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../host/index.ts'
 import { acceleratorVerdict, neededDevices, qemuFacts } from '../vm/index.ts'
-import { qemuPath, virtiofsdPath, type Lab } from './context.ts'
+import { isCVirtiofsd, qemuPath, virtiofsdPath, type Lab } from './context.ts'
 import { findTool, packagesFor, type PackageManager, TOOLS, type Tool } from './tools.ts'
 
 export interface Finding {
@@ -176,9 +176,7 @@ async function virtiofsd(lab: Lab): Promise<Finding[]> {
   }
   if (path === undefined)
     return [{ ...common, state: 'missing', detail: 'not found', fix: 'install virtiofsd' }]
-  // The C daemon of QEMU 7 insists on root.
-  const isC = readFileSync(path).includes('vu_dispatch')
-  if (lab.uid !== 0 && isC)
+  if (lab.uid !== 0 && isCVirtiofsd(path))
     return [
       {
         ...common,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { KlabError, messageOf, newId } from '../base/index.ts'
+import { interruptOf, KlabError, messageOf, newId } from '../base/index.ts'
 import type { ExecRequest } from '../guest/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
@@ -118,7 +118,7 @@ export async function runOnKernel(
     vm.kill()
     vm.console.close()
     reports.scanner.flush()
-    outcome = outcomeOf(ending, reports.first)
+    outcome = outcomeOf(ending, reports.first, String(exec.argv[0]))
   } catch (error) {
     reports.scanner.flush()
     const failed = bootOutcome(error)
@@ -166,7 +166,7 @@ async function bootOrStop(
 ): Promise<Booted> {
   const booting = boot(lab, request, onEvent)
   const stopped = new Promise<never>((_, reject) => {
-    const settle = () => reject(new Stopped(String(stop.reason)))
+    const settle = () => reject(new Stopped(String(interruptOf(stop))))
     if (stop.aborted) settle()
     else stop.addEventListener('abort', settle, { once: true })
   })

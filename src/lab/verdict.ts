@@ -42,12 +42,16 @@ export class ReportLog {
 }
 
 /** What a run's ending means. A kernel's complaint outweighs all else. Pure. */
-export function outcomeOf(ending: Ending, report: Report | undefined): Outcome {
+export function outcomeOf(
+  ending: Ending,
+  report: Report | undefined,
+  command = 'the command',
+): Outcome {
   // Whoever stopped the run knows why it ended; a crash on the way is still a crash.
   if (report) return { kind: 'crashed', report }
   switch (ending.kind) {
     case 'command':
-      return commandOutcome(ending.end)
+      return commandOutcome(ending.end, command)
     case 'timeout':
       return { kind: 'timed-out', limitMs: ending.limitMs }
     case 'silence':
@@ -67,7 +71,7 @@ export function outcomeOf(ending: Ending, report: Report | undefined): Outcome {
 }
 
 /** How a command ended, without regard to anything else. */
-export function commandOutcome(end: ExecEnd): Outcome {
+export function commandOutcome(end: ExecEnd, command: string): Outcome {
   switch (end.kind) {
     case 'exited':
       return { kind: 'exited', code: end.code }
@@ -82,16 +86,16 @@ export function commandOutcome(end: ExecEnd): Outcome {
         kind: 'not-executed',
         // As a shell: 127 is not found, 126 found and not executable.
         code: name === 'ENOENT' && end.step === 'exec' ? 127 : 126,
-        reason: reason ?? `cannot start the command: ${end.step}: ${name}`,
+        reason: reason ? `${command}: ${reason}` : `cannot start ${command}: ${end.step}: ${name}`,
       }
     }
   }
 }
 
 const EXEC_REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'command not found in the guest',
-  EACCES: 'command is not executable in the guest (permission denied)',
-  ENOEXEC: 'command is not a program for this machine, and has no #! line',
+  ENOENT: 'command not found in the guest (or what runs it: its interpreter, its loader)',
+  EACCES: 'not executable in the guest (permission denied)',
+  ENOEXEC: 'not a program for this machine, and has no #! line',
   E2BIG: 'the arguments and environment are larger than the kernel takes',
 }
 

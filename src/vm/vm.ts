@@ -51,6 +51,8 @@ export interface FrozenState {
 }
 
 const PANIC_GRACE_MS = 1_500
+/** After these nothing more is to be hoped for: of a kernel, and of the one that unpacks it. */
+const LAST_WORDS = /Kernel panic - not syncing|^ ?-- System halted/
 
 /** Why a VM is no more. */
 export interface VmEnd {
@@ -95,7 +97,7 @@ export class Vm implements AsyncDisposable {
     this.#resources = parts.resources
     this.console.addReader({
       lines: (lines) => {
-        if (!lines.some((line) => line.includes('Kernel panic - not syncing'))) return
+        if (!lines.some((line) => LAST_WORDS.test(line))) return
         // With panic=-1 the guest resets by itself, after its last words; one that cannot is not waited for.
         setTimeout(() => this.#panicked.resolve('panicked'), PANIC_GRACE_MS).unref()
       },

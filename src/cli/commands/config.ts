@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 
 import { configEditing, configLeaves } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
-import { existsSync, readFileSync } from 'node:fs'
+import { currentLab, currentPaths } from '../lab.ts'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 
 import { ConfigError } from '../../base/index.ts'
 import { table } from '../render/table.ts'
@@ -74,24 +74,27 @@ async function get(path: string, { json }: Flags): Promise<void> {
     console.log(typeof setting.value === 'string' ? setting.value : JSON.stringify(setting.value))
 }
 
-async function set(path: string, value: string, { user }: Flags): Promise<void> {
-  const { lab, api } = await open()
-  const file = api.editedFile(lab, user ?? false)
+/** For what mends a file: it need not be valid. */
+async function openFile({ user }: Flags) {
+  const [paths, api] = await Promise.all([currentPaths(), configEditing()])
+  return { api, file: api.editedFile(process.cwd(), paths.userConfig, user ?? false) }
+}
+
+async function set(path: string, value: string, flags: Flags): Promise<void> {
+  const { api, file } = await openFile(flags)
   await api.setSetting(file, path, value)
   console.log(`${path} = ${value} in ${file}`)
 }
 
-async function unset(path: string, { user }: Flags): Promise<void> {
-  const { lab, api } = await open()
-  const file = api.editedFile(lab, user ?? false)
+async function unset(path: string, flags: Flags): Promise<void> {
+  const { api, file } = await openFile(flags)
   await api.setSetting(file, path, undefined)
   console.log(`${path} removed from ${file}`)
 }
 
-async function edit({ user }: Flags): Promise<void> {
-  const { lab, api } = await open()
-  const file = api.editedFile(lab, user ?? false)
-  await api.editConfig(lab, file)
+async function edit(flags: Flags): Promise<void> {
+  const { api, file } = await openFile(flags)
+  await api.editConfig(process.env, file)
   console.log(`${file} is valid and written`)
 }
 
@@ -107,7 +110,8 @@ async function validate(file: string | undefined): Promise<void> {
     )
     return
   }
-  if (!existsSync(file)) throw new ConfigError(`there is no file ${file}`)
+  if (!existsSync(file) || !statSync(file).isFile())
+    throw new ConfigError(`there is no file ${file}`)
   const problems = await problemsIn(readFileSync(file, 'utf8'))
   if (problems.length > 0)
     throw new ConfigError(
@@ -116,14 +120,13 @@ async function validate(file: string | undefined): Promise<void> {
   console.log(`valid: ${file}`)
 }
 
-async function backup({ user }: Flags): Promise<void> {
-  const { lab, api } = await open()
-  console.log(await api.backupConfig(api.editedFile(lab, user ?? false), new Date()))
+async function backup(flags: Flags): Promise<void> {
+  const { api, file } = await openFile(flags)
+  console.log(await api.backupConfig(file, new Date()))
 }
 
-async function restore(name: string | undefined, { user }: Flags): Promise<void> {
-  const { lab, api } = await open()
-  const file = api.editedFile(lab, user ?? false)
+async function restore(name: string | undefined, flags: Flags): Promise<void> {
+  const { api, file } = await openFile(flags)
   console.log(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
 }
 

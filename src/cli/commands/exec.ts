@@ -85,7 +85,10 @@ async function exec(name: string, argv: readonly string[], flags: ExecFlags): Pr
     ...(terminal.tty && { tty: terminal.tty }),
   }
   const parts: { terminal: Terminal; interrupts: typeof interrupts } = { terminal, interrupts }
-  const { exitCode, why } = execOutcome(await execIn(paths, vm, request, parts))
+  const { exitCode, why } = execOutcome(
+    await execIn(paths, vm, request, parts),
+    request.argv[0] ?? '',
+  )
   if (why !== undefined) status.line(why)
   return exitCode
 }

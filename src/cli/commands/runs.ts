@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 
 import { history } from '../../lab/index.ts'
 import { currentLab } from '../lab.ts'
@@ -22,14 +22,15 @@ interface PruneFlags {
   readonly size?: string
 }
 
+const OUTCOMES = [
+  ...['exited', 'signalled', 'crashed', 'hung', 'timed-out', 'boot-failed', 'lost', 'not-executed'],
+]
+
 export function addRunsCommand(program: Command, finish: (code: number) => void): void {
   const runs = program
     .command('runs')
     .description('what was run, and how it ended')
-    .option(
-      '--outcome <kind>',
-      'only those that ended so: exited, signalled, crashed, hung, timed-out, boot-failed, lost',
-    )
+    .addOption(new Option('--outcome <kind>', 'only those that ended so').choices(OUTCOMES))
     .option('--kernel <text>', 'only those whose kernel contains this')
     .option('--command <text>', 'only those whose command contains this')
     .option('--limit <n>', 'at most so many', integer, 30)

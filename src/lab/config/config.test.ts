@@ -10,6 +10,7 @@ import {
   problemsIn,
   restoreConfig,
   backupConfig,
+  editConfig,
   setSetting,
 } from './edit.ts'
 import { configJsonSchema } from './leaves.ts'
@@ -37,7 +38,7 @@ test('later sources win, and each value knows where it came from', async () => {
     listSettings(lab).map(({ path, value, source }) => [path, [value, source]]),
   )
   expect(sources['machine.cpus']).toEqual([4, file])
-  expect(sources['machine.memory']).toEqual([2048, join(home, 'config.yaml')])
+  expect(sources['machine.memory']).toEqual(['2G', join(home, 'config.yaml')])
   expect(sources['profile']).toEqual(['minimal', 'KLAB_PROFILE'])
   expect(sources['machine.accel']).toEqual(['auto', 'default'])
 })
@@ -71,7 +72,7 @@ describe('a file', () => {
     await expect(setSetting(file, 'machine.memroy', '1G')).rejects.toThrow(
       'did you mean machine.memory?',
     )
-    expect(getSetting(await open(), 'machine.memory').value).toBe(3072)
+    expect(getSetting(await open(), 'machine.memory').value).toBe('3G')
   })
 
   test('is put back from its backup', async () => {
@@ -98,4 +99,17 @@ test('a named machine stands over the configured one, flags over both', async ()
   await expect(machineFor(config, undefined, { memory: 'x' })).rejects.toThrow(
     '--memory: "x" is not a memory size',
   )
+})
+
+test('a broken file can be mended, and a restore keeps the backup it is of', async () => {
+  writeFileSync(file, 'profle: debug\n')
+  await expect(open()).rejects.toThrow('did you mean profile?')
+  await editConfig({ EDITOR: 'sed -i s/profle/profile/', VISUAL: '' }, file)
+  expect(readFileSync(file, 'utf8')).toBe('profile: debug\n')
+  const now = new Date('2026-02-02T02:02:02Z')
+  const backup = await backupConfig(file, now)
+  await setSetting(file, 'profile', 'minimal')
+  await restoreConfig(file, backup, now)
+  expect(readFileSync(backup, 'utf8')).toBe('profile: debug\n')
+  expect(readFileSync(file, 'utf8')).toBe('profile: debug\n')
 })

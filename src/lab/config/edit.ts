@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -20,11 +20,14 @@ export interface Setting {
 
 /** Every setting with its value, as written, and where it comes from. */
 export function listSettings({ config, loaded }: Lab): Setting[] {
-  return configLeaves().map((leaf) => ({
-    path: leaf.path,
-    value: getAt(config, leaf.path.split('.')),
-    source: loaded.sources.get(leaf.path) ?? 'default',
-  }))
+  return configLeaves().map(({ path, default: fallback }) => {
+    const source = loaded.sources.get(path)
+    const parts = path.split('.')
+    // A default that is nothing (no limit) is in no schema.
+    const value =
+      source === undefined ? (fallback ?? getAt(config, parts)) : getAt(loaded.written, parts)
+    return { path, value: value ?? null, source: source ?? 'default' }
+  })
 }
 
 /** One setting. Throws UsageError if there is none of that name. */
@@ -36,8 +39,8 @@ export function getSetting(lab: Lab, path: string): Setting {
 }
 
 /** The file that is edited: the project's if there is one, else the user's; `user` insists on the latter. */
-export function editedFile(lab: Lab, user: boolean): string {
-  return (user ? undefined : findProjectFile(lab.cwd)) ?? lab.paths.userConfig
+export function editedFile(cwd: string, userConfig: string, user: boolean): string {
+  return (user ? undefined : findProjectFile(cwd)) ?? userConfig
 }
 
 /** Writes one setting into a file, comments kept; an empty text removes it. Nothing invalid is ever written. */
@@ -73,8 +76,8 @@ export async function problemsIn(text: string): Promise<readonly string[]> {
 }
 
 /** Opens a copy of the file in the user's editor and keeps it if it is valid. */
-export async function editConfig(lab: Lab, file: string): Promise<void> {
-  const editor = lab.env['VISUAL'] ?? lab.env['EDITOR'] ?? 'vi'
+export async function editConfig(env: NodeJS.ProcessEnv, file: string): Promise<void> {
+  const editor = env['VISUAL'] || env['EDITOR'] || 'vi'
   const dir = await mkdtemp(join(tmpdir(), 'klab-config-'))
   try {
     const draft = join(dir, 'klab.yaml')
@@ -100,8 +103,11 @@ export async function editConfig(lab: Lab, file: string): Promise<void> {
 /** Copies a file beside itself; returns the copy's path. */
 export async function backupConfig(file: string, now: Date): Promise<string> {
   if (!existsSync(file)) throw new UsageError(`there is no ${file} to back up`)
-  const copy = `${file}.backup-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
-  await copyFile(file, copy)
+  const name = `${file}.backup-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  let copy = name
+  // Two in one second: neither may take the place of the other.
+  for (let number = 2; existsSync(copy); number++) copy = `${name}-${number}`
+  await copyFile(file, copy, constants.COPYFILE_EXCL)
   return copy
 }
 
@@ -111,8 +117,10 @@ export async function restoreConfig(
   backup: string | undefined,
   now: Date,
 ): Promise<string> {
-  const chosen = backup ?? newestBackup(file)
-  if (!existsSync(chosen)) throw new UsageError(`there is no backup ${chosen}`)
+  const beside = backup === undefined ? '' : join(dirname(file), backup)
+  const chosen = backup === undefined ? newestBackup(file) : existsSync(backup) ? backup : beside
+  if (!existsSync(chosen) || !statSync(chosen).isFile())
+    throw new UsageError(`there is no backup ${chosen}`)
   const text = await readFile(chosen, 'utf8')
   if (existsSync(file)) await backupConfig(file, now)
   await writeConfig(file, text)

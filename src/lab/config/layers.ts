@@ -14,6 +14,8 @@ export interface Layer {
 
 export interface LoadedConfig {
   readonly config: Config
+  /** What was set, as it was written: `1G`, not 1024. */
+  readonly written: Readonly<Record<string, unknown>>
   /** Where each setting comes from; absent for a default. */
   readonly sources: ReadonlyMap<string, string>
   readonly files: readonly string[]
@@ -41,7 +43,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     }
   }
   const parsed = configSchema.safeParse(raw)
-  if (parsed.success) return { config: parsed.data, sources, files }
+  if (parsed.success) return { config: parsed.data, written: raw, sources, files }
   const [issue] = parsed.error.issues
   const path = issue?.path.join('.') ?? ''
   const source = sources.get(path) ?? [...sources].find(([leaf]) => path.startsWith(leaf))?.[1]

@@ -1,3 +1,4 @@
+import { interruptOf } from '../../base/index.ts'
 import { Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
 import { feed, type Interrupts, type Terminal } from '../command.ts'
 import { describeOutcome, exitCodeOf } from '../outcome.ts'
@@ -29,7 +30,7 @@ export async function execIn(
     execution.ended,
     new Promise<ExecEnd>((resolve) => {
       interrupts.stop.addEventListener('abort', () => {
-        const signal = Number(interrupts.stop.reason)
+        const signal = interruptOf(interrupts.stop)
         // The keeper hangs the command up when we are gone.
         resolve({ kind: 'signalled', signal, maxRssKiB: 0, cpuMs: 0 })
       })
@@ -38,8 +39,11 @@ export async function execIn(
 }
 
 /** What to exit with after a command in a running VM, and what to say beyond that, if anything. */
-export function execOutcome(end: ExecEnd): { exitCode: number; why: string | undefined } {
-  const outcome = commandOutcome(end)
+export function execOutcome(
+  end: ExecEnd,
+  command: string,
+): { exitCode: number; why: string | undefined } {
+  const outcome = commandOutcome(end, command)
   const exitCode = exitCodeOf(outcome)
   return { exitCode, why: outcome.kind === 'exited' ? undefined : describeOutcome(outcome) }
 }
