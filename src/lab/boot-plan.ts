@@ -42,6 +42,8 @@ export interface BootRequest {
   readonly consoleReaders: readonly ConsoleReader[]
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
+  /** With the VMs beside it, it has more virtual CPUs than this machine has. */
+  readonly crowded?: boolean
   /** Go on from it instead of booting. */
   readonly snapshot?: Snapshot
   /** Wait at the first instruction for a debugger. */
@@ -80,7 +82,7 @@ export async function decideBoot(
   const { machine, kernel } = request
   const qemu = qemuPath(lab)
   const [accelerator, facts] = await Promise.all([
-    chooseAccelerator(lab, qemu, machine, onEvent),
+    chooseAccelerator(lab, qemu, request, onEvent),
     qemuFacts(qemu, lab.paths.cache),
   ])
   const { plan, copiesShares } = planFor(lab, request)
@@ -133,7 +135,7 @@ export function checkParameters(spec: BootSpec): void {
 async function chooseAccelerator(
   lab: Lab,
   qemu: string,
-  machine: MachineConfig,
+  { machine, crowded = false }: BootRequest,
   onEvent: OnEvent,
 ): Promise<Accelerator> {
   const verdict = await acceleratorVerdict(qemu, lab.paths.cache)
@@ -146,7 +148,7 @@ async function chooseAccelerator(
   const kvm = machine.accel !== 'tcg' && verdict.kvm
   const why = machine.accel === 'tcg' ? 'asked for' : verdict.why
   onEvent({ kind: 'accelerator', accel: kvm ? 'kvm' : 'tcg', why })
-  return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz }
+  return kvm ? { kind: 'kvm' } : { kind: 'tcg', tscKHz: verdict.tscKHz, inTurns: crowded }
 }
 
 /** How the kernel can be booted, and whether its shares have to be copied because it can mount none. */

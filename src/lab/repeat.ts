@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { once } from 'node:events'
 
-import { availableMemoryMiB } from '../host/index.ts'
+import { availableMemoryMiB, cpuCount } from '../host/index.ts'
 import { chooseKernel } from './choose-kernel.ts'
 import type { Interrupts, Terminal } from './command.ts'
 import type { Lab } from './context.ts'
@@ -48,12 +48,14 @@ export interface RepeatSummary {
 /** The same command in one pristine VM after another, several at a time. Each is recorded, its output in its directory. */
 export async function repeatRun(
   lab: Lab,
-  request: RunRequest,
+  asked: RunRequest,
   options: RepeatOptions,
   stop: AbortSignal,
   onEvent: (event: RepeatEvent) => void,
 ): Promise<RepeatSummary> {
-  checkRequest(lab, request)
+  checkRequest(lab, asked)
+  const crowded = options.jobs * asked.machine.cpus > cpuCount()
+  const request = { ...asked, crowded }
   const pass: OnEvent = (event) => onEvent({ kind: 'event', event })
   const kernel = await chooseKernel(lab, request.choice, stop, pass)
   const results: RunResult[] = []

@@ -34,6 +34,8 @@ export interface RunRequest {
   readonly graceMs: number
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
+  /** It runs beside others: together they have more virtual CPUs than this machine has CPUs. */
+  readonly crowded?: boolean
   readonly agentPath?: string
 }
 
@@ -102,9 +104,9 @@ export async function runOnKernel(
       }
       onEvent(event)
     }
-    const { machine, fresh, agentPath } = request
+    const { machine, fresh, crowded = false, agentPath } = request
     const bootRequest: BootRequest = {
-      ...{ id, kernel, machine, shares, net, runDir, fresh },
+      ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.scanner],
       ...(agentPath !== undefined && { agentPath }),

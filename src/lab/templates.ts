@@ -20,7 +20,7 @@ export interface TemplateFacts {
   readonly madeAt: string
   readonly madeMs: number
   /** Of the memory file, when it was done: another time or size means that somebody touched it. */
-  readonly memory: { readonly bytes: number; readonly mtimeMs: number; readonly blocks: number }
+  readonly memory: { readonly bytes: number; readonly mtimeMs: number }
   readonly stateSha256: string
   /** What the agent had to say when it came up. */
   readonly notes: readonly string[]
@@ -32,7 +32,7 @@ export interface Template {
 }
 
 /** Raised when templates of before cannot be used any more. */
-const RECIPE = 1
+const RECIPE = 2
 
 /**
  * Names everything that could change a template: the whole command line of QEMU with what differs between clones taken
@@ -47,7 +47,13 @@ export async function templateKey(
   const memory = { kind: 'file', path: '/memory', share: true } as const
   const sockets = { console: '/console', agent: '/agent', qmp: '/qmp', gdb: '/gdb' }
   const net = spec.net && { net: TEMPLATE_CARD }
-  const argv = qemuArgs({ ...spec, exports, memory, initrd: '/initrd', ...net }, sockets)
+  const { accelerator: runner } = spec
+  // How they take turns is no part of a VM's state.
+  const accelerator = runner.kind === 'tcg' ? { ...runner, inTurns: false } : runner
+  const argv = qemuArgs(
+    { ...spec, accelerator, exports, memory, initrd: '/initrd', ...net },
+    sockets,
+  )
   const files = [
     spec.image,
     parts.agent,
@@ -110,7 +116,7 @@ export class TemplateStore {
     onWait: () => void,
   ): Promise<{ template: Template; isNew: boolean }> {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 })
-    await using _lock = await lockFile(join(this.#dir, `${key}.lock`), onWait)
+    await using _lock = await lockFile(this.#lock(key), onWait)
     const other = await this.find(key)
     if (other) return { template: other, isNew: false }
     const making = join(this.#dir, `${key}${MAKING}`)
@@ -200,9 +206,14 @@ export class TemplateStore {
     if (!existsSync(this.#dir)) return
     const unfinished = readdirSync(this.#dir).filter((name) => name.endsWith(MAKING))
     for (const name of unfinished) {
-      const lock = join(this.#dir, name.replace(MAKING, '.lock'))
-      if (!(await isLocked(lock))) await rm(join(this.#dir, name), { recursive: true, force: true })
+      if (!(await isLocked(this.#lock(name))))
+        await rm(join(this.#dir, name), { recursive: true, force: true })
     }
+  }
+
+  /** One for many keys: a bisection must not leave a file for each kernel it saw. */
+  #lock(key: string): string {
+    return join(this.#dir, `${key.slice(0, 2)}.lock`)
   }
 
   #refusal(key: string): string {
@@ -214,8 +225,9 @@ const FACTS = 'template.json'
 const MAKING = '.making'
 
 async function memoryOf(dir: string): Promise<TemplateFacts['memory']> {
-  const { size, mtimeMs, blocks } = await stat(join(dir, 'memory'))
-  return { bytes: size, mtimeMs, blocks }
+  // Not its blocks: a file system adds some of its own when it writes the file back.
+  const { size, mtimeMs } = await stat(join(dir, 'memory'))
+  return { bytes: size, mtimeMs }
 }
 
 async function stateOf(dir: string): Promise<string> {

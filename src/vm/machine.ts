@@ -10,7 +10,12 @@ export interface Machine {
 export type Accelerator =
   | { readonly kind: 'kvm' }
   /** Emulated. The frequency of the host's time-stamp counter, which the guest sees; 0 when unknown. */
-  | { readonly kind: 'tcg'; readonly tscKHz: number }
+  | {
+      readonly kind: 'tcg'
+      readonly tscKHz: number
+      /** All virtual CPUs take turns in one thread: there are more of them than this machine has CPUs. */
+      readonly inTurns?: boolean
+    }
 
 /** A host directory that the guest may mount by its tag: QEMU serves 9p itself, virtiofs has a daemon of its own. */
 export type Export =

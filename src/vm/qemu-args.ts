@@ -49,7 +49,8 @@ function accelArgs(accelerator: Accelerator): string[] {
   if (accelerator.kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'host']
   // Emulated `rep movsb` goes byte by byte; without ERMS the kernel copies by words. And Linux brings up the further
   // CPUs of an Intel machine at once, those of an AMD one (which `max` says it is) after 90 ms each.
-  return ['-accel', 'tcg,thread=multi', '-cpu', 'max,-erms,-fsrm,vendor=GenuineIntel']
+  const threads = accelerator.inTurns ? 'single' : 'multi'
+  return ['-accel', `tcg,thread=${threads}`, '-cpu', 'max,-erms,-fsrm,vendor=GenuineIntel']
 }
 
 function consoleArgs({ console, qmp }: VmSockets): string[] {
