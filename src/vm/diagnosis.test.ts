@@ -24,6 +24,26 @@ test.each<[string, Partial<BootEvidence>, RegExp]>([
     /no device virtio-9p-device/,
   ],
   [
+    'a bridge that is not allowed',
+    {
+      phase: 'process',
+      qemuStderr:
+        "failed to parse default acl file `/etc/qemu/bridge.conf'\nklab-launch: tap: /usr/lib/qemu/qemu-bridge-helper gave no device of br7\n",
+      qemuEnd: 'exit status 70',
+    },
+    /"allow br7" to \/etc\/qemu\/bridge.conf/,
+  ],
+  [
+    'a bridge helper without rights',
+    {
+      phase: 'process',
+      qemuStderr:
+        'failed to create tun device: Operation not permitted\nklab-launch: tap: /usr/lib/qemu/qemu-bridge-helper gave no device of br7\n',
+      qemuEnd: 'exit status 70',
+    },
+    /qemu-bridge-helper may not make a device for br7: .*chmod u\+s/,
+  ],
+  [
     'no init',
     {
       consoleLines: [

@@ -59,6 +59,18 @@ const QEMU_CAUSES: readonly Cause[] = [
     says: (m) => `QEMU cannot load the kernel image (${m[0].trim()})`,
   },
   {
+    match:
+      /access denied by acl file[^]*?gave no device of (\S+)|failed to parse default acl file[^]*?gave no device of (\S+)/,
+    says: (m) =>
+      `QEMU's bridge helper is not allowed to use ${m[1] ?? m[2]}: root has to write "allow ${m[1] ?? m[2]}" to /etc/qemu/bridge.conf`,
+  },
+  {
+    match:
+      /(?:failed to (?:create tun device|launch bridge helper)|Operation not permitted)[^]*?(\S+) gave no device of (\S+)/,
+    says: (m) =>
+      `${m[1]} may not make a device for ${m[2]}: it has to be set-user-ID root (chmod u+s ${m[1]})`,
+  },
+  {
     match: /klab-launch: (.+)/,
     says: (m) => `the sandbox of the VM could not be made (${m[1]})`,
   },
