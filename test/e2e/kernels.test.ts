@@ -121,7 +121,7 @@ describe('a tree', () => {
   test('with an unknown profile, option or contradiction is refused with a suggestion', async () => {
     const profile = await klab(['build', '--tree', testTree(), '--profile', 'minmal'])
     expect([profile.code, profile.stderr]).toEqual([
-      125,
+      2,
       expect.stringContaining('did you mean minimal?'),
     ])
     const option = await klab(['build', '--tree', testTree(), '--config', 'CONFIG_BTRFZ_FS=y'])
