@@ -42,6 +42,8 @@ export interface BootRequest {
   readonly consoleReaders: readonly ConsoleReader[]
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
+  /** Aborted when nobody wants the VM any more. */
+  readonly stop?: AbortSignal
   /** With the VMs beside it, it has more virtual CPUs than this machine has. */
   readonly crowded?: boolean
   /** Go on from it instead of booting. */

@@ -285,7 +285,7 @@ async function start(
   const { confinement } = parts
   // Made here and not once: it goes with each VM.
   if (confinement.export) await mkdir(confinement.export.dir, { recursive: true, mode: 0o700 })
-  return await startVm({
+  const vm = await startVm({
     spec,
     runDir: request.runDir,
     socketDir: join(lab.paths.runtime, request.id, parts.socketDir ?? ''),
@@ -301,6 +301,11 @@ async function start(
     onPhase: (phase, ms) => onEvent({ kind: 'phase', phase, ms }),
     ...(parts.frozen && { frozen: parts.frozen }),
   })
+  const { stop } = request
+  // Whoever waits for it waits for its end then.
+  if (stop?.aborted) vm.kill()
+  else stop?.addEventListener('abort', () => vm.kill(), { once: true })
+  return vm
 }
 
 /** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */

@@ -107,6 +107,7 @@ export async function runOnKernel(
     const { machine, fresh, crowded = false, agentPath } = request
     const bootRequest: BootRequest = {
       ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
+      stop: interrupts.stop,
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.scanner],
       ...(agentPath !== undefined && { agentPath }),

@@ -82,12 +82,39 @@ describe('the end of klab', () => {
   })
 
   test('by SIGTERM while it boots leaves nothing', async () => {
-    const child = startKlab(['run', '--tree', testTree(), '--', 'true'])
+    const child = startKlab(['run', '--events', '--fresh', '--tree', testTree(), '--', 'true'])
+    const exited = once(child, 'exit')
+    let text = ''
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
     child.stderr?.resume()
-    await sleep(900)
+    while (!text.includes('"phase":"console"')) await sleep(10)
     child.kill('SIGTERM')
-    const [code] = await once(child, 'exit')
-    expect([143, 0]).toContain(code)
+    expect(await exited).toEqual([143, null])
+    const id = /"kind":"run","id":"(\w+)"/.exec(text)?.[1] ?? ''
+    expect(processesOf(id)).toEqual([])
+    expect(existsSync(join(TEST_HOME, 'run', id))).toBe(false)
+  })
+
+  test('by SIGTERM does not wait for a boot that never ends', async () => {
+    const silent = [
+      '--append',
+      'console=none',
+      '--append',
+      'rdinit=/proc/nothing',
+      '--append',
+      'panic=0',
+    ]
+    const args = ['run', '--fresh', '--events', '--tree', testTree(), ...silent, '--', 'true']
+    const child = startKlab(args)
+    const exited = once(child, 'exit')
+    let text = ''
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    child.stderr?.resume()
+    while (!text.includes('"phase":"process"')) await sleep(10)
+    const startedAt = Date.now()
+    child.kill('SIGTERM')
+    expect((await exited)[0]).toBe(143)
+    expect(Date.now() - startedAt).toBeLessThan(5_000)
   })
 })
 
