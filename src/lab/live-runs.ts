@@ -65,8 +65,11 @@ function isOld(path: string): boolean {
   return Date.now() - statSync(path).mtimeMs > ORPHAN_AGE_MS
 }
 
+/** What VMs have in common lies beside what is one VM's. */
+const SHARED = ['ports', 'segments']
+
 function directories(path: string): string[] {
   return readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && !SHARED.includes(entry.name))
     .map(({ name }) => name)
 }

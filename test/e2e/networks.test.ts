@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
+import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
@@ -82,6 +83,12 @@ describe('the network of a VM', () => {
         stdout: expect.stringContaining(' 0% packet loss'),
       })
     expect((await ping(a1, b1)).code).not.toBe(0)
+    // A segment is no leftover of a run, however old it is.
+    const old = new Date(Date.now() - 3_600_000)
+    utimesSync(join(TEST_HOME, 'run', 'segments'), old, old)
+    await klab(['runs'])
+    const a3 = await vms.start('a3', '--net', `lab:${red}`)
+    expect((await ping(a3, a1)).code).toBe(0)
     const address = /inet (\S+)\//.exec(
       (await klab(['exec', '--user', 'root', b1, '--', 'ip', '-4', 'addr', 'show', 'eth0'])).stdout,
     )?.[1]
