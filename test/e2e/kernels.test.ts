@@ -1,5 +1,7 @@
 import {
   copyFileSync,
+  cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -12,6 +14,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
+import { TEST_HOME } from '../support/home.ts'
 import { packageOf, testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 
@@ -174,3 +177,25 @@ function arm64Image(): Buffer {
   image.write('ARM\x64', 0x38, 'latin1')
   return image
 }
+
+test('kernels are listed, shown, removed and cleaned', async () => {
+  const id = (await klab(['build', '-q', '--tree', testTree()])).stdout.trim()
+  const home = mkdtempSync(join(tmpdir(), 'klab-kernels-home-'))
+  const own = { env: { KLAB_HOME: home } }
+  const copy = () =>
+    cpSync(join(TEST_HOME, 'cache/kernels', id), join(home, 'cache/kernels', id), {
+      recursive: true,
+    })
+  copy()
+  expect((await klab(['kernel', 'ls'], own)).stdout).toContain(id)
+  expect(JSON.parse((await klab(['kernel', 'show', id, '--json'], own)).stdout)).toMatchObject({
+    id,
+  })
+  expect((await klab(['kernel', 'rm', id.slice(0, 6)], own)).code).toBe(0)
+  expect(existsSync(join(home, 'cache/kernels', id))).toBe(false)
+  expect((await klab(['kernel', 'rm', id], own)).code).toBe(125)
+  copy()
+  expect((await klab(['kernel', 'clean', '--size', '1'], own)).stdout).toContain(`kernel ${id}`)
+  expect((await klab(['kernel', 'ls'], own)).stdout).not.toContain(id)
+  rmSync(home, { recursive: true })
+})
