@@ -88,31 +88,24 @@ export interface MachineFlags {
   readonly idleTimeout?: string
 }
 
+/** The flags that are a setting of the machine under the same name. */
+const SCALARS = [
+  ...(['cpus', 'memory', 'accel', 'type', 'root', 'shareFallback', 'net', 'display'] as const),
+  ...(['bootTimeout', 'timeout', 'idleTimeout'] as const),
+]
+
 /** The machine settings among the flags, as the configuration would have them. */
 export function machineInput(flags: MachineFlags): MachineInput {
-  const { share, append, publish, ...rest } = flags
-  const { cpus, memory, accel, type, root, net, display, shareFallback, ...times } = rest
-  const { bootTimeout, timeout, idleTimeout } = times
-  const scalars = {
-    cpus,
-    memory,
-    accel,
-    type,
-    root,
-    net,
-    display,
-    shareFallback,
-    bootTimeout,
-    timeout,
-    idleTimeout,
-  }
-  const given = Object.entries(scalars).filter(([, value]) => value !== undefined)
+  const given = SCALARS.filter((name) => flags[name] !== undefined).map((name) => [
+    name,
+    flags[name],
+  ])
   // Checked by the schema in machineFor.
   return {
     ...Object.fromEntries(given),
-    shares: [...share],
-    publish: [...publish],
-    parameters: [...append],
+    shares: [...flags.share],
+    publish: [...flags.publish],
+    parameters: [...flags.append],
   }
 }
 

@@ -168,7 +168,7 @@ export class Agent {
   /** Writes a file in the guest, by way of a temporary one. Throws GuestFileError. */
   async put(
     path: string,
-    data: AsyncIterable<Uint8Array>,
+    data: AsyncIterable<Uint8Array> | Uint8Array,
     attributes: FileAttributes,
   ): Promise<void> {
     const transfer = this.#transfer(noSinks)
@@ -335,8 +335,12 @@ function checkDone(verb: string, path: string, answer: Message): void {
     throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), text(answer.what))
 }
 
-async function sendAll(execution: Execution, data: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of data) await execution.send(chunk)
+async function sendAll(
+  execution: Execution,
+  data: AsyncIterable<Uint8Array> | Uint8Array,
+): Promise<void> {
+  if (data instanceof Uint8Array) await execution.send(data)
+  else for await (const chunk of data) await execution.send(chunk)
   execution.endInput()
 }
 

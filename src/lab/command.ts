@@ -90,7 +90,7 @@ async function brokenProtocol({ agent }: Booted): Promise<Ending> {
 }
 
 /** The channel is closed: either the guest did something wrong, or QEMU is about to be gone, which says more. */
-async function lostEnding({ vm, agent }: Booted): Promise<Ending> {
+export async function lostEnding({ vm, agent }: Booted): Promise<Ending> {
   const error = await agent.closed
   if (error) return { kind: 'agent', error }
   const end = await Promise.race([vm.ended, sleep(2_000, undefined)])

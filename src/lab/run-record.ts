@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import type { Report } from '../crash/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { NewRun, Store } from '../store/index.ts'
+import type { PhaseTimings } from '../vm/index.ts'
+import type { MachineConfig } from './config/schema.ts'
 import type { Lab } from './context.ts'
 import { takeInEntries, waitingEntries, writeEntry } from './journal.ts'
-import type { RunRequest, RunResult } from './run.ts'
+import type { Outcome } from './outcome.ts'
 
 /** Opens the database of runs, with all that runs have written down since. */
 export async function openStore(lab: Lab): Promise<Store> {
@@ -19,9 +21,18 @@ export async function openStore(lab: Lab): Promise<Store> {
 interface RunFacts {
   readonly id: string
   readonly runDir: string
-  readonly request: RunRequest
+  readonly machine: MachineConfig
   readonly kernel: Kernel
   readonly argv: readonly string[]
+}
+
+/** How a run ended, as far as it is recorded. */
+interface RunEnd {
+  readonly outcome: Outcome
+  readonly exitCode: number
+  readonly phases: PhaseTimings
+  readonly durationMs: number
+  readonly peakMemoryKiB?: number | undefined
 }
 
 /** Every so many runs, one of them puts the history in order. */
@@ -32,8 +43,8 @@ export class RunRecord {
   readonly #lab: Lab
   readonly #row: NewRun
 
-  constructor(lab: Lab, { id, runDir, request, kernel, argv }: RunFacts) {
-    const { cpus, memory, type } = request.machine
+  constructor(lab: Lab, { id, runDir, machine, kernel, argv }: RunFacts) {
+    const { cpus, memory, type } = machine
     this.#lab = lab
     this.#row = {
       id,
@@ -54,7 +65,7 @@ export class RunRecord {
     writeEntry(this.#lab, { run: this.#row, reports: [] })
   }
 
-  async end(result: RunResult, reports: readonly Report[]): Promise<void> {
+  async end(result: RunEnd, reports: readonly Report[]): Promise<void> {
     const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
     writeEntry(this.#lab, {
       run: {

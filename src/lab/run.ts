@@ -90,7 +90,11 @@ export async function runOnKernel(
   const runDir = join(lab.paths.state, 'runs', id)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   onEvent({ kind: 'run', id, dir: runDir })
-  const record = new RunRecord(lab, { id, runDir, request, kernel, argv: exec.argv.map(String) })
+  const record = new RunRecord(lab, {
+    ...{ id, runDir, kernel },
+    machine: request.machine,
+    argv: exec.argv.map(String),
+  })
   record.begin()
   const startedAt = performance.now()
   const reports = new ReportLog(request.allowReports, onEvent)

@@ -1,10 +1,10 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises'
-import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { lstat, mkdir, readdir, readlink } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
 import type { Agent } from '../guest/index.ts'
+import { fetchFile } from './fetch-file.ts'
 import type { Share } from './shares.ts'
 
 const S_IFMT = 0o170000
@@ -29,22 +29,16 @@ async function putOne(agent: Agent, path: string, place: string): Promise<void> 
   const attributes = { mode, uid, gid }
   switch (mode & S_IFMT) {
     case S_IFDIR:
-      await agent.put(place, nothing(), attributes)
+      await agent.put(place, new Uint8Array(), attributes)
       return
     case S_IFLNK:
-      await agent.put(place, inOne(await readlink(path)), attributes)
+      await agent.put(place, Buffer.from(await readlink(path)), attributes)
       return
     case S_IFREG:
       await agent.put(place, createReadStream(path), attributes)
       return
     default:
   }
-}
-
-async function* nothing(): AsyncIterable<Uint8Array> {}
-
-async function* inOne(content: string): AsyncIterable<Uint8Array> {
-  yield Buffer.from(content)
 }
 
 /**
@@ -59,8 +53,7 @@ export async function copyShareBack(agent: Agent, { host, guest }: Share): Promi
     await checkParents(host, place)
     if ((mode & S_IFMT) === S_IFDIR)
       await mkdir(place, { mode: mode & 0o777 }).catch(ignoreExisting)
-    else if ((mode & S_IFMT) === S_IFREG)
-      await fetchFile(agent, posix.join(guest, path), place, mode)
+    else if ((mode & S_IFMT) === S_IFREG) await fetchFile(agent, posix.join(guest, path), place)
   }
 }
 
@@ -73,21 +66,5 @@ async function checkParents(host: string, place: string): Promise<void> {
   for (let dir = dirname(place); dir !== host; dir = dirname(dir)) {
     if ((await lstat(dir)).isDirectory()) continue
     throw new InfraError('SHARE', `${dir} is a link, and nothing is copied back through one`)
-  }
-}
-
-async function fetchFile(agent: Agent, path: string, place: string, mode: number): Promise<void> {
-  const temporary = `${place}.klab-${process.pid}`
-  const stream = createWriteStream(temporary, { flags: 'wx', mode: mode & 0o777 })
-  try {
-    await agent.get(path, async (chunk) => {
-      if (!stream.write(chunk)) await once(stream, 'drain')
-    })
-    stream.end()
-    if (!stream.closed) await once(stream, 'close')
-    await rename(temporary, place)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
   }
 }

@@ -221,7 +221,8 @@ describe('klab cp', () => {
 test('a VM without files of the host is snapshotted, restored and forked', async () => {
   await using vms = new TestVms()
   const name = await vms.start('snap', '--root', 'none')
-  const file = join(mkdtempSync(join(tmpdir(), 'klab-snap-')), 'file')
+  const dir = mkdtempSync(join(tmpdir(), 'klab-snap-'))
+  const file = join(dir, 'file')
   writeFileSync(file, 'before\n')
   await klab(['cp', file, `${name}:/state`])
   expect((await klab(['snapshot', name, 'one'])).code).toBe(0)
@@ -248,6 +249,7 @@ test('a VM without files of the host is snapshotted, restored and forked', async
   expect(new Set(random).size).toBe(2)
   expect((await klab(['snapshot', 'rm', name, 'one'])).code).toBe(0)
   expect((await klab(['restore', name, 'one'])).stderr).toContain('no snapshot one')
+  rmSync(dir, { recursive: true })
 })
 
 test('a VM that sees the host says why it cannot be snapshotted, and goes on', async () => {

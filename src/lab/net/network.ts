@@ -101,9 +101,7 @@ export async function enterNetwork(
   if (!hasFiles) return
   const own = ownName(network, hostname)
   onNames?.((hosts) => {
-    const data = (async function* () {
-      yield Buffer.from(hostsFile([own, ...hosts]))
-    })()
+    const data = Buffer.from(hostsFile([own, ...hosts]))
     // A guest that is ending does not need it any more.
     agent.put('/etc/hosts', data, { mode: 0o644, uid: 0, gid: 0 }).catch(() => undefined)
   })

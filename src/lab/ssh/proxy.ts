@@ -82,10 +82,7 @@ async function prepareGuest(paths: Paths, vm: NamedVm, agent: Agent): Promise<st
 }
 
 async function put(agent: Agent, name: string, data: Buffer, mode: number): Promise<void> {
-  const chunks = (async function* () {
-    yield data
-  })()
-  await agent.put(`${GUEST_DIR}/${name}`, chunks, { mode, uid: 0, gid: 0 })
+  await agent.put(`${GUEST_DIR}/${name}`, data, { mode, uid: 0, gid: 0 })
 }
 
 const SSHD_CONFIG = `HostKey ${GUEST_DIR}/host_key

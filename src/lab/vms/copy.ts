@@ -1,11 +1,12 @@
-import { createReadStream, createWriteStream, existsSync, lstatSync, statSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { createReadStream, existsSync, lstatSync, statSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 
 import { InfraError, UsageError } from '../../base/index.ts'
 import { type Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
 import { describeExit, runOk, start } from '../../host/index.ts'
+import { fetchFile } from '../fetch-file.ts'
 import type { Paths } from '../paths.ts'
 import { agentOf } from './exec.ts'
 import { VmRegistry } from './registry.ts'
@@ -97,36 +98,7 @@ async function copyOut(
   if (!existsSync(dirname(place)))
     throw new UsageError(`${dirname(place)}: there is no such directory`)
   if ((await agent.kindOf(source)) === 'directory') await unpackHere(agent, source, place, options)
-  else await fetchFile(agent, source, place, options)
-}
-
-/** Written aside and renamed: nobody ever sees half a file, and a failure leaves what was there. */
-async function fetchFile(
-  agent: Agent,
-  source: string,
-  place: string,
-  { onProgress }: CopyOptions,
-): Promise<void> {
-  const temporary = `${place}.klab-${process.pid}`
-  const stream = createWriteStream(temporary, { mode: 0o600 })
-  let mode = 0o644
-  try {
-    const write = async (chunk: Buffer) => {
-      onProgress(chunk.length)
-      if (!stream.write(chunk)) await once(stream, 'drain')
-    }
-    const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error))
-    // A guest's set-user-ID is no business of this machine.
-    const got = agent.get(source, write, (facts) => (mode = facts.mode & 0o777))
-    await Promise.race([got, failed])
-    stream.end()
-    await Promise.race([once(stream, 'close'), failed])
-    await chmod(temporary, mode)
-    await rename(temporary, place)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  else await fetchFile(agent, source, place, options.onProgress)
 }
 
 /**

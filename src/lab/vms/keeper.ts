@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { KlabError, messageOf } from '../../base/index.ts'
 import { processIdentity } from '../../host/index.ts'
-import type { PhaseTimings, VmEnd } from '../../vm/index.ts'
+import type { PhaseTimings } from '../../vm/index.ts'
 import { boot, type Booted } from '../boot.ts'
 import { chooseKernel } from '../choose-kernel.ts'
+import { lostEnding } from '../command.ts'
 import type { Lab } from '../context.ts'
 import type { LabEvent } from '../events.ts'
 import { exitCodeOf, type Outcome } from '../outcome.ts'
@@ -82,18 +83,7 @@ async function live(
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const { machine, fresh, hold, allowReports, name } = request
-  const argv: string[] = []
-  const runRequest = {
-    choice,
-    machine,
-    argv,
-    user: 'root',
-    env: [],
-    allowReports,
-    graceMs: 0,
-    fresh,
-  }
-  const facts = { id: runId, runDir, request: runRequest, kernel, argv: ['(a VM that stays)'] }
+  const facts = { id: runId, runDir, machine, kernel, argv: ['(a VM that stays)'] }
   const history = new RunRecord(lab, facts)
   history.begin()
   let phases: PhaseTimings = {}
@@ -103,14 +93,11 @@ async function live(
     if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
   }
   const reports = new ReportLog(allowReports, onEvent)
-  const end = (outcome: Outcome, peakMemoryKiB?: number) =>
+  const end = (outcome: Outcome) =>
     history.end(
       {
-        ...{ id: runId, outcome, exitCode: exitCodeOf(outcome), phases, peakMemoryKiB },
+        ...{ outcome, exitCode: exitCodeOf(outcome), phases },
         durationMs: Math.round(performance.now() - startedAt),
-        consolePath: join(runDir, 'console.log'),
-        kernel: kernel.origin,
-        release: kernel.release,
       },
       reports.all,
     )
@@ -155,14 +142,9 @@ async function live(
 }
 
 /** The VM ends by itself: QEMU is gone, or its agent is not to be trusted any more. */
-async function ended({ vm, agent }: Booted): Promise<Ending> {
-  const broken = agent.closed.then(async (error): Promise<Ending> => {
-    if (error) return { kind: 'agent', error }
-    const end = await Promise.race([vm.ended, sleep(2_000, undefined)])
-    return end ? { kind: 'vm', end } : { kind: 'agent', error: undefined }
-  })
-  const gone = vm.ended.then((end: VmEnd): Ending => ({ kind: 'vm', end }))
-  return await Promise.race([broken, gone])
+async function ended(booted: Booted): Promise<Ending> {
+  const gone = booted.vm.ended.then((end): Ending => ({ kind: 'vm', end }))
+  return await Promise.race([lostEnding(booted), gone])
 }
 
 /** The end that was asked for, with or without force. */
