@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { Agent, AgentLost, AGENT, initramfs, type AgentFacts } from '../guest/index.ts'
+import { Agent, AgentLost, AGENT, type AgentFacts } from '../guest/index.ts'
 import { nativeProgram, type Confinement } from '../host/index.ts'
-import { ModuleDirectory, type BootPlan, type Kernel } from '../kernel/index.ts'
 import {
   BootFailure,
   startVm,
@@ -41,6 +40,7 @@ import {
   type HostView,
   type PlannedMount,
 } from './exports.ts'
+import { writeInitramfs } from './boot-initramfs.ts'
 import { copyShareIn } from './share-copy.ts'
 import { templateKey, TemplateStore, type Template } from './templates.ts'
 
@@ -106,15 +106,42 @@ async function bootCold(scene: Scene): Promise<Booted> {
   const exports = byNineP
     ? nineExports(view)
     : await virtiofsExports(lab, view, { socketDir, resources })
-  const initrd = await writeInitramfs(scene, request.runDir)
+  const initrd = await writeInitramfs(lab, request, { plan: decision.plan, dir: request.runDir })
   const confinement = byNineP ? view.rootConfinement : {}
-  const vm = resources.use(await start(scene, specOf(scene, { exports, initrd }), { confinement }))
+  const booted = resources.use(
+    await bringUp(scene, specOf(scene, { exports, initrd }), { confinement, layout: 'plain' }),
+  )
   const address = decision.display && displayAddress(decision.display)
   if (address !== undefined)
     scene.onEvent({ kind: 'note', message: `the display is at ${address}` })
+  const owned = resources.move()
+  return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** Starts a VM and makes it this run's own. */
+async function bringUp(
+  scene: Scene,
+  spec: BootSpec,
+  parts: {
+    readonly confinement: Confinement
+    readonly layout: Layout
+    readonly frozen?: FrozenState
+    /** Those of the view when absent. */
+    readonly mounts?: readonly PlannedMount[]
+    readonly knownNotes?: readonly string[]
+  },
+): Promise<Booted> {
+  const { layout, mounts = scene.view.mounts, knownNotes = [] } = parts
+  const { accelerator, slowness, copiesShares } = scene.decision
+  await using resources = new AsyncDisposableStack()
+  const vm = resources.use(await start(scene, spec, parts))
   const agent = new Agent(vm.agentSocket)
-  await enter(scene, vm, agent, view.mounts)
-  return bootedVm(scene, { vm, agent, layout: 'plain', resources: resources.move() })
+  await enter(scene, { vm, agent, mounts, knownNotes })
+  const owned = resources.move()
+  return {
+    ...{ vm, agent, accelerator, slowness, copiesShares, layout },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }
 
 /** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
@@ -127,8 +154,7 @@ async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
   }
   const store = new TemplateStore(lab)
   const agentPath = await nativeProgram(AGENT, lab.paths.cache)
-  const exports = slottedExports(scene, '/')
-  const key = await templateKey(specOf(scene, { exports }), request, {
+  const key = await templateKey(templateSpec(scene, '/template'), request, {
     agent: agentPath,
     modules: decision.plan.modules,
   })
@@ -187,15 +213,24 @@ async function readyTemplate(
   }
 }
 
+/** What is booted to be frozen in a directory: all that clones differ in is left out of it. */
+function templateSpec(scene: Scene, dir: string): BootSpec {
+  const { accelerator } = scene.decision
+  return specOf(scene, {
+    exports: slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true })),
+    memory: { kind: 'file', path: join(dir, 'memory'), share: true },
+    ...(scene.network && { net: TEMPLATE_CARD }),
+    // How virtual CPUs take turns is no part of a VM's state.
+    accelerator: accelerator.kind === 'tcg' ? { ...accelerator, inTurns: false } : accelerator,
+  })
+}
+
 /** Boots until the agent answers and nothing is mounted, and freezes that. */
 async function fillTemplate(scene: Scene, dir: string) {
   const { request, decision } = scene
   const startedAt = performance.now()
-  const exports = slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true }))
-  const initrd = await writeInitramfs(scene, dir)
-  const memory = { kind: 'file', path: join(dir, 'memory'), share: true } as const
-  const net = scene.network && { net: TEMPLATE_CARD }
-  const spec = specOf(scene, { exports, initrd, memory, ...net })
+  const initrd = await writeInitramfs(scene.lab, request, { plan: decision.plan, dir })
+  const spec = { ...templateSpec(scene, dir), initrd }
   await using vm = await start(scene, spec, { confinement: {}, socketDir: 'template' })
   const agent = new Agent(vm.agentSocket)
   const { release, notes } = await reachAgent(vm, 'agent', agent.ready())
@@ -224,17 +259,15 @@ async function clone(
     memory: { kind: 'file', path: join(dir, 'memory'), share: false },
     incoming: true,
   })
-  await using resources = new AsyncDisposableStack()
   const frozen = {
     statePath: join(dir, 'state'),
     withoutMemory: true,
     consolePath: join(dir, 'console.log'),
     isHeard: isNew,
   }
-  const vm = resources.use(await start(scene, spec, { confinement: view.rootConfinement, frozen }))
-  const agent = new Agent(vm.agentSocket)
-  await enter(scene, vm, agent, view.mounts, facts.notes)
-  return bootedVm(scene, { vm, agent, layout: 'template', resources: resources.move() })
+  const confinement = view.rootConfinement
+  const knownNotes = facts.notes
+  return await bringUp(scene, spec, { confinement, frozen, knownNotes, layout: 'template' })
 }
 
 /** Goes on from a snapshot. Throws BootFailure when QEMU does not take it. */
@@ -246,18 +279,15 @@ async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<Booted> 
     }),
     incoming: true,
   })
-  await using resources = new AsyncDisposableStack()
   const frozen = {
     statePath: join(dir, 'state'),
     withoutMemory: false,
     consolePath: join(dir, 'console.log'),
     isHeard: true,
   }
-  const { rootConfinement } = scene.view
-  const vm = resources.use(await start(scene, spec, { confinement: rootConfinement, frozen }))
-  const agent = new Agent(vm.agentSocket)
-  await enter(scene, vm, agent, [])
-  return bootedVm(scene, { vm, agent, layout, resources: resources.move() })
+  const { rootConfinement: confinement } = scene.view
+  // What it has mounted, it has mounted.
+  return await bringUp(scene, spec, { confinement, frozen, layout, mounts: [] })
 }
 
 function slottedExports({ request, view }: Scene, empty: string) {
@@ -311,11 +341,14 @@ async function start(
 /** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */
 async function enter(
   scene: Scene,
-  vm: Vm,
-  agent: Agent,
-  mounts: readonly PlannedMount[],
-  knownNotes: readonly string[] = [],
+  parts: {
+    readonly vm: Vm
+    readonly agent: Agent
+    readonly mounts: readonly PlannedMount[]
+    readonly knownNotes: readonly string[]
+  },
 ): Promise<void> {
+  const { vm, agent, mounts, knownNotes } = parts
   const { request, network, onEvent } = scene
   // All in one go; the agent answers in this order.
   const ready = agent.ready()
@@ -342,17 +375,6 @@ function ownFiles({ request, network }: Scene): Map<string, string> {
   ])
 }
 
-function bootedVm(
-  { decision: { accelerator, slowness, copiesShares } }: Scene,
-  parts: { vm: Vm; agent: Agent; layout: Layout; resources: AsyncDisposableStack },
-): Booted {
-  const { vm, agent, layout, resources } = parts
-  return {
-    ...{ vm, agent, accelerator, slowness, copiesShares, layout },
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
-  }
-}
-
 /** As Vm.reach, for what the agent has to answer: one that breaks the protocol has failed, one that is gone tells nothing. */
 async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<T> {
   const settled = answer.catch((error: unknown) => {
@@ -361,26 +383,4 @@ async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<
     return new Promise<never>(() => undefined)
   })
   return await vm.reach(phase, settled)
-}
-
-async function writeInitramfs({ lab, request, decision }: Scene, dir: string): Promise<string> {
-  const { kernel, agentPath } = request
-  const agent = await readFile(agentPath ?? (await nativeProgram(AGENT, lab.paths.cache)))
-  const { modules } = decision.plan
-  const closure = modules.length === 0 ? [] : await bootModules(kernel, decision.plan)
-  const path = join(dir, 'initramfs')
-  await writeFile(path, initramfs(agent, closure))
-  return path
-}
-
-async function bootModules(kernel: Kernel, plan: BootPlan) {
-  const directory = await ModuleDirectory.open(kernel.modulesDir ?? '')
-  const missing = plan.modules.filter((name) => !directory.has(name))
-  if (missing.length > 0) {
-    throw new InfraError(
-      'MODULES',
-      `the kernel ${kernel.origin} has ${missing.join(', ')} as modules, and ${kernel.modulesDir ?? 'no directory of modules'} does not hold them`,
-    )
-  }
-  return await directory.closure(plan.modules)
 }

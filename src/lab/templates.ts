@@ -8,7 +8,6 @@ import { bootId, isLocked, lockFile, writeAtomically } from '../host/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../vm/index.ts'
 import type { BootDecision, BootRequest } from './boot-plan.ts'
 import type { Lab } from './context.ts'
-import { TEMPLATE_CARD } from './net/network.ts'
 
 /** What is kept of a template beside its memory, its state and its console. */
 export interface TemplateFacts {
@@ -35,25 +34,16 @@ export interface Template {
 const RECIPE = 2
 
 /**
- * Names everything that could change a template: the whole command line of QEMU with what differs between clones taken
- * out, and the state of each file that it reads. With KVM the CPU is the host's, and firmware may change it at a boot.
+ * Names everything that could change a template: the whole command line of QEMU by which it is made (in whatever directory),
+ * and the state of each file that it reads. With KVM the CPU is the host's, and firmware may change it at a boot.
  */
 export async function templateKey(
   spec: BootSpec,
   { kernel }: BootRequest,
   parts: { readonly agent: string; readonly modules: readonly string[] },
 ): Promise<string> {
-  const exports = spec.exports.map((one) => ({ ...one, path: '/', readOnly: true }))
-  const memory = { kind: 'file', path: '/memory', share: true } as const
   const sockets = { console: '/console', agent: '/agent', qmp: '/qmp', gdb: '/gdb' }
-  const net = spec.net && { net: TEMPLATE_CARD }
-  const { accelerator: runner } = spec
-  // How they take turns is no part of a VM's state.
-  const accelerator = runner.kind === 'tcg' ? { ...runner, inTurns: false } : runner
-  const argv = qemuArgs(
-    { ...spec, accelerator, exports, memory, initrd: '/initrd', ...net },
-    sockets,
-  )
+  const argv = qemuArgs(spec, sockets)
   const files = [
     spec.image,
     parts.agent,
