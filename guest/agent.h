@@ -66,6 +66,8 @@ void file_get(uint32_t stream, struct payload *p);
 /* mounts.c */
 void mount_early(void);
 void mount_export(uint32_t stream, struct payload *p);
+/* Whether all that was asked for is mounted. */
+bool mounts_complete(void);
 
 /* net.c */
 void bring_up_loopback(void);

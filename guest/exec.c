@@ -88,6 +88,7 @@ static _Noreturn void fail(int report, int error, const char *what)
 	_exit(127);
 }
 
+/* Runs in the agent's memory (vfork): what it writes, the agent finds written. */
 static _Noreturn void become_command(const struct request *r, const int fds[3], int report)
 {
 	sigset_t none;
@@ -160,10 +161,13 @@ static void launch(uint32_t id, struct request *r)
 	}
 	if (tty)
 		set_window(ours[1], r->rows, r->cols);
-	pid_t pid = fork();
+	char **own_environ = environ;
+	/* Not fork(): copying page tables, and then the pages that both touch, costs 10 ms when emulating. */
+	pid_t pid = vfork();
 	if (pid == 0)
 		become_command(r, theirs, report[1]);
 	int error = errno;
+	environ = own_environ;
 	close_all(theirs);
 	close(report[1]);
 	struct failure f = { .error = pid < 0 ? error : 0, .what = "fork" };
@@ -193,6 +197,8 @@ void exec_start(uint32_t id, struct payload *p)
 	struct request r = take_request(p);
 	if (p->broken || !r.argv[0])
 		send_done(id, EINVAL, "request");
+	else if (!mounts_complete())
+		send_done(id, EIO, "mount");
 	else if (stream_find(id))
 		send_done(id, EEXIST, "stream");
 	else

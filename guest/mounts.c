@@ -48,31 +48,6 @@ static void set_modprobe(const char *path)
 	close(fd);
 }
 
-void mount_early(void)
-{
-	for (size_t i = 0; i < sizeof EARLY / sizeof *EARLY; i++) {
-		const struct early *e = &EARLY[i];
-		mkdir(e->target, 0755);
-		if (mount(e->type, e->target, e->type, e->flags, e->options) < 0 && e->needed)
-			note("cannot mount %s on %s: %s", e->type, e->target, strerror(errno));
-		if (i == 0)
-			set_modprobe("\n");
-	}
-	/* What udev would make, and programs expect. */
-	static const char *const LINKS[][2] = {
-		{ "/proc/self/fd", "/dev/fd" },
-		{ "/proc/self/fd/0", "/dev/stdin" },
-		{ "/proc/self/fd/1", "/dev/stdout" },
-		{ "/proc/self/fd/2", "/dev/stderr" },
-	};
-	for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++)
-		if (symlink(LINKS[i][0], LINKS[i][1]) < 0 && errno != EEXIST)
-			note("cannot link %s: %s", LINKS[i][1], strerror(errno));
-	set_modprobe("/sbin/modprobe\n");
-	mkdir("/run/lock", 01777);
-	mkdir("/run/user", 0755);
-}
-
 /* Where exports are prepared: in the initramfs, and once there is a root, out of the way of the copy of the host. */
 static const char *workshop = "/klab";
 
@@ -116,37 +91,54 @@ static const char *put_file(const char *upper, const char *lower, const char *pa
 	return written < 0 ? "file" : NULL;
 }
 
+/* Memory for the upper layer of an overlay, and where the overlay will be. */
+static const char *make_upper(const char *base)
+{
+	static const char *const PARTS[] = { "upper", "work", "root" };
+	char at[100];
+	snprintf(at, sizeof at, "%s/rw", base);
+	if (make_directories(at) || mount("klab", at, "tmpfs", 0, "mode=0755,size=75%") < 0)
+		return "tmpfs";
+	for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+		snprintf(at, sizeof at, "%s/rw/%s", base, PARTS[i]);
+		if (mkdir(at, 0755) < 0)
+			return "mkdir";
+	}
+	return NULL;
+}
+
+/* One upper layer is made while booting: a template has it then, and a clone need not (10 ms when emulating). */
+#define PREPARED "/klab/prepared"
+static bool is_prepared;
+
 /* An export in the workshop, and over it, when writes are to be discarded, an overlay whose upper layer is memory. */
 static const char *mount_layers(uint32_t id, const char *type, const char *tag, uint32_t flags, const char *options,
 				char **files, char *at, size_t size)
 {
 	char base[64], lower[80], upper[80], data[300];
-	snprintf(base, sizeof base, "%s/%u", workshop, id);
+	bool cow = flags & MOUNT_OVERLAY, prepared = cow && is_prepared;
+	if (prepared)
+		snprintf(base, sizeof base, PREPARED);
+	else
+		snprintf(base, sizeof base, "%s/%u", workshop, id);
 	snprintf(lower, sizeof lower, "%s/lower", base);
-	snprintf(upper, sizeof upper, "%s/rw", base);
-	if (make_directories(base) || make_directories(lower))
+	if (make_directories(lower))
 		return "mkdir";
-	bool cow = flags & MOUNT_OVERLAY;
 	if (mount(tag, lower, type, cow || (flags & MOUNT_READ_ONLY) ? MS_RDONLY : 0, options) < 0)
 		return type;
 	if (!cow) {
 		snprintf(at, size, "%s", lower);
 		return NULL;
 	}
-	if (make_directories(upper) || mount("klab", upper, "tmpfs", 0, "mode=0755,size=75%") < 0)
-		return "tmpfs";
+	is_prepared = false;
+	const char *failed = prepared ? NULL : make_upper(base);
+	snprintf(upper, sizeof upper, "%s/rw/upper", base);
+	for (char **file = files; !failed && file[0] && file[1]; file += 2)
+		failed = put_file(upper, lower, file[0], file[1]);
+	if (failed)
+		return failed;
 	snprintf(at, size, "%s/rw/root", base);
-	snprintf(data, sizeof data, "%s/rw/upper", base);
-	mkdir(data, 0755);
-	for (char **file = files; file[0] && file[1]; file += 2) {
-		const char *failed = put_file(data, lower, file[0], file[1]);
-		if (failed)
-			return failed;
-	}
-	snprintf(data, sizeof data, "%s/rw/work", base);
-	mkdir(data, 0755);
-	mkdir(at, 0755);
-	snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s/rw/upper,workdir=%s/rw/work", lower, base, base);
+	snprintf(data, sizeof data, "lowerdir=%s,upperdir=%s,workdir=%s/rw/work", lower, upper, base);
 	/* Inode numbers of a 9p export use all 64 bits; without room for the layer's, overlayfs says so at each mount. */
 	char no_xino[320];
 	snprintf(no_xino, sizeof no_xino, "%s,xino=off", data);
@@ -157,6 +149,32 @@ static const char *mount_layers(uint32_t id, const char *type, const char *tag, 
 	if (stat(lower, &st) == 0 && (chmod(at, st.st_mode & 07777) < 0 || chown(at, st.st_uid, st.st_gid) < 0))
 		return "chmod";
 	return NULL;
+}
+
+void mount_early(void)
+{
+	for (size_t i = 0; i < sizeof EARLY / sizeof *EARLY; i++) {
+		const struct early *e = &EARLY[i];
+		mkdir(e->target, 0755);
+		if (mount(e->type, e->target, e->type, e->flags, e->options) < 0 && e->needed)
+			note("cannot mount %s on %s: %s", e->type, e->target, strerror(errno));
+		if (i == 0)
+			set_modprobe("\n");
+	}
+	/* What udev would make, and programs expect. */
+	static const char *const LINKS[][2] = {
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "/proc/self/fd/0", "/dev/stdin" },
+		{ "/proc/self/fd/1", "/dev/stdout" },
+		{ "/proc/self/fd/2", "/dev/stderr" },
+	};
+	for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++)
+		if (symlink(LINKS[i][0], LINKS[i][1]) < 0 && errno != EEXIST)
+			note("cannot link %s: %s", LINKS[i][1], strerror(errno));
+	set_modprobe("/sbin/modprobe\n");
+	mkdir("/run/lock", 01777);
+	mkdir("/run/user", 0755);
+	is_prepared = !make_upper(PREPARED);
 }
 
 /*
@@ -188,6 +206,13 @@ static const char *bind_share(const char *at, const char *target)
 	return mount(at, target, NULL, MS_MOVE, NULL) < 0 ? "bind" : NULL;
 }
 
+static bool failed_once;
+
+bool mounts_complete(void)
+{
+	return !failed_once;
+}
+
 void mount_export(uint32_t id, struct payload *p)
 {
 	uint32_t kind = take_u32(p), flags = take_u32(p);
@@ -200,6 +225,8 @@ void mount_export(uint32_t id, struct payload *p)
 		failed = mount_layers(id, FILESYSTEMS[kind], tag, flags, options, files, at, sizeof at);
 	if (!failed)
 		failed = flags & MOUNT_ROOT ? enter_root(at) : bind_share(at, target);
+	/* A command that was sent along must not run in a half-made place. */
+	failed_once |= failed != NULL;
 	send_done(id, failed ? errno : 0, failed ? failed : "");
 	free(tag);
 	free(target);

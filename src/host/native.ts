@@ -17,7 +17,7 @@ export interface NativeProgram {
 const FLAGS =
   '-std=gnu11 -Os -Wall -Wextra -static -ffunction-sections -fdata-sections -Wl,--gc-sections -s'
 
-/** Both src/host and dist/host are two levels below the package. */
+/** Both src/host and dist/code are two levels below the package. */
 export function packagePath(...parts: string[]): string {
   return fileURLToPath(new URL(join('../..', ...parts), import.meta.url))
 }
