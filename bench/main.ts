@@ -2,27 +2,18 @@
 // --full adds the two kernel builds (about 15 minutes on 2 cores).
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, homedir, tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { cpio, S_IFREG } from '../src/guest/cpio.ts'
 import { initramfs } from '../src/guest/index.ts'
 import { findProgram } from '../src/host/index.ts'
 import { inTurns, markdown, seconds, timed, type Row } from './measure.ts'
+import { HOME, KLAB, TREE } from './places.ts'
 import { vms } from './vms.ts'
 
-const KLAB = join(import.meta.dirname, '../klab')
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'klab-test')
-const home = join(cache, 'home')
-const env = { ...process.env, KLAB_HOME: home }
-const tree = execFileSync('sh', [
-  '-c',
-  'ls -d "$1"/sources/linux-source-* | tail -n 1',
-  'sh',
-  cache,
-])
-  .toString()
-  .trim()
+const env = { ...process.env, KLAB_HOME: HOME }
+const tree = TREE
 const dir = mkdtempSync(join(tmpdir(), 'klab-bench-'))
 const rows: Row[] = []
 const klab = (...args: string[]) => timed([KLAB, ...args], { env })
@@ -42,7 +33,7 @@ function add(
 }
 
 const id = execFileSync(KLAB, ['build', '-q', '--tree', tree], { env }).toString().trim()
-const image = join(home, 'cache/kernels', id, 'image')
+const image = join(HOME, 'cache/kernels', id, 'image')
 
 /** The floor of a boot: the same QEMU, machine and kernel, and an initramfs of one file that ends at once. */
 function floorCommand(): string[] {
@@ -174,7 +165,7 @@ async function small(): Promise<void> {
     '-c',
     'ls -td "$1"/cache/builds/minimal-*/objects | head -n 1',
     'sh',
-    home,
+    HOME,
   ])
     .toString()
     .trim()
@@ -193,7 +184,7 @@ async function small(): Promise<void> {
   )
 
   const agent = readFileSync(
-    execFileSync('sh', ['-c', 'ls -t "$1"/cache/native/klab-agent-* | head -n 1', 'sh', home])
+    execFileSync('sh', ['-c', 'ls -t "$1"/cache/native/klab-agent-* | head -n 1', 'sh', HOME])
       .toString()
       .trim(),
   )
@@ -218,11 +209,11 @@ async function noopMake(objects: string): Promise<number> {
     '-c',
     'ls -t "$1"/cache/native/klab-launch-* | head -n 1',
     'sh',
-    home,
+    HOME,
   ])
     .toString()
     .trim()
-  const place = join(home, 'cache/place')
+  const place = join(HOME, 'cache/place')
   const inside = (...command: string[]) => [
     launcher,
     '--namespace',
@@ -290,7 +281,7 @@ async function throughput(): Promise<void> {
 /** klab's build and plain make of the same configuration, both without ccache; then a rebuild in another directory with it. */
 async function builds(): Promise<void> {
   const jobs = cpus().length
-  const config = join(home, 'cache/kernels', id, 'config')
+  const config = join(HOME, 'cache/kernels', id, 'config')
   const plain = join(dir, 'plain')
   mkdirSync(plain)
   cpSync(config, join(plain, '.config'))

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -222,6 +223,24 @@ static int print_tsc(void)
 	return 0;
 }
 
+/* A virtiofsd keeps every file open that the guest knows: a kernel tree is 80,000. What is not allowed stays as it is. */
+static void raise_file_limit(void)
+{
+	unsigned long most = 0;
+	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+	if (file && fscanf(file, "%lu", &most) != 1)
+		most = 0;
+	if (file)
+		fclose(file);
+	struct rlimit limit = { most, most };
+	if (most > 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *exported = NULL;
@@ -269,6 +288,7 @@ int main(int argc, char **argv)
 	/* Last: before, there were covers to be made in it. */
 	if (exported)
 		read_only(exported, AT_RECURSIVE);
+	raise_file_limit();
 	execvp(argv[at + 1], argv + at + 1);
 	fprintf(stderr, "klab-launch: %s: %s\n", argv[at + 1], strerror(errno));
 	return errno == ENOENT ? 127 : 126;

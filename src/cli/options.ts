@@ -47,7 +47,7 @@ export function addMachineOptions(command: Command): Command {
       "what the guest's / is: a copy-on-write view of this machine, or nothing",
     )
     .option(
-      '--share <[ro:|rw:|cow:]host[:guest]>',
+      '--share <[ro|rw|cow[,cached]:]host[:guest]>',
       'host directory in the guest, may be repeated',
       collect,
       [],
@@ -55,6 +55,10 @@ export function addMachineOptions(command: Command): Command {
     .option(
       '--share-fallback <none|copy>',
       'copy: where a kernel can mount no share, copy it in, and rw ones back',
+    )
+    .option(
+      '--transport <auto|9p|virtiofs>',
+      'how host directories reach the guest (default: auto)',
     )
     .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)')
     .option(
@@ -79,6 +83,7 @@ export interface MachineFlags {
   readonly root?: string
   readonly share: readonly string[]
   readonly shareFallback?: string
+  readonly transport?: string
   readonly net?: string
   readonly display?: string
   readonly publish: readonly string[]
@@ -90,7 +95,17 @@ export interface MachineFlags {
 
 /** The flags that are a setting of the machine under the same name. */
 const SCALARS = [
-  ...(['cpus', 'memory', 'accel', 'type', 'root', 'shareFallback', 'net', 'display'] as const),
+  ...([
+    'cpus',
+    'memory',
+    'accel',
+    'type',
+    'root',
+    'shareFallback',
+    'transport',
+    'net',
+    'display',
+  ] as const),
   ...(['bootTimeout', 'timeout', 'idleTimeout'] as const),
 ]
 

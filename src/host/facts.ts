@@ -21,6 +21,14 @@ export function availableMemoryMiB(): number {
 }
 
 /** The path of a program on PATH, or in the further places given. */
+/** How many files a process may open at most: proc_pid_limits(5). */
+export function openFileLimit(): number {
+  const match = /^Max open files\s+\S+\s+(\d+|unlimited)/m.exec(
+    readFileSync('/proc/self/limits', 'utf8'),
+  )
+  return match?.[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(match?.[1] ?? 0)
+}
+
 export function findProgram(
   name: string,
   path = '',

@@ -5,6 +5,8 @@ export interface BootWishes {
   /** Whether host directories are exported, and which daemon this host has for it. */
   readonly shares: boolean
   readonly virtiofs: boolean
+  /** How they must come; auto decides by the kernel. */
+  readonly transport: '9p' | 'virtiofs' | 'auto'
   readonly overlay: boolean
   readonly needsPci: boolean
   readonly network: boolean
@@ -61,7 +63,7 @@ export function planBoot(
   if (!config)
     return {
       machine: wishes.needsPci ? 'q35' : 'microvm',
-      transport: '9p',
+      transport: wishes.transport === 'virtiofs' ? 'virtiofs' : '9p',
       pvpanic: false,
       modules: [],
     }
@@ -91,13 +93,14 @@ export function planBoot(
 
 function shareTransport(
   has: (option: string) => boolean,
-  { virtiofs }: BootWishes,
+  { virtiofs, transport }: BootWishes,
 ): '9p' | 'virtiofs' {
+  if (transport !== 'auto') return transport
   if (NINE_P.every(has)) return '9p'
   return virtiofs && VIRTIOFS.every(has) ? 'virtiofs' : '9p'
 }
 
 function explainMissing(option: string, wishes: BootWishes): string {
   const isNineP = (NINE_P as readonly string[]).includes(option)
-  return `CONFIG_${option}${isNineP && !wishes.virtiofs ? ' (or a virtiofsd on this host that this user can run; klab doctor)' : ''}`
+  return `CONFIG_${option}${isNineP && !wishes.virtiofs && wishes.transport === 'auto' ? ' (or a virtiofsd on this host that this user can run; klab doctor)' : ''}`
 }

@@ -178,7 +178,9 @@ function templateObstacle({ lab, request, decision, view }: Scene): string | und
   if (request.fresh || request.hold || request.agentPath !== undefined || !lab.config.run.templates)
     return ''
   if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
-    return 'its kernel has no 9p, and a virtiofs device cannot be carried over'
+    return request.machine.transport === 'virtiofs'
+      ? 'a virtiofs device cannot be carried over'
+      : 'its kernel has no 9p, and a virtiofs device cannot be carried over'
   if (decision.display) return 'a display cannot be carried over'
   if (request.net.kind === 'bridge') return 'its card depends on the bridge'
   return undefined
@@ -361,6 +363,7 @@ async function enter(
     network && enterNetwork(agent, network, { hostname: hostname(request), hasFiles }),
   ])
   settled.catch(() => undefined)
+  if (!scene.decision.copiesShares) request.onEntering?.(agent)
   const { notes }: AgentFacts = await reachAgent(vm, 'agent', ready)
   for (const note of notes)
     if (!knownNotes.includes(note)) onEvent({ kind: 'note', message: `guest: ${note}` })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { interruptOf } from '../base/index.ts'
-import type { ExecEnd, Execution, ExecRequest } from '../guest/index.ts'
+import type { Agent, Execution, ExecRequest } from '../guest/index.ts'
 import type { Booted } from './boot.ts'
 import type { Ending, ReportLog } from './verdict.ts'
 
@@ -35,16 +35,15 @@ const HEARTBEAT_EVERY_MS = 5_000
 /** A report that has begun when the grace is over gets this long to end. */
 const REPORT_GRACE_MS = 2_000
 
-/** Runs one command in a booted VM until it, the VM, a limit or the user ends it. */
-export async function runCommand(
-  booted: Booted,
-  request: ExecRequest,
-  terminal: Terminal,
-  limits: CommandLimits,
-  interrupts: Interrupts,
-  reports: ReportLog,
-): Promise<{ ending: Ending; usage: ExecEnd | undefined }> {
-  const { vm, agent } = booted
+/** A command that the guest was asked to start. */
+export interface Command {
+  readonly execution: Execution
+  /** When it last printed something, or was asked for (Date.now()). */
+  readonly lastOutputAt: () => number
+}
+
+/** Asks for a command; its output goes to the terminal. */
+export function startCommand(agent: Agent, request: ExecRequest, terminal: Terminal): Command {
   let lastOutputAt = Date.now()
   const noticing = (sink: Terminal['stdout']) => (chunk: Buffer) => {
     lastOutputAt = Date.now()
@@ -54,6 +53,22 @@ export async function runCommand(
     stdout: noticing(terminal.stdout),
     stderr: noticing(terminal.stderr),
   })
+  return { execution, lastOutputAt: () => lastOutputAt }
+}
+
+/** Stays with a command in a booted VM until it, the VM, a limit or the user ends it. */
+export async function followCommand(
+  booted: Booted,
+  { execution, lastOutputAt }: Command,
+  parts: {
+    readonly terminal: Terminal
+    readonly limits: CommandLimits
+    readonly interrupts: Interrupts
+    readonly reports: ReportLog
+  },
+): Promise<Ending> {
+  const { vm } = booted
+  const { terminal, limits, interrupts, reports } = parts
   await vm.reach('command', execution.started)
   interrupts.onSignal((signal) => execution.signal(signal))
   terminal.onResize?.((rows, cols) => execution.resize(rows, cols))
@@ -69,14 +84,14 @@ export async function runCommand(
       timeLimit(limits.timeoutMs, over.signal),
       silence(
         booted,
-        () => Math.max(lastOutputAt, vm.console.lastByteAt),
+        () => Math.max(lastOutputAt(), vm.console.lastByteAt),
         limits.idleTimeoutMs,
         over.signal,
       ),
       stopped(interrupts.stop),
     ])
     if (ending.kind === 'command') await waitForLateReports(booted, limits.graceMs, reports)
-    return { ending, usage: ending.kind === 'command' ? ending.end : undefined }
+    return ending
   } finally {
     over.abort()
     void input

@@ -12,6 +12,7 @@ import { hiddenPaths } from './hidden.ts'
 export interface PlannedMount {
   readonly request: MountRequest
   readonly path: string
+  readonly cached: boolean
 }
 
 /** The agent gives msize to 9p up to what virtio's ring carries (PAGE_SIZE * (VIRTQUEUE_NUM - 3), net/9p/trans_virtio.c). */
@@ -35,14 +36,15 @@ export function planView(
     transport === '9p' ? `${NINE_P_OPTIONS},cache=${cached ? 'loose' : 'none'}` : ''
   const root: PlannedMount = {
     path: dir,
+    cached: true,
     request: { transport, tag: ROOT_TAG, target: 'root', mode: 'cow', options: options(true) },
   }
-  const shared = shares.map(({ mode, host, guest }, index): PlannedMount => ({
+  const shared = shares.map(({ mode, host, guest, cached }, index): PlannedMount => ({
     path: host,
+    cached,
     request: {
       ...{ transport, tag: shareTag(index), target: { path: guest }, mode },
-      // What the user edits must be seen: no caching where both sides write.
-      options: options(mode !== 'rw'),
+      options: options(cached),
     },
   }))
   if (machine.root !== 'host') return { mounts: shared, rootConfinement: {} }
@@ -92,7 +94,7 @@ export async function virtiofsExports(
   await mkdir(socketDir, { recursive: true, mode: 0o700 })
   if (rootConfinement.export)
     await mkdir(rootConfinement.export.dir, { recursive: true, mode: 0o700 })
-  for (const { request, path } of mounts) {
+  for (const { request, path, cached } of mounts) {
     const { tag } = request
     const socket = join(socketDir, `${tag}.sock`)
     const readOnly = request.mode !== 'rw'
@@ -102,6 +104,7 @@ export async function virtiofsExports(
         daemon: virtiofsdPath(lab) ?? '',
         dir: path,
         socket,
+        cached,
         confinement: request.target === 'root' ? rootConfinement : own,
         cacheDir: lab.paths.cache,
       }),

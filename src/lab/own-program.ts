@@ -5,5 +5,5 @@ import { packagePath } from '../host/index.ts'
 /** How klab starts itself: from its sources, or as it was built. */
 export function ownProgram(): string[] {
   const source = packagePath('src', 'cli', 'main.ts')
-  return [existsSync(source) ? source : packagePath('dist', 'cli', 'main.js')]
+  return [existsSync(source) ? source : packagePath('dist', 'code', 'klab.cjs')]
 }

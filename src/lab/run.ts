@@ -9,7 +9,13 @@ import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
 import { boot, type Booted } from './boot.ts'
 import type { BootRequest } from './boot-plan.ts'
 import { chooseKernel, type KernelChoice } from './choose-kernel.ts'
-import { runCommand, type Interrupts, type Terminal } from './command.ts'
+import {
+  followCommand,
+  startCommand,
+  type Command,
+  type Interrupts,
+  type Terminal,
+} from './command.ts'
 import type { MachineConfig } from './config/schema.ts'
 import type { Lab } from './context.ts'
 import type { LabEvent, OnEvent } from './events.ts'
@@ -109,16 +115,21 @@ export async function runOnKernel(
       onEvent(event)
     }
     const { machine, fresh, crowded = false, agentPath } = request
+    let command: Command | undefined
     const bootRequest: BootRequest = {
       ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
       stop: interrupts.stop,
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.scanner],
+      onEntering: (agent) => {
+        command = startCommand(agent, exec, terminal)
+      },
       ...(agentPath !== undefined && { agentPath }),
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
-    const ending = await commandEnding(booted, exec, {
+    command ??= startCommand(booted.agent, exec, terminal)
+    const ending = await commandEnding(booted, command, {
       ...{ request, shares, terminal, interrupts, reports },
     })
     peak = peakMemoryKiB(vm)
@@ -189,7 +200,7 @@ async function bootOrStop(
 
 async function commandEnding(
   booted: Booted,
-  exec: ExecRequest,
+  command: Command,
   parts: {
     request: RunRequest
     shares: readonly Share[]
@@ -201,7 +212,7 @@ async function commandEnding(
   const { request, terminal, interrupts, reports } = parts
   const { timeout, idleTimeout } = request.machine
   const limits = { timeoutMs: timeout, idleTimeoutMs: idleTimeout, graceMs: request.graceMs }
-  const { ending } = await runCommand(booted, exec, terminal, limits, interrupts, reports)
+  const ending = await followCommand(booted, command, { terminal, limits, interrupts, reports })
   if (ending.kind === 'command')
     await Promise.race([keepWrites(booted, parts.shares), booted.vm.ended])
   return ending

@@ -14,16 +14,18 @@ export async function startVirtiofsd(options: {
   readonly daemon: string
   readonly dir: string
   readonly socket: string
+  /** What the host changes need not be seen. */
+  readonly cached: boolean
   readonly confinement: Confinement
   readonly cacheDir: string
 }): Promise<AsyncDisposable> {
-  const { daemon, dir, socket, confinement, cacheDir } = options
+  const { daemon, dir, socket, cached, confinement, cacheDir } = options
   // The C daemon of QEMU 7 and the Rust one share this old spelling.
   const command = [
     daemon,
     `--socket-path=${socket}`,
     '-o',
-    `source=${dir},cache=always,sandbox=chroot,xattr`,
+    `source=${dir},cache=${cached ? 'always' : 'auto'},sandbox=chroot,xattr`,
   ]
   const [file, args] = await confined(command, confinement, cacheDir)
   const appeared = Promise.withResolvers<'ready'>()

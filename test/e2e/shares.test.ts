@@ -42,6 +42,39 @@ describe('a share', () => {
     expect(statSync(join(shared, 'from-guest')).uid).toBe(process.getuid?.())
   })
 
+  test.each(['9p', 'virtiofs'])(
+    'ro and rw by %s follow the host, ro,cached need not',
+    async (by) => {
+      await using vms = new TestVms()
+      const shared = directory(`follows-${by}`)
+      writeFileSync(join(shared, 'file'), 'one\n')
+      const shares = ['ro', 'rw', 'ro,cached'].flatMap((mode, index) => [
+        '--share',
+        `${mode}:${shared}:/mnt/${index}`,
+      ])
+      const name = await vms.start(`follows-${by}`, '--transport', by, ...shares)
+      const read = async () =>
+        (await vms.exec(name, ['cat', '/mnt/0/file', '/mnt/1/file', '/mnt/2/file'])).stdout
+      expect(await read()).toBe('one\none\none\n')
+      writeFileSync(join(shared, 'file'), 'two, longer\n')
+      // virtiofsd's cache=auto believes what it knows for a second.
+      if (by === 'virtiofs') await new Promise((resolve) => setTimeout(resolve, 1500))
+      expect(await read()).toMatch(/^two, longer\ntwo, longer\n/)
+      const { stdout } = await vms.exec(name, ['grep', '-c', ` ${by} `, '/proc/mounts'])
+      expect(Number(stdout)).toBeGreaterThanOrEqual(3)
+      await vms.exec(name, ['sh', '-c', 'echo x > /mnt/0/file; echo y > /mnt/2/file'])
+      expect(readFileSync(join(shared, 'file'), 'utf8')).toBe('two, longer\n')
+    },
+  )
+
+  test('over the root of the guest is refused', async () => {
+    const { code, stderr } = await klab(['run', '--share', `${dir}:/`, '--', 'true'])
+    expect({ code, stderr: stderr.includes('is no absolute path in the guest below /') }).toEqual({
+      code: 2,
+      stderr: true,
+    })
+  })
+
   test('ro is refused by the host, also to root who mounts it again', async () => {
     const shared = directory('ro')
     writeFileSync(join(shared, 'file'), 'kept\n')

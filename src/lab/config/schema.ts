@@ -46,10 +46,17 @@ const machineFields = {
   root: z
     .enum(['host', 'none'])
     .describe('host: a copy-on-write view of this machine; none: the bare initramfs'),
-  shares: z.array(z.string()).describe('host directories in the guest: [ro:|rw:|cow:]HOST[:GUEST]'),
+  shares: z
+    .array(z.string())
+    .describe('host directories in the guest: [ro|rw|cow[,cached]:]HOST[:GUEST]'),
   shareFallback: z
     .enum(['none', 'copy'])
     .describe('copy: shares of a kernel that can mount none are copied in, and rw ones back'),
+  transport: z
+    .enum(['auto', '9p', 'virtiofs'])
+    .describe(
+      'how host directories reach the guest; auto takes 9p where the kernel has it, because a virtiofs device cannot be cloned',
+    ),
   net: z
     .string()
     .describe(
@@ -81,6 +88,7 @@ const machine = z.strictObject({
   root: machineFields.root.default('host'),
   shares: machineFields.shares.default([]),
   shareFallback: machineFields.shareFallback.default('none'),
+  transport: machineFields.transport.default('auto'),
   net: machineFields.net.default('none'),
   publish: machineFields.publish.default([]),
   display: machineFields.display.default('none'),

@@ -105,7 +105,7 @@ async function live(
     await using booted = await boot(
       lab,
       {
-        ...{ id: runId, kernel, machine, runDir, fresh, hold, name },
+        ...{ id: runId, kernel, machine, runDir, fresh, hold, name, stays: true },
         ...(snapshot && { snapshot }),
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
