@@ -1,2 +1,3 @@
-export type { ReportKind } from './patterns.ts'
-export { ReportScanner, type Report } from './report-scanner.ts'
+export type { BugKind } from './kinds.ts'
+export { LogReader } from './log-reader.ts'
+export { ReportScanner, type FoundReport } from './report-scanner.ts'

@@ -1,5 +1,5 @@
 import type { BuildEvent } from '../kernel/index.ts'
-import type { Report } from '../crash/index.ts'
+import type { FoundReport } from '../crash/index.ts'
 import type { Phase } from '../vm/index.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -25,7 +25,7 @@ export type LabEvent =
       readonly protocol: string
     }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
-  | { readonly kind: 'report'; readonly report: Report; readonly allowed: boolean }
+  | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed: boolean }
   | {
       readonly kind: 'outcome'
       readonly outcome: Outcome

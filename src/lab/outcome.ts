@@ -1,14 +1,14 @@
 import { constants } from 'node:os'
 
 import { formatDuration, unreachable } from '../base/index.ts'
-import type { Report } from '../crash/index.ts'
+import type { FoundReport } from '../crash/index.ts'
 import type { Phase } from '../vm/index.ts'
 
 /** How a run ended. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: string; readonly number: number }
-  | { readonly kind: 'crashed'; readonly report: Report }
+  | { readonly kind: 'crashed'; readonly report: FoundReport }
   | { readonly kind: 'hung'; readonly silentMs: number }
   | { readonly kind: 'timed-out'; readonly limitMs: number }
   | {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import type { Report } from '../crash/index.ts'
+import type { FoundReport } from '../crash/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { NewRun, Store } from '../store/index.ts'
 import type { PhaseTimings } from '../vm/index.ts'
@@ -65,7 +65,7 @@ export class RunRecord {
     writeEntry(this.#lab, { run: this.#row, reports: [] })
   }
 
-  async end(result: RunEnd, reports: readonly Report[]): Promise<void> {
+  async end(result: RunEnd, reports: readonly FoundReport[]): Promise<void> {
     const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
     writeEntry(this.#lab, {
       run: {
@@ -78,7 +78,7 @@ export class RunRecord {
         durationMs,
         peakMemoryKiB: peakMemoryKiB ?? null,
       },
-      reports: reports.map(({ kind, title, lines }) => ({ kind, title, text: lines.join('\n') })),
+      reports: reports.map(({ kind = 'OTHER', title, text }) => ({ kind, title, text })),
     })
     if (waitingEntries(this.#lab) >= TIDY_EVERY) await tidy(this.#lab)
   }

@@ -120,7 +120,7 @@ export async function runOnKernel(
       ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
       stop: interrupts.stop,
       // What a kernel says while it boots belongs to its run as well.
-      consoleReaders: [reports.scanner],
+      consoleReaders: [reports.reader],
       onEntering: (agent) => {
         command = startCommand(agent, exec, terminal)
       },

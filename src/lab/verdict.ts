@@ -1,6 +1,6 @@
-import { ReportScanner, type Report } from '../crash/index.ts'
+import { ReportScanner, type FoundReport } from '../crash/index.ts'
 import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
-import type { VmEnd } from '../vm/index.ts'
+import type { ConsoleReader, VmEnd } from '../vm/index.ts'
 import type { OnEvent } from './events.ts'
 import { signalName, type Outcome } from './outcome.ts'
 
@@ -13,30 +13,48 @@ export type Ending =
   | { readonly kind: 'silence'; readonly silentMs: number }
   | { readonly kind: 'stopped'; readonly signal: number }
 
+/** A report that has ended is told when nothing follows for so long. */
+const SETTLED_AFTER_MS = 300
+
+/** Of a flood of reports the first ones tell the story. */
+const MAX_REPORTS = 100
+
 /** Reports on the console, sorted into those that count and those that the user allows. */
 export class ReportLog {
-  readonly #counted: Report[] = []
+  readonly #counted: FoundReport[] = []
   readonly #allowed: readonly RegExp[]
-  readonly #all: Report[] = []
+  readonly #all: FoundReport[] = []
   readonly scanner: ReportScanner
+  /** For the console. */
+  readonly reader: ConsoleReader
 
   constructor(allowed: readonly string[], onEvent: OnEvent) {
     this.#allowed = allowed.map((pattern) => new RegExp(pattern))
     this.scanner = new ReportScanner((report) => {
-      const text = [report.title, ...report.lines].join('\n')
+      const text = `${report.title}\n${report.text}`
       const isAllowed = this.#allowed.some((pattern) => pattern.test(text))
       this.#all.push(report)
       if (!isAllowed) this.#counted.push(report)
       onEvent({ kind: 'report', report, allowed: isAllowed })
-    })
+    }, MAX_REPORTS)
+    let quiet: NodeJS.Timeout | undefined
+    this.reader = {
+      lines: (lines) => {
+        this.scanner.lines(lines)
+        clearTimeout(quiet)
+        quiet = this.scanner.isOpen
+          ? setTimeout(() => this.scanner.settle(), SETTLED_AFTER_MS).unref()
+          : undefined
+      },
+    }
   }
 
-  get all(): readonly Report[] {
+  get all(): readonly FoundReport[] {
     return this.#all
   }
 
   /** The first that counts: later ones are mostly its consequences. */
-  get first(): Report | undefined {
+  get first(): FoundReport | undefined {
     return this.#counted[0]
   }
 }
@@ -44,7 +62,7 @@ export class ReportLog {
 /** What a run's ending means. A kernel's complaint outweighs all else. Pure. */
 export function outcomeOf(
   ending: Ending,
-  report: Report | undefined,
+  report: FoundReport | undefined,
   command = 'the command',
 ): Outcome {
   // Whoever stopped the run knows why it ended; a crash on the way is still a crash.

@@ -109,7 +109,7 @@ async function live(
         ...(snapshot && { snapshot }),
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
-        consoleReaders: [reports.scanner],
+        consoleReaders: [reports.reader],
       },
       onEvent,
     )

@@ -1,0 +1,37 @@
+/** One line of a console, taken apart. */
+export interface ConsoleLine {
+  /** Without what printk puts before it. */
+  readonly text: string
+  /** Who printed it: `T12` a task, `C0` a CPU in an interrupt (CONFIG_PRINTK_CALLER); `time` when only the time is known. */
+  readonly context: string
+}
+
+/**
+ * What printk and those that pass its lines on put before the text: a level, the time, the caller
+ * (print_prefix in kernel/printk/printk.c), and before all that a login prompt or a note of lost messages.
+ */
+const PREFIX =
+  /^(?:\*\* \d+ printk messages dropped \*\* ?)?(?:[^[\n]{0,40} login: ?)?(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *([CT]\d+)\])? ?/
+
+/** The same with something else before it, such as half of another line. */
+const TORN_PREFIX = /^.{0,80}\[ *\d+\.\d{6}\](?:\[ *([CT]\d+)\])? /
+
+function readLine(raw: string): ConsoleLine {
+  const match = PREFIX.exec(raw)
+  if (!match) return { text: raw, context: '' }
+  return { text: raw.slice(match[0].length), context: match[1] ?? 'time' }
+}
+
+/** As readLine, for a line that something of interest stands in the middle of. */
+export function readTornLine(raw: string): ConsoleLine {
+  const line = readLine(raw)
+  if (line.context !== '') return line
+  const match = TORN_PREFIX.exec(raw)
+  if (!match) return line
+  return { text: raw.slice(match[0].length), context: match[1] ?? 'time' }
+}
+
+/** Whether a context is a CPU's. */
+export function isCpu(context: string): boolean {
+  return context.startsWith('C')
+}

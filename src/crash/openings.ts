@@ -1,0 +1,94 @@
+import { BUG_ROWS } from './rows-bug.ts'
+import { INFO_ROWS } from './rows-info.ts'
+import { TRAP_ROWS } from './rows-trap.ts'
+import { WARNING_ROWS } from './rows-warning.ts'
+import type { Row } from './rows.ts'
+
+/** How a complaint may begin, and the rows that may name it. */
+export interface Opening {
+  readonly match: RegExp
+  /** What looks alike and is none. */
+  readonly unless?: RegExp
+  readonly rows: readonly Row[]
+  /** Inside another report it is a part of that: what a trap, a panic on a warning says after it. */
+  readonly continues?: true
+}
+
+/** Against a line without the prefix of printk. */
+const OPENINGS: readonly Opening[] = [
+  {
+    match: /(?:^|[^A-Za-z_-])BUG: /,
+    unless: /BUG: (?:KASAN: )?(?:no syscalls|if you see this)|ODEBUG: /,
+    rows: BUG_ROWS,
+  },
+  { match: /^BUG [\w-]+ *\((?:Tainted|Not tainted)/, unless: /kasan: bad access/, rows: BUG_ROWS },
+  {
+    match: /(?:^|^[^:]{0,40}[^\w:] ?|\] )WARNING: /,
+    unless:
+      /WARNING: (?:\/|`|the mand mount option|fbcon:|See https?:|Your |workqueue cpumask|Unprivileged eBPF|kernel not compiled|\w+ is deprecated|If you|Spectre|userspace|bad EFI|Unsupported |The |This |Adjusting|hostname|no |Serial|can't open|unable to |failed to |stack|Adding|old|arp|PCI|NOT|SPI|Ignoring|Support)|^[\w ]+ : WARNING:/,
+    rows: WARNING_ROWS,
+  },
+  { match: /WARNING: .* at .*\.[chS]:\d+ |WARNING: [\w./-]+\.[chS]:\d+ at /, rows: WARNING_ROWS },
+  {
+    match: /(?:^|^\[ |rcu: |login: |\] )INFO: /,
+    unless:
+      /INFO: (?:lockdep is turned off|Stall ended before state dump start|NMI handler|recovery required|CRNG|task .* is stuck|rcu_\w+ (?:kthread|self-detected stall ended)|no syscalls|Failed to|Cannot|Starting|[a-z]+ is enabled|Kernel (?:was|is))|_INFO::|EXT4-fs|\(.*\): INFO: /,
+    rows: INFO_ROWS,
+  },
+  { match: /Unable to handle kernel /, rows: TRAP_ROWS },
+  {
+    match: /general protection fault(?:, [\w ,-]+ 0x\w+)?(?: .*)?:/,
+    unless: /\[\d+\] general protection|^traps: .* general protection/,
+    rows: TRAP_ROWS,
+  },
+  { match: /stack segment(?: fault)?: [0-9a-f]{4}/, rows: TRAP_ROWS },
+  { match: /Kernel panic - not syncing/, rows: TRAP_ROWS, continues: true },
+  { match: /PANIC: double fault/, rows: TRAP_ROWS, continues: true },
+  { match: /rust_kernel: panicked/, rows: TRAP_ROWS },
+  { match: /[kK]ernel BUG (?:at|in)/, rows: TRAP_ROWS },
+  { match: /divide[ _]error: /, rows: TRAP_ROWS },
+  { match: /invalid opcode: [0-9a-f]{4}/, rows: TRAP_ROWS, continues: true },
+  { match: /^(?:Oops: )?int3: [0-9a-f]{4}/, rows: TRAP_ROWS },
+  { match: /UBSAN: /, rows: TRAP_ROWS },
+  { match: /^Booting the kernel\.\s*$/, rows: TRAP_ROWS },
+  { match: /unregister_netdevice: waiting for /, rows: TRAP_ROWS, continues: true },
+  { match: /VFS: (?:Close: file count is (?:0|zero)|Busy inodes after unmount)/, rows: TRAP_ROWS },
+  {
+    match: /Internal error: /,
+    unless: /audit|: Internal error: /,
+    rows: TRAP_ROWS,
+    continues: true,
+  },
+  { match: /Unhandled fault: /, rows: TRAP_ROWS },
+  { match: /Alignment trap: /, rows: TRAP_ROWS },
+  { match: /trusty: panic/, rows: TRAP_ROWS },
+  { match: /SYZFAIL: |SYZFATAL: /, rows: TRAP_ROWS },
+  {
+    match:
+      /^fatal error: (?:runtime|unexpected signal|all goroutines|concurrent|stack|checkptr|out of memory|sweep|morestack|bad|found|exit|systemstack|malloc|gc|s\.|go)|^panic: /,
+    rows: TRAP_ROWS,
+  },
+]
+
+/** Almost no line holds one of these. */
+const HINT =
+  /BUG|WARNING: |INFO: |to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled fault|Alignment trap|trusty: |SYZFA|fatal error: |panic: /
+
+const HINTS = new RegExp(HINT, 'g')
+
+/** Whether a line may begin a complaint: a clean log costs this test alone. */
+export function mayOpen(raw: string): boolean {
+  return HINT.test(raw)
+}
+
+/** Where the next line is that may begin a complaint; -1 when there is none. */
+export function nextHint(text: string, from: number): number {
+  HINTS.lastIndex = from
+  return HINTS.exec(text)?.index ?? -1
+}
+
+/** The complaint that a line begins; undefined for all others. */
+export function openingOf(text: string): Opening | undefined {
+  if (!mayOpen(text)) return undefined
+  return OPENINGS.find(({ match, unless }) => match.test(text) && !unless?.test(text))
+}

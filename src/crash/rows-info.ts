@@ -1,0 +1,30 @@
+import { inTrace, TRACE, whereStalled, type Row } from './rows.ts'
+import { LOCKDEP_ROWS } from './rows-warning.ts'
+
+/** kernel/rcu/tree_stall.h, kernel/hung_task.c, kernel/locking/lockdep.c */
+export const INFO_ROWS: readonly Row[] = [
+  ...LOCKDEP_ROWS,
+  {
+    match: /INFO: rcu_\w+ (?:self-)?detected(?: expedited)? stalls?/,
+    title: 'INFO: rcu detected stall in {F}',
+    also: ['stall in {F}'],
+    search: whereStalled,
+  },
+  {
+    match: /INFO: task .* blocked (?:in I\/O wait )?for more than/,
+    title: 'INFO: task hung in {F}',
+    also: ['hang in {F}'],
+    search: { steps: [TRACE, 'frames'], pick: 'waiting' },
+  },
+  {
+    match: /INFO: task .* can't die for more than/,
+    title: "INFO: task can't die in {F}",
+    also: ['hang in {F}'],
+    search: { steps: [TRACE, 'frames'], pick: 'waiting' },
+  },
+  {
+    match: /INFO: trying to register non-static key/,
+    title: 'INFO: trying to register non-static key in {F}',
+    search: { ...inTrace, skip: /register_lock_class|lock_|stack_trace/ },
+  },
+]
