@@ -43,6 +43,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,
   template: async () => (await import('./commands/template.ts')).addTemplateCommand,
   kernel: async () => (await import('./commands/kernel.ts')).addKernelCommand,
+  crash: async () => (await import('./commands/crash.ts')).addCrashCommand,
   runs: async () => (await import('./commands/runs.ts')).addRunsCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
   config: async () => (await import('./commands/config.ts')).addConfigCommand,

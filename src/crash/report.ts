@@ -1,11 +1,13 @@
 import { findBlamed, type Blamed } from './blame.ts'
 import { isCpu, readTornLine, type ConsoleLine } from './console-line.ts'
 import { damageOf, TORN } from './damage.ts'
+import { circumstancesOf, type Circumstances } from './facts.ts'
+import { fingerprintOf, framesOf } from './fingerprint.ts'
 import { kindOf, type BugKind } from './kinds.ts'
 import { openingOf, type Opening } from './openings.ts'
 import type { Row } from './rows.ts'
 import { stableTitle } from './title.ts'
-import { isQuestionable } from './trace.ts'
+import { isQuestionable, type Frame } from './trace.ts'
 
 /** One kernel complaint found on a console. */
 export interface CrashReport {
@@ -23,9 +25,11 @@ export interface CrashReport {
   readonly suppressed: boolean
   /** The program of a fuzzer that did it, from its name. */
   readonly executor: { readonly process: number; readonly id: number } | undefined
-  /** Lines of the log: the first of the report, and the one after its last. */
-  readonly first: number
-  readonly end: number
+  readonly circumstances: Circumstances
+  /** The first trace. */
+  readonly frames: readonly Frame[]
+  /** The same for all reports of one bug. */
+  readonly fingerprint: string
   /** The report without what printk and others put before and between its lines. */
   readonly text: string
 }
@@ -183,6 +187,7 @@ const SUPPRESSED =
 function finish(named: Named, raw: readonly string[], first: number): CrashReport {
   const title = stableTitle(named.title)
   const text = [...named.before, ...named.lines].join('\n')
+  const frames = framesOf(named.own)
   const executor = / Comm: syz\.(\d+)\.(\d+) |\/(?:\d+) .*CPU#\d+: syz\.(\d+)\.(\d+)\//.exec(text)
   return {
     title,
@@ -199,8 +204,9 @@ function finish(named: Named, raw: readonly string[], first: number): CrashRepor
     executor: executor
       ? { process: Number(executor[1] ?? executor[3]), id: Number(executor[2] ?? executor[4]) }
       : undefined,
-    first,
-    end: named.end,
+    circumstances: circumstancesOf(text),
+    frames,
+    fingerprint: fingerprintOf(title, frames),
     text,
   }
 }

@@ -1,10 +1,8 @@
+import { HELD_LOCK_ROWS } from './rows-lockdep.ts'
 import {
   AT,
   inTrace,
-  TAKEN_AT,
   TRACE,
-  whereReleased,
-  whereTaken,
   whereOverflown,
   whereStalled,
   whereTrapped,
@@ -106,28 +104,12 @@ const FAULTS: readonly Row[] = [
 
 /** kernel/locking/spinlock_debug.c, kernel/locking/lockdep.c */
 const LOCKS: readonly Row[] = [
+  ...HELD_LOCK_ROWS,
   {
     match:
       /BUG: (spinlock|rwlock) (lockup suspected|already unlocked|recursion|bad magic|wrong owner|wrong CPU|cpu recursion|trylock failure on UP)/,
     title: 'BUG: {1} {2} in {F}',
     search: { ...inTrace, skip: /spin_|^do_raw_|rwlock|_lock_bug|^rt_spin/ },
-  },
-  {
-    match: /BUG: bad unlock balance detected/,
-    title: 'BUG: bad unlock balance in {F}',
-    search: whereReleased,
-  },
-  { match: /BUG: held lock freed/, title: 'BUG: held lock freed in {F}', search: whereTaken },
-  {
-    match: /BUG: lock held when returning to user space/,
-    title: 'BUG: lock held when returning to user space in {F}',
-    search: { steps: [TAKEN_AT] },
-    isComplete: true,
-  },
-  {
-    match: /BUG: .*still has locks held/,
-    title: 'BUG: still has locks held in {F}',
-    search: whereTaken,
   },
   { match: /BUG: Invalid wait context/, title: 'WARNING: locking bug in {F}', search: inTrace },
   { match: /BUG: (MAX_\w+ too low!?)/, title: 'BUG: {1}', isComplete: true },

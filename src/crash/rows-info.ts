@@ -1,5 +1,5 @@
 import { inTrace, TRACE, whereStalled, type Row } from './rows.ts'
-import { LOCKDEP_ROWS } from './rows-warning.ts'
+import { LOCKDEP_ROWS } from './rows-lockdep.ts'
 
 /** kernel/rcu/tree_stall.h, kernel/hung_task.c, kernel/locking/lockdep.c */
 export const INFO_ROWS: readonly Row[] = [

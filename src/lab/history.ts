@@ -69,13 +69,14 @@ export async function removeKernel(lab: Lab, id: string): Promise<void> {
   })
 }
 
-async function withStore<T>(lab: Lab, use: (store: Store) => Promise<T>): Promise<T> {
+export async function withStore<T>(lab: Lab, use: (store: Store) => Promise<T>): Promise<T> {
   await using store = await openStore(lab)
   await reapRuns(lab, store)
   return await use(store)
 }
 
-function viewOf({
+/** A run as it is shown, and nothing else of a row. */
+export function viewOf({
   argv,
   machine,
   detail,

@@ -1,3 +1,4 @@
+export type { FoundReport } from '../crash/index.ts'
 export type { KernelChoice } from './choose-kernel.ts'
 export type { Interrupts, Terminal } from './command.ts'
 export type { MachineInput } from './config/machine.ts'
@@ -11,6 +12,7 @@ export type { RunRequest, RunResult } from './run.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
+export const crashes = () => import('./crashes/index.ts')
 export const configEditing = () => import('./config/edit.ts')
 export const configLeaves = () => import('./config/leaves.ts')
 export const context = () => import('./context.ts')

@@ -78,7 +78,13 @@ export class RunRecord {
         durationMs,
         peakMemoryKiB: peakMemoryKiB ?? null,
       },
-      reports: reports.map(({ kind = 'OTHER', title, text }) => ({ kind, title, text })),
+      reports: reports.map((report) => ({
+        kind: report.kind ?? 'OTHER',
+        title: report.title,
+        text: report.text,
+        fingerprint: report.fingerprint,
+        function: report.function ?? null,
+      })),
     })
     if (waitingEntries(this.#lab) >= TIDY_EVERY) await tidy(this.#lab)
   }

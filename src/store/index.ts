@@ -1,1 +1,8 @@
-export { Store, type NewRun, type RunFilter, type RunRow, type StoredReport } from './store.ts'
+export {
+  Store,
+  type NewRun,
+  type RunFilter,
+  type RunRow,
+  type CrashRow,
+  type StoredReport,
+} from './store.ts'

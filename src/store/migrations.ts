@@ -38,6 +38,20 @@ const MIGRATIONS: Record<string, Migration> = {
       await db.schema.createIndex('reportsByRun').on('reports').column('runId').execute()
     },
   },
+  '0002-crashes': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable('reports')
+        .addColumn('fingerprint', 'text', (column) => column.notNull().defaultTo(''))
+        .execute()
+      await db.schema.alterTable('reports').addColumn('function', 'text').execute()
+      await db.schema
+        .createIndex('reportsByFingerprint')
+        .on('reports')
+        .column('fingerprint')
+        .execute()
+    },
+  },
 }
 
 export const migrations: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) }

@@ -31,6 +31,10 @@ export interface ReportsTable {
   kind: string
   title: string
   text: string
+  /** The same for all reports of one bug; empty for those of a klab that knew none. */
+  fingerprint: Generated<string>
+  /** The function to blame. */
+  function: string | null
 }
 
 export interface Schema {

@@ -13,6 +13,19 @@ export interface StoredReport {
   readonly kind: string
   readonly title: string
   readonly text: string
+  readonly fingerprint: string
+  readonly function: string | null
+}
+
+/** Reports with the same fingerprint, counted together. */
+export interface CrashRow {
+  readonly fingerprint: string
+  readonly title: string
+  readonly kind: string
+  readonly function: string | null
+  readonly runs: number
+  readonly firstSeen: string
+  readonly lastSeen: string
 }
 
 export interface RunFilter {
@@ -56,7 +69,15 @@ export class Store implements AsyncDisposable {
         .execute()
       await db.deleteFrom('reports').where('runId', '=', run.id).execute()
       if (reports.length === 0) return
-      const rows = reports.map(({ kind, title, text }) => ({ runId: run.id, kind, title, text }))
+      const rows = reports.map((report) => ({
+        runId: run.id,
+        kind: report.kind,
+        title: report.title,
+        text: report.text,
+        // A record of an older klab has none.
+        fingerprint: report.fingerprint ?? '',
+        function: report.function ?? null,
+      }))
       await db.insertInto('reports').values(rows).execute()
     })
   }
@@ -89,11 +110,55 @@ export class Store implements AsyncDisposable {
     if (other) throw new InfraError('RUN', `${prefix} means several runs; give more of the id`)
     const reports = await this.#db
       .selectFrom('reports')
-      .select(['kind', 'title', 'text'])
+      .select(['kind', 'title', 'text', 'fingerprint', 'function'])
       .where('runId', '=', row.id)
       .orderBy('id')
       .execute()
     return { ...row, reports }
+  }
+
+  /** Crashes, seen last first. */
+  async crashes(): Promise<CrashRow[]> {
+    return await this.#db
+      .selectFrom('reports')
+      .innerJoin('runs', 'runs.id', 'reports.runId')
+      .where('reports.fingerprint', '!=', '')
+      .groupBy('reports.fingerprint')
+      .select((build) => [
+        'reports.fingerprint',
+        'reports.title',
+        'reports.kind',
+        'reports.function',
+        build.fn.count<number>('reports.runId').distinct().as('runs'),
+        build.fn.min<string>('runs.startedAt').as('firstSeen'),
+        build.fn.max<string>('runs.startedAt').as('lastSeen'),
+      ])
+      .orderBy('lastSeen', 'desc')
+      .execute()
+  }
+
+  /** The runs that saw a crash, newest first. */
+  async runsOfCrash(fingerprint: string): Promise<RunRow[]> {
+    return await this.#db
+      .selectFrom('runs')
+      .innerJoin('reports', 'reports.runId', 'runs.id')
+      .where('reports.fingerprint', '=', fingerprint)
+      .groupBy('runs.id')
+      .selectAll('runs')
+      .orderBy('runs.startedAt', 'desc')
+      .execute()
+  }
+
+  /** What the newest report of a crash says. */
+  async newestText(fingerprint: string): Promise<string> {
+    const row = await this.#db
+      .selectFrom('reports')
+      .where('fingerprint', '=', fingerprint)
+      .select('text')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    return row?.text ?? ''
   }
 
   /** Runs that are recorded as running. */

@@ -15,7 +15,10 @@ describe('a kernel that complains', () => {
   test.each([
     ['WARNING', /crashed: WARNING in lkdtm_WARNING/],
     ['BUG', /crashed: kernel BUG in lkdtm_BUG/],
-    ['EXCEPTION', /crashed: BUG: unable to handle kernel NULL pointer dereference in lkdtm_EXCEPTION/],
+    [
+      'EXCEPTION',
+      /crashed: BUG: unable to handle kernel NULL pointer dereference in lkdtm_EXCEPTION/,
+    ],
     ['PANIC', /crashed: kernel panic: dumptest/],
   ])('makes the run crashed: %s', async (what, title) => {
     const result = await asRoot(`${provoke(what)}; exit 0`)

@@ -6,6 +6,7 @@ import { currentLab } from '../lab.ts'
 import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { integer } from '../options.ts'
 import { printPruned } from '../render/pruned.ts'
+import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
 
 interface ListFlags {
@@ -83,7 +84,7 @@ async function list({ json, limit, outcome, kernel, command }: ListFlags): Promi
   }
   const rows = runs.map((run) => [
     run.id,
-    run.startedAt.slice(0, 19).replace('T', ' '),
+    date(run.startedAt),
     run.outcome === null ? 'running' : run.outcome.kind,
     run.exitCode === null ? '' : String(run.exitCode),
     run.durationMs === null ? '' : formatDuration(run.durationMs),

@@ -5,6 +5,7 @@ import { ssh, vms, vmSnapshots, type LabEvent, type NamedVm } from '../../lab/in
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab, currentPaths } from '../lab.ts'
 import { Status } from '../render/status.ts'
+import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
 
 type Finish = (code: number) => void
@@ -46,10 +47,7 @@ async function snapshot(words: readonly string[], json: boolean): Promise<void> 
       console.log(
         table(
           ['name', 'size', 'taken'],
-          all.map(({ name, bytes, createdAt }) => [
-            ...[name, formatBytes(bytes)],
-            createdAt.slice(0, 19).replace('T', ' '),
-          ]),
+          all.map(({ name, bytes, createdAt }) => [...[name, formatBytes(bytes)], date(createdAt)]),
         ),
       )
   } else if (first === 'rm' && second !== undefined && third !== undefined) {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { templates } from '../../lab/index.ts'
 import { currentLab } from '../lab.ts'
+import { date } from '../render/date.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
 
@@ -26,7 +27,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
             all.map(({ key, kernel, machine, bytes, madeMs, usedAt }) => [
               ...[key, kernel, `${machine.type}, ${machine.cpus} CPUs, ${machine.memoryMiB} MiB`],
               ...[formatBytes(bytes), formatDuration(madeMs)],
-              usedAt.toISOString().slice(0, 19).replace('T', ' '),
+              date(usedAt.toISOString()),
             ]),
           ),
         )

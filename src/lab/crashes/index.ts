@@ -1,0 +1,3 @@
+export type { FoundReport } from '../../crash/index.ts'
+export { listCrashes, showCrash, type CrashView } from './list.ts'
+export { parseLog } from './parse.ts'

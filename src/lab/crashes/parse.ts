@@ -1,0 +1,103 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib'
+
+import { InfraError, messageOf } from '../../base/index.ts'
+import { LogReader, type FoundReport } from '../../crash/index.ts'
+import { describeExit, start } from '../../host/index.ts'
+
+/** Compressed files by their first bytes, and what reads them. */
+const PACKED: readonly { readonly magic: readonly number[]; readonly by: string }[] = [
+  { magic: [0x1f, 0x8b], by: 'gzip' },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], by: 'zstd' },
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], by: 'xz' },
+  { magic: [0x42, 0x5a, 0x68], by: 'bzip2' },
+  { magic: [0x04, 0x22, 0x4d, 0x18], by: 'lz4' },
+]
+
+/** Encrypted, or something else that is no log and has no line that could be one. */
+const FOREIGN: readonly (readonly [string, string])[] = [
+  ['\x7fELF', 'an ELF file (a dump of memory? klab dmesg reads its log)'],
+  ['KDUMP   ', 'a dump of memory (klab dmesg reads its log)'],
+  ['-----BEGIN PGP', 'encrypted with PGP'],
+  ['\x85', 'encrypted with PGP, or no text'],
+  ['PK\x03\x04', 'a zip archive; unpack it first'],
+]
+
+/**
+ * The reports of a log: a file, compressed or not, or a stream. Constant memory, linear time. `onBytes` hears how much was read. Throws InfraError
+ * when it cannot be read.
+ */
+export async function parseLog(
+  source: string | Readable,
+  { onBytes = () => undefined }: { onBytes?: (bytes: number) => void } = {},
+): Promise<FoundReport[]> {
+  const reports: FoundReport[] = []
+  const reader = new LogReader((report) => reports.push(report))
+  const name = typeof source === 'string' ? source : 'the input'
+  try {
+    let bytes = 0
+    for await (const chunk of typeof source === 'string' ? await contentOf(source) : source) {
+      const data = chunk as Buffer
+      reader.push(data)
+      onBytes((bytes += data.length))
+    }
+  } catch (error) {
+    if (error instanceof InfraError) throw error
+    throw new InfraError('LOG', `cannot read the log ${name}: ${messageOf(error)}`)
+  }
+  reader.end()
+  return reports.toSorted((a, b) => a.start - b.start)
+}
+
+async function contentOf(path: string): Promise<AsyncIterable<Buffer>> {
+  const head = await headOf(path)
+  const foreign = FOREIGN.find(([magic]) => head.toString('latin1').startsWith(magic))
+  if (foreign) throw new InfraError('LOG', `${path} is no log: it is ${foreign[1]}`)
+  const by = PACKED.find(({ magic }) => magic.every((byte, index) => head[index] === byte))?.by
+  const file = () => createReadStream(path, { highWaterMark: 256 * 1024 })
+  switch (by) {
+    case undefined:
+      return path.endsWith('.br') ? file().pipe(createBrotliDecompress()) : file()
+    case 'gzip':
+      return piped(file(), createGunzip())
+    case 'zstd':
+      return piped(file(), createZstdDecompress())
+    default:
+      return unpacked(by, path)
+  }
+}
+
+/** By a program of its own. Throws InfraError with its words. */
+async function* unpacked(program: string, path: string): AsyncGenerator<Buffer> {
+  await using child = start(program, ['-dc', '--', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+  for await (const chunk of child.stdout ?? []) yield chunk as Buffer
+  const exit = await child.exited
+  if (exit.kind === 'exited' && exit.code === 0) return
+  const said = child.stderrTail().trim().split('\n').at(-1) ?? ''
+  throw new InfraError(
+    'LOG',
+    `cannot unpack ${path} with ${program}: ${said === '' ? describeExit(exit) : said}`,
+  )
+}
+
+/** pipe() does not pass errors on. */
+function piped(from: Readable, to: NodeJS.ReadWriteStream & Readable): Readable {
+  from.on('error', (error) => to.destroy(error))
+  return from.pipe(to)
+}
+
+async function headOf(path: string): Promise<Buffer> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw new InfraError('LOG', `cannot read the log ${path}: ${messageOf(error)}`)
+  })
+  try {
+    if ((await file.stat()).isDirectory())
+      throw new InfraError('LOG', `${path} is a directory; name the logs in it`)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
+}

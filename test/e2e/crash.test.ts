@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, test } from 'vitest'
+
+import { testTree } from '../support/kernels.ts'
+import { klab } from '../support/klab.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-crash-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+/** A console of test/console, without the lines that say what is in it. */
+function recorded(name: string): Buffer {
+  const file = readFileSync(`test/console/${name}`)
+  return file.subarray(file.indexOf('\n\n') + 2)
+}
+
+function written(name: string, content: Buffer): string {
+  const path = join(dir, name)
+  writeFileSync(path, content)
+  return path
+}
+
+describe('klab crash parse', () => {
+  test('names the reports of a log, and says where they are', async () => {
+    const log = recorded('two-reports')
+    const { code, stdout } = await klab(['crash', 'parse', '--json', written('two', log)])
+    expect(code).toBe(0)
+    const [{ reports }] = JSON.parse(stdout)
+    expect(reports.map(({ title }: { title: string }) => title)).toEqual([
+      'WARNING in lkdtm_WARNING',
+      'kernel BUG in lkdtm_BUG',
+    ])
+    expect(reports[1].circumstances).toMatchObject({ command: 'sh', taint: 'GW' })
+    expect(log.subarray(reports[1].start, reports[1].stop).toString()).toContain('kernel BUG at')
+  })
+
+  test('reads compressed logs and stdin, and can make a report an exit code', async () => {
+    const packed = written('kasan.gz', gzipSync(recorded('kasan')))
+    const file = await klab(['crash', 'parse', '--exit-code', packed])
+    expect(file).toMatchObject({ code: 100, stderr: '' })
+    expect(file.stdout).toContain('KASAN: use-after-free Write in lkdtm_WRITE_AFTER_FREE')
+    const clean = await klab(['crash', 'parse', '--exit-code', '-'], {
+      input: recorded('clean-boot').toString('latin1'),
+    })
+    expect(clean).toMatchObject({ code: 0, stdout: '-: no reports\n', stderr: '' })
+  })
+
+  test.each([
+    [
+      'truncated',
+      () => written('cut.gz', gzipSync(recorded('kasan')).subarray(0, 1000)),
+      /cut\.gz/,
+    ],
+    ['foreign', () => process.execPath, /is no log: it is an ELF file/],
+    ['absent', () => join(dir, 'absent'), /cannot read the log .*absent.*ENOENT/],
+    ['a directory', () => dir, /is a directory/],
+  ])('says what is wrong with a file that is %s', async (_, make, said) => {
+    const { code, stdout, stderr } = await klab(['crash', 'parse', make()])
+    expect({ code, stdout }).toEqual({ code: 125, stdout: '' })
+    expect(stderr.trim()).toMatch(said)
+    expect(stderr.trim().split('\n').length).toBe(1)
+  })
+})
+
+test('runs that see the same crash are counted together', async () => {
+  const script = 'echo WARNING > /sys/kernel/debug/provoke-crash/DIRECT'
+  const ids: string[] = []
+  for (const more of ['', '; true']) {
+    const { code, stdout } = await klab([
+      ...['run', '-q', '--json', '--user', 'root', '--tree', testTree()],
+      ...['--', 'sh', '-c', script + more],
+    ])
+    expect(code).toBe(100)
+    ids.push(JSON.parse(stdout).id)
+  }
+  const list = JSON.parse((await klab(['crash', 'ls', '--json'])).stdout)
+  const crash = list.find(({ title }: { title: string }) => title === 'WARNING in lkdtm_WARNING')
+  expect(crash.runs).toBeGreaterThanOrEqual(2)
+  const runs = JSON.parse((await klab(['crash', 'runs', '--json', crash.fingerprint])).stdout)
+  expect(runs.map(({ id }: { id: string }) => id)).toEqual(expect.arrayContaining(ids))
+  const shown = await klab(['crash', 'show', crash.fingerprint.slice(0, 8)])
+  expect(shown.stdout).toMatch(/^WARNING in lkdtm_WARNING\n/)
+  expect(shown.stdout).toContain('RIP: 0010:lkdtm_WARNING+0x')
+  expect((await klab(['crash', 'show', 'no such title'])).stderr).toContain('klab crash ls')
+})
