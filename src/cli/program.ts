@@ -38,6 +38,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   fork: async () => (await import('./commands/snapshot.ts')).addForkCommand,
   snapshot: async () => (await import('./commands/snapshot.ts')).addSnapshotCommand,
   restore: async () => (await import('./commands/snapshot.ts')).addRestoreCommand,
+  dump: async () => (await import('./commands/dump.ts')).addDumpCommand,
+  dmesg: async () => (await import('./commands/dump.ts')).addDmesgCommand,
   debug: async () => (await import('./commands/debug.ts')).addDebugCommand,
   ssh: async () => (await import('./commands/ssh.ts')).addSshCommand,
   'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,

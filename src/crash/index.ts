@@ -1,3 +1,8 @@
+export { AddressSpace } from './dump/address-space.ts'
+export { formatRecord, readKernelLog } from './dump/kernel-log.ts'
+export { openDump } from './dump/open.ts'
+export { DumpError, type Dump, type Source } from './dump/source.ts'
+export { Vmcoreinfo } from './dump/vmcoreinfo.ts'
 export type { BugKind } from './kinds.ts'
 export { LogReader } from './log-reader.ts'
 export { ReportScanner, type FoundReport } from './report-scanner.ts'

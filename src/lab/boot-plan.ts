@@ -75,6 +75,7 @@ export interface BootDecision {
   readonly parameters: readonly string[]
   readonly display?: Display
   readonly pvpanic: boolean
+  readonly vmcoreinfo: boolean
 }
 
 /** Who debugs a boot stops it for as long as thinking takes. */
@@ -127,6 +128,7 @@ export async function decideBoot(
     ],
     ...(display && { display }),
     pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
+    vmcoreinfo: facts.devices.includes('vmcoreinfo'),
   }
 }
 

@@ -297,9 +297,9 @@ function slottedExports({ request, view }: Scene, empty: string) {
 }
 
 function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>): BootSpec {
-  const { qemu, machine, accelerator, parameters, pvpanic, display } = decision
+  const { qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, display } = decision
   return {
-    ...{ qemu, machine, accelerator, parameters, pvpanic },
+    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo },
     image: request.kernel.image,
     exports: [],
     ...(network && { net: network.card }),

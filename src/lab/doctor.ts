@@ -108,7 +108,12 @@ async function qemuDevices(lab: Lab): Promise<Finding[]> {
   try {
     const { devices, machines } = await qemuFacts(qemuPath(lab), lab.paths.cache)
     const needed = [
-      ...new Set([...neededDevices('microvm', '9p'), ...neededDevices('q35', '9p'), 'pvpanic']),
+      ...new Set([
+        ...neededDevices('microvm', '9p'),
+        ...neededDevices('q35', '9p'),
+        'pvpanic',
+        'vmcoreinfo',
+      ]),
     ]
     const missing = [
       ...['microvm', 'q35'].filter((machine) => !machines.includes(machine)),

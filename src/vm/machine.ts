@@ -61,6 +61,8 @@ export interface BootSpec {
   readonly exports: readonly Export[]
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
+  /** QEMU can take the kernel's description of itself into dumps. */
+  readonly vmcoreinfo: boolean
   readonly net?: NetCard
   readonly display?: Display
   /** QEMU's own choice when absent. */

@@ -12,6 +12,7 @@ const spec: BootSpec = {
   parameters: ['foo=bar'],
   exports: [{ transport: '9p', tag: 'klab.root', path: '/a,b', readOnly: true }],
   pvpanic: true,
+  vmcoreinfo: true,
 }
 const sockets = { console: '/s/console', agent: '/s/agent', qmp: '/s/qmp', gdb: '/s/gdb' }
 const line = (change: Partial<BootSpec> = {}) => qemuArgs({ ...spec, ...change }, sockets).join(' ')

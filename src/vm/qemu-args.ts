@@ -19,6 +19,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...consoleArgs(sockets),
     ...agentArgs(sockets, bus),
     ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
+    ...(spec.vmcoreinfo ? ['-device', 'vmcoreinfo'] : []),
     ...displayArgs(spec.display),
     ...(spec.net ? netArgs(spec.net, bus) : []),
     ...spec.exports.flatMap((share, index) => exportArgs(share, index, bus)),

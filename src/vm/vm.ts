@@ -20,6 +20,7 @@ import { freeze, thaw } from './freeze.ts'
 import type { BootSpec, VmSockets } from './machine.ts'
 import { PHASES, PHASE_LIMITS_MS, PhaseClock, type Phase } from './phases.ts'
 import { qemuArgs } from './qemu-args.ts'
+import { dumpMemory } from './dump.ts'
 import { Qmp } from './qmp.ts'
 
 export interface VmOptions {
@@ -168,6 +169,11 @@ export class Vm implements AsyncDisposable {
       socketDir,
       withoutMemory: spec.memory?.kind === 'file' && spec.memory.share,
     })
+  }
+
+  /** Writes the memory to a file that QEMU makes; `format` is one of QEMU's DumpGuestMemoryFormat. Throws InfraError. */
+  async dump(path: string, format: string): Promise<void> {
+    await dumpMemory(this.qmp, { path, format })
   }
 
   /** Opens QEMU's gdb stub on a unix socket and returns its path; once opened it stays. */

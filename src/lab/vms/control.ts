@@ -29,6 +29,8 @@ export type ControlRequest =
   /** Answers with the layout of what was written; the VM goes on. */
   | { readonly do: 'freeze'; readonly dir: string }
   | { readonly do: 'gdb' }
+  /** Answers when the memory is written; a running VM goes on then. */
+  | { readonly do: 'dump'; readonly path: string; readonly format: string }
 
 /** Its answer: one line as well. */
 export type ControlAnswer = { readonly value: unknown } | { readonly error: string }

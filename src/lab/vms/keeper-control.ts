@@ -100,6 +100,8 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
       return await snapshot(booted, request.dir)
     case 'gdb':
       return await vm.openGdb()
+    case 'dump':
+      return await vm.dump(request.path, request.format)
   }
 }
 

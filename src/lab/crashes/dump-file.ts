@@ -1,0 +1,83 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+import { InfraError, messageOf } from '../../base/index.ts'
+import {
+  AddressSpace,
+  DumpError,
+  formatRecord,
+  openDump,
+  readKernelLog,
+  Vmcoreinfo,
+  type Dump,
+  type Source,
+} from '../../crash/index.ts'
+
+/** What a dump says of itself. */
+export interface DumpFacts {
+  readonly format: Dump['format']
+  /** Of the kernel; undefined without VMCOREINFO. */
+  readonly release: string | undefined
+  readonly buildId: string | undefined
+}
+
+/** The kernel's log of a dump, as dmesg prints it. Throws InfraError with one sentence for what cannot be read. */
+export function dmesgOf(path: string): string[] {
+  return withDump(path, (dump) => {
+    const info = infoOf(dump)
+    return readKernelLog(new AddressSpace(dump, info), info).map(formatRecord)
+  })
+}
+
+/** What a dump says of itself. Throws InfraError for what is no dump. */
+export function factsOfDump(path: string): DumpFacts {
+  return withDump(path, (dump) => {
+    const { format, vmcoreinfo } = dump
+    const info = vmcoreinfo === undefined ? undefined : new Vmcoreinfo(vmcoreinfo)
+    return { format, release: info?.text('OSRELEASE'), buildId: info?.text('BUILD-ID') }
+  })
+}
+
+function infoOf({ vmcoreinfo }: Dump): Vmcoreinfo {
+  if (vmcoreinfo !== undefined) return new Vmcoreinfo(vmcoreinfo)
+  throw new DumpError(
+    'it has no VMCOREINFO: the kernel (CONFIG_FW_CFG_SYSFS, CONFIG_PROC_KCORE or KEXEC) did not describe itself to QEMU',
+  )
+}
+
+function withDump<T>(path: string, use: (dump: Dump) => T): T {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    throw new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
+  }
+  try {
+    return use(openDump(fileSource(file)))
+  } catch (error) {
+    // What a file of others holds may make any part of the reading fail: that is its fault, and never a bug of klab's.
+    const why = error instanceof DumpError ? error.message : `it is damaged (${messageOf(error)})`
+    throw new InfraError('DUMP', `cannot read the dump ${path}: ${why}`, { cause: error })
+  } finally {
+    closeSync(file)
+  }
+}
+
+function fileSource(file: number): Source {
+  const stat = fstatSync(file)
+  if (!stat.isFile()) throw new DumpError('it is no file')
+  const { size } = stat
+  return {
+    size,
+    read(at, length) {
+      if (at < 0 || length < 0 || at + length > size)
+        throw new DumpError(`it is cut off: it has ${size} bytes, and tells of some at ${at}`)
+      const content = Buffer.allocUnsafe(length)
+      for (let done = 0; done < length;) {
+        const bytes = readSync(file, content, done, length - done, at + done)
+        if (bytes === 0) throw new DumpError('it became shorter while it was read')
+        done += bytes
+      }
+      return content
+    },
+  }
+}

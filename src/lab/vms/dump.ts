@@ -1,0 +1,90 @@
+import { statfsSync } from 'node:fs'
+import { chmod, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { formatBytes, InfraError } from '../../base/index.ts'
+import { factsOfDump, type DumpFacts } from '../crashes/dump-file.ts'
+import type { Paths } from '../paths.ts'
+import { ask } from './control.ts'
+import type { NamedVm } from './registry.ts'
+
+/** As QEMU calls them. */
+const FORMATS = { elf: 'elf', kdump: 'kdump-zlib' } as const
+export type DumpFormat = keyof typeof FORMATS
+
+const PROGRESS_EVERY_MS = 200
+
+export interface DumpRequest {
+  /** Absolute. What was there is replaced when the dump is whole. */
+  readonly path: string
+  readonly format: DumpFormat
+  readonly onProgress: (done: number, total: number) => void
+}
+
+/**
+ * Writes the memory of a VM to a file and verifies it; a running VM pauses for as long. Throws InfraError, and leaves nothing then,
+ * when there is no room or QEMU does not.
+ */
+export async function dumpVm(
+  paths: Paths,
+  vm: NamedVm,
+  { path, format, onProgress }: DumpRequest,
+): Promise<DumpFacts> {
+  const memory = await memoryOf(paths, vm)
+  checkRoom(dirname(path), memory, format)
+  const partial = `${path}.partial`
+  await rm(partial, { force: true })
+  const over = new AbortController()
+  try {
+    void follow(paths, vm, { onProgress, signal: over.signal })
+    await ask(paths, vm, { do: 'dump', path: partial, format: FORMATS[format] })
+    over.abort()
+    // QEMU makes it readable for its owner alone, and not writable.
+    await chmod(partial, 0o600)
+    const facts = factsOfDump(partial)
+    await rename(partial, path)
+    return facts
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  } finally {
+    over.abort()
+  }
+}
+
+async function memoryOf(paths: Paths, vm: NamedVm): Promise<number> {
+  const summary = await ask(paths, vm, {
+    ...{ do: 'qmp', command: 'query-memory-size-summary', args: {} },
+  })
+  return (summary as { 'base-memory': number })['base-memory']
+}
+
+/** A packed dump is smaller, by how much nobody knows before. */
+function checkRoom(dir: string, bytes: number, format: DumpFormat): void {
+  const { bavail, bsize } = statfsSync(dir)
+  const free = bavail * bsize
+  const needed = format === 'elf' ? bytes : bytes / 4
+  if (free >= needed) return
+  throw new InfraError(
+    'DISK',
+    `the dump takes up to ${formatBytes(bytes)} and ${dir} has ${formatBytes(free)} free; name another place with -o, or use --format kdump`,
+  )
+}
+
+async function follow(
+  paths: Paths,
+  vm: NamedVm,
+  { onProgress, signal }: { onProgress: DumpRequest['onProgress']; signal: AbortSignal },
+): Promise<void> {
+  try {
+    for (;;) {
+      await sleep(PROGRESS_EVERY_MS, undefined, { signal })
+      const answer = await ask(paths, vm, { do: 'qmp', command: 'query-dump', args: {} })
+      const { completed, total } = answer as { completed: number; total: number }
+      if (!signal.aborted && total > 0) onProgress(completed, total)
+    }
+  } catch {
+    // It is over, or cannot be followed: the dump itself tells how it went.
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { klab } from '../support/klab.ts'
+import { TestVms } from '../support/vms.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-dump-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+/** The time and the text of each line; the console has a caller too. */
+function said(log: string): string[] {
+  return log
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replace(/^\[ *([\d.]+)\](?:\[ *\w+\])? /, '$1 '))
+}
+
+describe.each(['elf', 'kdump'])('a dump in the format %s', (format) => {
+  const path = join(dir, `dump.${format}`)
+  let log: string
+  let after: string
+  let facts: { release?: string; format: string; bytes: number }
+
+  beforeAll(async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('dumped', '--memory', '256M')
+    await vms.exec(name, ['sh', '-c', 'echo "said in the guest" > /dev/kmsg'])
+    log = (await vms.exec(name, ['dmesg'])).stdout
+    const dumped = await klab(['dump', name, '-o', path, '--format', format, '--json'])
+    facts = JSON.parse(dumped.stdout)
+    after = (await vms.exec(name, ['echo', 'alive'])).stdout
+  })
+
+  test('tells its kernel, and is for its owner alone', () => {
+    expect(facts).toMatchObject({ format, release: expect.stringContaining('-klab') })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(facts.bytes).toBe(statSync(path).size)
+    // And the VM goes on.
+    expect(after).toBe('alive\n')
+  })
+
+  test('gives the log of the kernel back', async () => {
+    const { code, stdout, stderr } = await klab(['dmesg', path])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const before = said(log)
+    expect(before.some((line) => line.endsWith(' said in the guest'))).toBe(true)
+    // The kernel may have said more since.
+    expect(said(stdout).slice(0, before.length)).toEqual(before)
+  })
+
+  test('says so when it is cut off', async () => {
+    const cut = join(dir, `cut.${format}`)
+    for (const bytes of [5000, 100_000, statSync(path).size - 1_000_000]) {
+      writeFileSync(cut, readFileSync(path).subarray(0, bytes))
+      const { code, stdout, stderr } = await klab(['dmesg', cut])
+      // What is needed may be in the part that is there.
+      if (code === 0) expect(stdout).toContain('Linux version')
+      else expect(stderr).toMatch(/^klab: cannot read the dump .*\n$/)
+    }
+  })
+
+  test('is never believed', async () => {
+    const damaged = join(dir, `damaged.${format}`)
+    const original = readFileSync(path).subarray(0, 8 * 1024 * 1024)
+    for (let seed = 1; seed <= 12; seed++) {
+      const bytes = Buffer.from(original)
+      // In what says where things are: the headers.
+      for (let change = 0; change < 6; change++)
+        bytes[(seed * 7919 + change * 104_729) % 4096] = (seed * 31 + change * 17) & 0xff
+      writeFileSync(damaged, bytes)
+      const { code, stderr } = await klab(['dmesg', damaged])
+      expect([0, 125]).toContain(code)
+      expect(stderr).not.toContain('bug in klab')
+      expect(stderr.split('\n').length).toBeLessThanOrEqual(2)
+    }
+    truncateSync(damaged, 10)
+    expect((await klab(['dmesg', damaged])).stderr).toContain('too few for a dump')
+  })
+})
+
+test('what is no dump, and no VM, is said', async () => {
+  expect((await klab(['dmesg', process.execPath])).stderr).toContain('no core dump')
+  expect((await klab(['dmesg', join(dir, 'absent')])).stderr).toContain('ENOENT')
+  expect((await klab(['dmesg', dir])).stderr).toMatch(/cannot (?:open|read) the dump/)
+  expect((await klab(['dump', 'no-such-vm'])).code).toBe(125)
+})
+
+test('a dump that finds no room leaves nothing', async () => {
+  await using vms = new TestVms()
+  const name = await vms.start('no-room', '--memory', '128M')
+  const { code, stderr } = await klab(['dump', name, '-o', '/proc/dump'])
+  expect(code).toBe(125)
+  expect(stderr).toMatch(/^klab: .*\n$/)
+})
