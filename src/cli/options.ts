@@ -1,6 +1,14 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
+import { UsageError } from '../base/index.ts'
 import type { KernelChoice, MachineInput } from '../lab/index.ts'
+
+/** One of several words. Throws UsageError. */
+export function oneOf<T extends string>(flag: string, word: string, words: readonly T[]): T {
+  const found = words.find((one) => one === word)
+  if (found !== undefined) return found
+  throw new UsageError(`${flag} ${word} is not ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
+}
 
 /** The options that say which kernel; run and build share them. */
 export function addKernelOptions(command: Command): Command {

@@ -13,6 +13,7 @@ import {
   type ConsoleReader,
   type Display,
   type Machine,
+  type Vm,
 } from '../vm/index.ts'
 import type { MachineConfig } from './config/schema.ts'
 import { qemuPath, usableVirtiofsd, type Lab } from './context.ts'
@@ -56,6 +57,8 @@ export interface BootRequest {
   readonly crowded?: boolean
   /** Go on from it instead of booting. */
   readonly snapshot?: Snapshot
+  /** The guest has panicked and stands still; `stay` leaves it so. */
+  readonly onPanic?: (vm: Vm) => Promise<'go on' | 'stay'>
   /** Wait at the first instruction for a debugger. */
   readonly hold?: boolean
   /** Another PID 1 than klab's agent, for trying what happens without one. */

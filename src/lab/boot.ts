@@ -331,6 +331,7 @@ async function start(
     bootTimeoutMs: request.machine.bootTimeout * decision.slowness,
     consoleReaders: request.consoleReaders,
     onPhase: (phase, ms) => onEvent({ kind: 'phase', phase, ms }),
+    ...(request.onPanic && { onPanic: request.onPanic }),
     ...(parts.frozen && { frozen: parts.frozen }),
   })
   const { stop } = request

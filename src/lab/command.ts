@@ -27,6 +27,8 @@ export interface CommandLimits {
   readonly timeoutMs: number | null
   readonly idleTimeoutMs: number | null
   readonly graceMs: number
+  /** A report of the kernel is the end, or the command goes on after it. */
+  readonly endsByReport: boolean
 }
 
 /** The guest's user space answers within this, or it hangs; multiplied by slowness. */
@@ -89,6 +91,7 @@ export async function followCommand(
         over.signal,
       ),
       stopped(interrupts.stop),
+      ...(limits.endsByReport ? [reports.crashed.then((): Ending => ({ kind: 'report' }))] : []),
     ])
     if (ending.kind === 'command') await waitForLateReports(booted, limits.graceMs, reports)
     return ending

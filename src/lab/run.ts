@@ -17,6 +17,8 @@ import {
   type Terminal,
 } from './command.ts'
 import type { MachineConfig } from './config/schema.ts'
+import { CrashDump } from './crash-dump.ts'
+import type { RunPolicy } from './crash-policy.ts'
 import type { Lab } from './context.ts'
 import type { LabEvent, OnEvent } from './events.ts'
 import { findUser, guestEnvironment } from './guest-user.ts'
@@ -38,6 +40,7 @@ export interface RunRequest {
   readonly tty?: { readonly rows: number; readonly cols: number }
   readonly allowReports: readonly string[]
   readonly graceMs: number
+  readonly onCrash: RunPolicy
   /** Boot, and do not clone a template. */
   readonly fresh: boolean
   /** It runs beside others: together they have more virtual CPUs than this machine has CPUs. */
@@ -104,6 +107,8 @@ export async function runOnKernel(
   record.begin()
   const startedAt = performance.now()
   const reports = new ReportLog(request.allowReports, onEvent)
+  const { onCrash } = request
+  const dump = new CrashDump(runDir, onEvent)
   let phases: PhaseTimings = {}
   let peak: number | undefined
   let outcome: Outcome
@@ -125,6 +130,12 @@ export async function runOnKernel(
         command = startCommand(agent, exec, terminal)
       },
       ...(agentPath !== undefined && { agentPath }),
+      ...(onCrash === 'dump' && {
+        onPanic: async (vm) => {
+          await dump.write(vm)
+          return 'go on'
+        },
+      }),
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
@@ -132,6 +143,7 @@ export async function runOnKernel(
     const ending = await commandEnding(booted, command, {
       ...{ request, shares, terminal, interrupts, reports },
     })
+    if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
     peak = peakMemoryKiB(vm)
     vm.kill()
     vm.console.close()
@@ -211,7 +223,9 @@ async function commandEnding(
 ) {
   const { request, terminal, interrupts, reports } = parts
   const { timeout, idleTimeout } = request.machine
-  const limits = { timeoutMs: timeout, idleTimeoutMs: idleTimeout, graceMs: request.graceMs }
+  const { graceMs, onCrash } = request
+  const endsByReport = onCrash !== 'continue'
+  const limits = { timeoutMs: timeout, idleTimeoutMs: idleTimeout, graceMs, endsByReport }
   const ending = await followCommand(booted, command, { terminal, limits, interrupts, reports })
   if (ending.kind === 'command')
     await Promise.race([keepWrites(booted, parts.shares), booted.vm.ended])

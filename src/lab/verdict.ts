@@ -12,6 +12,8 @@ export type Ending =
   | { readonly kind: 'timeout'; readonly limitMs: number }
   | { readonly kind: 'silence'; readonly silentMs: number }
   | { readonly kind: 'stopped'; readonly signal: number }
+  /** The kernel complained, and nothing after that matters. */
+  | { readonly kind: 'report' }
 
 /** A report that has ended is told when nothing follows for so long. */
 const SETTLED_AFTER_MS = 300
@@ -24,6 +26,7 @@ export class ReportLog {
   readonly #counted: FoundReport[] = []
   readonly #allowed: readonly RegExp[]
   readonly #all: FoundReport[] = []
+  readonly #crashed = Promise.withResolvers<void>()
   readonly scanner: ReportScanner
   /** For the console. */
   readonly reader: ConsoleReader
@@ -36,6 +39,7 @@ export class ReportLog {
       this.#all.push(report)
       if (!isAllowed) this.#counted.push(report)
       onEvent({ kind: 'report', report, allowed: isAllowed })
+      if (!isAllowed) this.#crashed.resolve()
     }, MAX_REPORTS)
     let quiet: NodeJS.Timeout | undefined
     this.reader = {
@@ -47,6 +51,11 @@ export class ReportLog {
           : undefined
       },
     }
+  }
+
+  /** Resolves when the first report that counts is complete. */
+  get crashed(): Promise<void> {
+    return this.#crashed.promise
   }
 
   get all(): readonly FoundReport[] {
@@ -85,6 +94,8 @@ export function outcomeOf(
       }
     case 'vm':
       return { kind: 'lost', reason: vmReason(ending.end) }
+    case 'report':
+      return { kind: 'lost', reason: 'its kernel crashed' }
   }
 }
 

@@ -18,7 +18,8 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...memoryArgs(spec),
     ...consoleArgs(sockets),
     ...agentArgs(sockets, bus),
-    ...(spec.pvpanic ? ['-device', 'pvpanic'] : []),
+    // A panic stops the machine with its memory intact, and klab lets it go on (vm.ts).
+    ...(spec.pvpanic ? ['-device', 'pvpanic', '-action', 'panic=pause'] : []),
     ...(spec.vmcoreinfo ? ['-device', 'vmcoreinfo'] : []),
     ...displayArgs(spec.display),
     ...(spec.net ? netArgs(spec.net, bus) : []),

@@ -38,6 +38,8 @@ export interface VmOptions {
   readonly onPhase: (phase: Phase, ms: number) => void
   /** Who reads the console, from its first line. */
   readonly consoleReaders: readonly ConsoleReader[]
+  /** The guest has panicked and stands still. Once settled it goes on to its last words and its end; not for `stay`. */
+  readonly onPanic?: (vm: Vm) => Promise<'go on' | 'stay'>
   /** Of a spec that waits for it: the state of a frozen VM. */
   readonly frozen?: FrozenState
 }
@@ -106,11 +108,19 @@ export class Vm implements AsyncDisposable {
     let reason: string | undefined
     this.qmp.on('event', ({ event, data }) => {
       if (event === 'SHUTDOWN') reason = String(data['reason'])
+      // Memory is intact now (pvpanic, -action panic=pause); a panic in an NMI prints its text only when it goes on.
+      if (event === 'GUEST_PANICKED') void this.#panic()
     })
     this.ended = parts.qemu.exited.then((exit) => {
       this.#end = { reason, process: describeExit(exit), stderr: parts.qemu.stderrTail() }
       return this.#end
     })
+  }
+
+  async #panic(): Promise<void> {
+    const next = await this.#options.onPanic?.(this).catch(() => 'go on')
+    // What cannot go on is over, which is noticed elsewhere.
+    if (next !== 'stay') await this.qmp.execute('cont').catch(() => undefined)
   }
 
   /**

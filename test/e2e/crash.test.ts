@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
+import { TestVms } from '../support/vms.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-crash-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -84,4 +85,60 @@ test('runs that see the same crash are counted together', async () => {
   expect(shown.stdout).toMatch(/^WARNING in lkdtm_WARNING\n/)
   expect(shown.stdout).toContain('RIP: 0010:lkdtm_WARNING+0x')
   expect((await klab(['crash', 'show', 'no such title'])).stderr).toContain('klab crash ls')
+})
+
+describe('--on-crash', () => {
+  const provoke = (what: string) => `echo ${what} > /sys/kernel/debug/provoke-crash/DIRECT`
+  const crashing = (what: string, ...options: string[]) =>
+    klab([
+      ...['run', '-q', '--json', '--user', 'root', '--tree', testTree(), ...options, '--'],
+      ...['sh', '-c', `${provoke(what)}; sleep 1; echo reached >&2`],
+    ])
+
+  test('ends the run when the report is complete, or lets it go on', async () => {
+    const stopped = await crashing('WARNING')
+    expect(stopped).toMatchObject({ code: 100, stderr: '' })
+    const gone = await crashing('WARNING', '--on-crash', 'continue')
+    expect(gone).toMatchObject({ code: 100, stderr: 'reached\n' })
+    const allowed = await crashing('WARNING', '--allow-report', 'lkdtm_WARNING')
+    expect(allowed).toMatchObject({ code: 0, stderr: 'reached\n' })
+  })
+
+  test.each(['PANIC', 'WARNING'])('dumps memory: %s', async (what) => {
+    const { code, stdout } = await crashing(what, '--on-crash', 'dump')
+    expect(code).toBe(100)
+    const { consolePath } = JSON.parse(stdout)
+    const { stdout: reports } = await klab([
+      ...['dmesg', '--reports', join(dirname(consolePath), 'vmcore')],
+    ])
+    expect(reports).toMatch(
+      what === 'PANIC' ? /kernel panic: dumptest/ : /WARNING in lkdtm_WARNING/,
+    )
+  })
+
+  test.each(['PANIC', 'WARNING'])('leaves a VM that stays for inspection: %s', async (what) => {
+    await using vms = new TestVms()
+    const name = await vms.start('paused', '--on-crash', 'pause', '--memory', '128M')
+    const exec = vms.exec(name, ['sh', '-c', `${provoke(what)}; sleep 60`])
+    await vi.waitFor(
+      async () => {
+        const { qemu } = JSON.parse((await klab(['status', '--json', name])).stdout)
+        expect(qemu).toMatch(/guest-panicked|paused/)
+      },
+      { timeout: 30_000, interval: 200 },
+    )
+    const path = join(dir, `${what}.dump`)
+    expect((await klab(['dump', name, '-o', path])).code).toBe(0)
+    expect((await klab(['dmesg', path])).stdout).toContain('lkdtm: Performing direct entry')
+    await klab(['stop', '--force', name])
+    await exec
+  })
+
+  test('is one of the words', async () => {
+    const { code, stderr } = await klab(['run', '--on-crash', 'pause', '--', 'true'])
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'klab: --on-crash pause is not stop, continue or dump\n',
+    })
+  })
 })

@@ -39,6 +39,7 @@ async function runHostile(mode: string): Promise<RunResult> {
       allowReports: [],
       fresh: true,
       graceMs: 0,
+      onCrash: 'stop',
       agentPath,
     },
     // A reader that never takes anything: no credit is granted.

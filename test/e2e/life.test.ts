@@ -201,6 +201,7 @@ describe('a terminal', () => {
         allowReports: [],
         fresh: true,
         graceMs: 100,
+        onCrash: 'stop',
       },
       {
         stdout: (chunk) => void (output += chunk.toString()),

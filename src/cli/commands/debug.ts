@@ -89,7 +89,7 @@ async function debugNew(args: readonly string[], flags: DebugFlags): Promise<num
         name: registry.freeName('debug'),
         choice: kernelChoice(flags),
         machine: await machineFor(lab.config, flags.machine, { ...input, parameters }),
-        ...{ fresh: true, hold: true, allowReports: [] },
+        ...{ fresh: true, hold: true, allowReports: [], onCrash: 'continue' as const },
       },
       interrupts.stop,
       (event: LabEvent) => status.handle(event),

@@ -5,6 +5,7 @@ import { parseDurationMs, UsageError } from '../../base/index.ts'
 import {
   machines,
   repeating,
+  RUN_POLICIES,
   running,
   type Lab,
   type LabEvent,
@@ -20,6 +21,7 @@ import {
   integer,
   kernelChoice,
   machineInput,
+  oneOf,
   type KernelFlags,
   type MachineFlags,
 } from '../options.ts'
@@ -31,6 +33,7 @@ interface RunFlags extends KernelFlags, MachineFlags {
   readonly cwd?: string
   readonly env: readonly string[]
   readonly allowReport: readonly string[]
+  readonly onCrash?: string
   readonly grace?: string
   readonly tty?: boolean
   readonly stdin: boolean
@@ -90,6 +93,10 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
     .option('--no-tty', 'give the command pipes')
     .option('--no-stdin', 'give the command no input')
+    .option(
+      '--on-crash <stop|continue|dump>',
+      'when the kernel complains: end the run, go on, or dump its memory and end (default: stop)',
+    )
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--repeat <n>', 'so many pristine VMs, one after another', integer)
     .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
@@ -179,6 +186,7 @@ async function runRequest(
     env: flags.env,
     ...(tty && { tty }),
     allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+    onCrash: oneOf('--on-crash', flags.onCrash ?? lab.config.run.onCrash, RUN_POLICIES),
     fresh: flags.fresh ?? false,
     graceMs: flags.grace === undefined ? lab.config.run.grace : durationOf(flags.grace),
   }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { machines, ssh, vmStarting, vms, type LabEvent } from '../../lab/index.ts'
+import { machines, ssh, vmStarting, vms, type LabEvent, VM_POLICIES } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
 import {
@@ -9,6 +9,7 @@ import {
   collect,
   kernelChoice,
   machineInput,
+  oneOf,
   type KernelFlags,
   type MachineFlags,
 } from '../options.ts'
@@ -16,6 +17,7 @@ import { Status } from '../render/status.ts'
 
 interface StartFlags extends KernelFlags, MachineFlags {
   readonly allowReport: readonly string[]
+  readonly onCrash?: string
   readonly fresh?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
@@ -48,6 +50,10 @@ export function addStartCommand(program: Command, finish: (code: number) => void
       'kernel reports that do not count, may be repeated',
       collect,
       [],
+    )
+    .option(
+      '--on-crash <continue|dump|pause>',
+      'when the kernel complains: go on, dump its memory, or stand still for you to look (default: continue)',
     )
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--json', 'print the VM as JSON')
@@ -91,6 +97,7 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
             fresh: flags.fresh ?? false,
             hold: false,
             allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+            onCrash: oneOf('--on-crash', flags.onCrash ?? 'continue', VM_POLICIES),
           },
           interrupts.stop,
           onEvent,

@@ -83,7 +83,7 @@ function hex(value: number): string {
 }
 
 /** The text of an ELF note (elf(5), Nhdr); undefined when it is not there. */
-export function noteNamed(notes: Buffer, wanted: string): string | undefined {
+function noteNamed(notes: Buffer, wanted: string): string | undefined {
   const align = (value: number) => (value + 3) & ~3
   for (let at = 0; at + 12 <= notes.length;) {
     const nameSize = notes.readUInt32LE(at)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { RUN_POLICIES } from '../crash-policy.ts'
 import { parseDurationMs, parseSizeBytes, parseSizeMiB } from '../../base/index.ts'
 
 /** `90s`, `5m`, or a number of seconds; in milliseconds inside. */
@@ -142,6 +143,12 @@ export const configSchema = z.strictObject({
       grace: duration
         .prefault('25ms')
         .describe('how long to wait for late reports after the command has ended'),
+      onCrash: z
+        .enum(RUN_POLICIES)
+        .default('stop')
+        .describe(
+          'when the kernel complains: stop ends the run when the report is complete, dump writes the memory first, continue lets the command go on',
+        ),
       allowReports: z
         .array(regex)
         .default([])

@@ -13,6 +13,7 @@ import type { LabEvent } from '../events.ts'
 import { exitCodeOf, type Outcome } from '../outcome.ts'
 import { parseNet } from '../net/net-request.ts'
 import { withPhase } from '../run.ts'
+import { CrashDump } from '../crash-dump.ts'
 import { RunRecord } from '../run-record.ts'
 import { parseShare } from '../shares.ts'
 import { outcomeOf, ReportLog, type Ending } from '../verdict.ts'
@@ -82,7 +83,7 @@ async function live(
   const kernel = await chooseKernel(lab, choice, never, () => undefined)
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const { machine, fresh, hold, allowReports, name } = request
+  const { machine, fresh, hold, allowReports, name, onCrash } = request
   const facts = { id: runId, runDir, machine, kernel, argv: ['(a VM that stays)'] }
   const history = new RunRecord(lab, facts)
   history.begin()
@@ -93,6 +94,7 @@ async function live(
     if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
   }
   const reports = new ReportLog(allowReports, onEvent)
+  const dump = new CrashDump(runDir, onEvent)
   const end = (outcome: Outcome) =>
     history.end(
       {
@@ -110,6 +112,10 @@ async function live(
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.reader],
+        onPanic: async (vm) => {
+          if (onCrash === 'dump') await dump.write(vm)
+          return onCrash === 'pause' ? 'stay' : 'go on'
+        },
       },
       onEvent,
     )
@@ -124,6 +130,10 @@ async function live(
     const qemu = booted.vm.pid === undefined ? undefined : processIdentity(booted.vm.pid)
     change({ state: 'running', startedAt: new Date().toISOString(), ...(qemu && { qemu }) })
     tell({ kind: 'ready' })
+    void reports.crashed.then(async () => {
+      if (onCrash === 'dump') await dump.write(booted.vm)
+      if (onCrash === 'pause') await booted.vm.qmp.execute('stop')
+    })
     const ending = await Promise.race([ended(booted), stopped(booted, stopping.signal)])
     booted.vm.kill()
     await booted.vm.ended

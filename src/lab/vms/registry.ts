@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
 import type { Snapshot } from '../boot-plan.ts'
+import type { VmPolicy } from '../crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Paths } from '../paths.ts'
@@ -32,6 +33,7 @@ export interface KeptRequest {
   /** It waits for a debugger before its first instruction. */
   readonly hold: boolean
   readonly allowReports: readonly string[]
+  readonly onCrash: VmPolicy
 }
 
 export interface VmRecord {

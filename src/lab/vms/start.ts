@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { InfraError, newId, UsageError } from '../../base/index.ts'
 import { startDetached } from '../../host/index.ts'
 import { chooseKernel, type KernelChoice } from '../choose-kernel.ts'
+import type { VmPolicy } from '../crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { Lab } from '../context.ts'
 import type { OnEvent } from '../events.ts'
@@ -22,6 +23,7 @@ export interface StartRequest {
   readonly fresh: boolean
   readonly hold: boolean
   readonly allowReports: readonly string[]
+  readonly onCrash: VmPolicy
 }
 
 /** Starts a VM that outlives this process. Throws KlabError when it does not come up; then it is not there. */
@@ -41,7 +43,7 @@ export async function startKept(
   parseNet(request.machine.net, request.machine.publish)
   for (const share of request.machine.shares) parseShare(share, lab.cwd)
   const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
-  const { choice, machine, fresh, hold, allowReports } = request
+  const { choice, machine, fresh, hold, allowReports, onCrash } = request
   const ready = kernel.manifest?.id ?? choice.kernel ?? resolve(lab.cwd, choice.tree ?? '.')
   const record: VmRecord = {
     id: newId(),
@@ -55,6 +57,7 @@ export async function startKept(
       fresh,
       hold,
       allowReports,
+      onCrash,
     },
     kernel: kernel.origin,
     release: kernel.release,
