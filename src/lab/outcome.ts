@@ -3,13 +3,14 @@ import { constants } from 'node:os'
 import { formatDuration, unreachable } from '../base/index.ts'
 import type { FoundReport } from '../crash/index.ts'
 import type { Phase } from '../vm/index.ts'
+import type { Hang } from './hang.ts'
 
 /** How a run ended. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: string; readonly number: number }
   | { readonly kind: 'crashed'; readonly report: FoundReport }
-  | { readonly kind: 'hung'; readonly silentMs: number }
+  | { readonly kind: 'hung'; readonly silentMs: number; readonly hang?: Hang }
   | { readonly kind: 'timed-out'; readonly limitMs: number }
   | {
       readonly kind: 'boot-failed'
@@ -58,7 +59,7 @@ export function describeOutcome(outcome: Outcome): string {
     case 'crashed':
       return `crashed: ${outcome.report.title}`
     case 'hung':
-      return `hung: silent for ${formatDuration(outcome.silentMs)}`
+      return `hung: silent for ${formatDuration(outcome.silentMs)}${describeHang(outcome.hang)}`
     case 'timed-out':
       return `timed out after ${formatDuration(outcome.limitMs)}`
     case 'boot-failed':
@@ -68,4 +69,14 @@ export function describeOutcome(outcome: Outcome): string {
     case 'not-executed':
       return outcome.reason
   }
+}
+
+function describeHang(hang: Hang | undefined): string {
+  if (!hang) return ''
+  const busy = hang.cpus.filter(({ at }) => at !== 'idle').map(({ cpu, at }) => `CPU ${cpu} ${at}`)
+  const waiting = hang.tasks
+    .filter(({ state }) => state === 'D')
+    .map((task) => `${task.command} (${task.pid}) waits in ${task.function ?? 'the kernel'}`)
+  const all = [...busy, ...waiting]
+  return all.length === 0 ? '' : `; ${all.slice(0, 4).join(', ')}`
 }

@@ -140,15 +140,24 @@ export async function runOnKernel(
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
     command ??= startCommand(booted.agent, exec, terminal)
-    const ending = await commandEnding(booted, command, {
+    let ending = await commandEnding(booted, command, {
       ...{ request, shares, terminal, interrupts, reports },
     })
+    // What the kernel complained of by itself, before it is made to.
+    const report = reports.first
+    if (ending.kind === 'silence' && !report) {
+      if (onCrash === 'dump') await dump.write(vm)
+      onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
+      const { makeSpeak } = await import('./hang.ts')
+      ending = { ...ending, hang: await makeSpeak(booted, kernel) }
+    }
     if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
     peak = peakMemoryKiB(vm)
     vm.kill()
     vm.console.close()
     reports.scanner.flush()
-    outcome = outcomeOf(ending, reports.first, String(exec.argv[0]))
+    const counted = ending.kind === 'silence' ? report : reports.first
+    outcome = outcomeOf(ending, counted, String(exec.argv[0]))
   } catch (error) {
     reports.scanner.flush()
     const failed = bootOutcome(error)

@@ -2,6 +2,7 @@ import { ReportScanner, type FoundReport } from '../crash/index.ts'
 import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
 import type { ConsoleReader, VmEnd } from '../vm/index.ts'
 import type { OnEvent } from './events.ts'
+import type { Hang } from './hang.ts'
 import { signalName, type Outcome } from './outcome.ts'
 
 /** What ended the wait for a command, whichever came first. */
@@ -10,7 +11,7 @@ export type Ending =
   | { readonly kind: 'vm'; readonly end: VmEnd }
   | { readonly kind: 'agent'; readonly error: ProtocolError | undefined }
   | { readonly kind: 'timeout'; readonly limitMs: number }
-  | { readonly kind: 'silence'; readonly silentMs: number }
+  | { readonly kind: 'silence'; readonly silentMs: number; readonly hang?: Hang }
   | { readonly kind: 'stopped'; readonly signal: number }
   /** The kernel complained, and nothing after that matters. */
   | { readonly kind: 'report' }
@@ -82,7 +83,7 @@ export function outcomeOf(
     case 'timeout':
       return { kind: 'timed-out', limitMs: ending.limitMs }
     case 'silence':
-      return { kind: 'hung', silentMs: ending.silentMs }
+      return { kind: 'hung', silentMs: ending.silentMs, ...(ending.hang && { hang: ending.hang }) }
     case 'stopped':
       return { kind: 'signalled', signal: signalName(ending.signal), number: ending.signal }
     case 'agent':

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
+import { runOk } from '../../src/host/index.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
@@ -140,5 +141,71 @@ describe('--on-crash', () => {
       code: 2,
       stderr: 'klab: --on-crash pause is not stop, continue or dump\n',
     })
+  })
+})
+
+describe('source lines', () => {
+  // A program stands in for a kernel: the same symbols, the same debug information.
+  const source = join(dir, 'kernel.c')
+  const vmlinux = join(dir, 'vmlinux')
+  const banner = 'Linux version 6.1.0-test '
+  let log: string
+
+  beforeAll(async () => {
+    writeFileSync(
+      source,
+      `static inline __attribute__((always_inline)) int innermost(volatile int *p)
+{
+	return *p;
+}
+const char banner[] = "${banner}";
+__attribute__((noinline)) int broken(volatile int *p)
+{
+	return innermost(p) + 1;
+}
+int main(void)
+{
+	return broken((int *)banner) + 2;
+}
+`,
+    )
+    await runOk('gcc', ['-g', '-O1', '-o', vmlinux, source])
+    const symbols = (await runOk('nm', ['-n', vmlinux])).trim().split('\n')
+    const at = symbols.findIndex((line) => line.endsWith(' broken'))
+    const address = (index: number) => BigInt(`0x${symbols[index]?.split(' ')[0]}`)
+    const size = (address(at + 1) - address(at)).toString(16)
+    log = [
+      'BUG: kernel NULL pointer dereference, address: 0000000000000000',
+      'CPU: 0 PID: 1 Comm: test Not tainted 6.1.0-test #1',
+      `RIP: 0010:broken+0x0/0x${size}`,
+      'Call Trace:',
+      ' <TASK>',
+      ` broken+0x1/0x${size}`,
+      ' elsewhere+0x1/0x2 [module]',
+      ' </TASK>',
+      '---[ end trace 0000000000000000 ]---',
+      '',
+    ].join('\n')
+  })
+
+  test('of each function, inlined ones too', async () => {
+    const path = written('oops', Buffer.from(log))
+    for (let round = 0; round < 2; round++) {
+      const { code, stdout, stderr } = await klab(['crash', 'parse', '--vmlinux', vmlinux, path])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toMatch(
+        / innermost \S*kernel\.c:3 \[inline\]\nRIP: 0010:broken\+0x0\/0x\w+ \S*kernel\.c:8\n/,
+      )
+      expect(stdout).toContain(' elsewhere+0x1/0x2 [module]\n')
+    }
+  })
+
+  test('are refused from a kernel that is another one', async () => {
+    const path = written('other', Buffer.from(log.replace('6.1.0-test', '6.1.1-other')))
+    const other = join(dir, 'vmlinux-other')
+    await runOk('cp', [vmlinux, other])
+    const { code, stderr } = await klab(['crash', 'parse', '--vmlinux', other, path])
+    expect(code).toBe(125)
+    expect(stderr).toContain('is of 6.1.0-test, and the report is of 6.1.1-other')
   })
 })

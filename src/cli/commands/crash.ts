@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import { formatBytes, formatDuration } from '../../base/index.ts'
 import { crashes, type FoundReport } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { currentLab, currentPaths } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
@@ -26,6 +26,7 @@ export function addCrashCommand(program: Command, finish: (code: number) => void
       'find the reports in logs (- for stdin; gzip, zstd, xz, bzip2, lz4 and brotli are unpacked)',
     )
     .option('--text', 'print the whole reports')
+    .option('--vmlinux <file>', 'the kernel of the log: print the reports with source lines')
     .option('--json', 'as JSON')
     .option('--exit-code', 'exit with 100 when there is a report')
     .action(async (files: string[], flags: ParseFlags) => finish(await parse(files, flags)))
@@ -57,6 +58,7 @@ export function addCrashCommand(program: Command, finish: (code: number) => void
 
 interface ParseFlags {
   readonly text?: boolean
+  readonly vmlinux?: string
   readonly json?: boolean
   readonly exitCode?: boolean
 }
@@ -69,12 +71,29 @@ async function parse(files: readonly string[], flags: ParseFlags): Promise<numbe
     const reports = await parseLog(file === '-' ? process.stdin : file, {
       onBytes: (bytes) => progress.show(`${file}: ${formatBytes(bytes)} read`),
     })
-    found.push({ file, reports })
+    found.push({ file, reports: await placed(reports, flags.vmlinux) })
   }
   if (flags.json) console.log(JSON.stringify(found, null, 2))
-  else for (const { file, reports } of found) printReports(file, reports, flags.text ?? false)
+  else
+    for (const { file, reports } of found)
+      printReports(file, reports, flags.text ?? flags.vmlinux !== undefined)
   const isCrashed = found.some(({ reports }) => reports.length > 0)
   return isCrashed && flags.exitCode ? 100 : 0
+}
+
+async function placed(reports: FoundReport[], vmlinux: string | undefined): Promise<FoundReport[]> {
+  if (vmlinux === undefined) return reports
+  const [{ symbolised }, { cache }] = await Promise.all([crashes(), currentPaths()])
+  const one = async (report: FoundReport) => ({
+    ...report,
+    text: await symbolised(report.text, {
+      ...{ vmlinux, release: report.circumstances.release, cacheDir: cache },
+    }),
+  })
+  // One after another: they share a cache.
+  const all: FoundReport[] = []
+  for (const report of reports) all.push(await one(report))
+  return all
 }
 
 function printReports(file: string, reports: readonly FoundReport[], whole: boolean): void {
@@ -123,13 +142,14 @@ async function show(wanted: string, json: boolean): Promise<void> {
     console.log(JSON.stringify(crash, null, 2))
     return
   }
-  const { title, fingerprint, kind, seenBy, firstSeen, lastSeen, text } = crash
+  const { title, fingerprint, kind, seenBy, firstSeen, lastSeen, text, guiltyFile } = crash
   const [newest] = seenBy
   console.log(title)
   console.log(`\n${kind}, id ${fingerprint}`)
   console.log(
     `seen in ${seenBy.length} run${seenBy.length === 1 ? '' : 's'}, ${date(firstSeen)} to ${date(lastSeen)}, on ${[...new Set(seenBy.map(({ release }) => release ?? '?'))].join(', ')}`,
   )
+  if (guiltyFile !== undefined) console.log(`file: ${guiltyFile}`)
   if (newest) {
     console.log(`\nnewest: run ${newest.id}, console ${newest.consolePath}`)
     console.log(`command: ${newest.argv.join(' ')}`)

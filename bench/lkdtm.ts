@@ -1,0 +1,53 @@
+// npm run bench:lkdtm [-- KERNEL]: each crash that LKDTM offers, in a VM of its own, and what klab calls it. Prints a Markdown table.
+import { spawnSync } from 'node:child_process'
+
+import { HOME, KLAB, TREE } from './places.ts'
+
+const DIRECT = '/sys/kernel/debug/provoke-crash/DIRECT'
+const env = { ...process.env, KLAB_HOME: HOME }
+const which = process.argv[2] === undefined ? ['--tree', TREE] : ['--kernel', process.argv[2]]
+
+function run(script: string, ...options: string[]) {
+  const { status, stdout } = spawnSync(
+    KLAB,
+    [
+      ...['run', '-q', '--json', '--user', 'root', '--idle-timeout', '8s', ...which, ...options],
+      ...['--', 'sh', '-c', script],
+    ],
+    { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  return { status, outcome: JSON.parse(stdout).outcome as Record<string, unknown> }
+}
+
+function describe(outcome: Record<string, unknown>): string {
+  switch (outcome['kind']) {
+    case 'crashed':
+      return (outcome['report'] as { title: string }).title
+    case 'hung': {
+      const { cpus = [], tasks = [] } = (outcome['hang'] ?? {}) as {
+        cpus?: { at: string }[]
+        tasks?: { state: string; function?: string }[]
+      }
+      const busy = cpus.map(({ at }) => at).filter((at) => at !== 'idle')
+      const waiting = tasks
+        .filter(({ state }) => state === 'D')
+        .map((task) => `waits in ${task.function}`)
+      return `hung: ${[...busy, ...waiting].join('; ') || 'nothing to be seen'}`
+    }
+    case 'exited':
+      return `exited ${String(outcome['code'])}: nothing happened to the kernel`
+    default:
+      return JSON.stringify(outcome).slice(0, 120)
+  }
+}
+
+const listed = spawnSync(KLAB, ['run', '-q', '--user', 'root', ...which, '--', 'cat', DIRECT], {
+  env,
+  encoding: 'utf8',
+}).stdout
+const triggers = listed.split('\n').filter((line) => /^[A-Z][A-Z0-9_]+$/.test(line))
+console.log('| trigger | klab says |\n|---|---|')
+for (const trigger of triggers) {
+  const { outcome } = run(`echo ${trigger} > ${DIRECT}; sleep 1`)
+  console.log(`| ${trigger} | ${describe(outcome)} |`)
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+
+import { testTree } from '../support/kernels.ts'
+import { klab } from '../support/klab.ts'
+
+async function hanging(script: string, ...options: string[]) {
+  const { code, stdout } = await klab([
+    ...['run', '-q', '--json', '--user', 'root', '--tree', testTree(), '--idle-timeout', '4s'],
+    ...[...options, '--', 'sh', '-c', script],
+  ])
+  expect(code).toBe(124)
+  const { outcome, consolePath } = JSON.parse(stdout)
+  expect(outcome.kind).toBe('hung')
+  return { ...outcome.hang, consolePath }
+}
+
+const provoke = (what: string) => `echo ${what} > /sys/kernel/debug/provoke-crash/DIRECT`
+
+test('a kernel that spins with interrupts off is found by registers, and panics on an NMI', async () => {
+  const { cpus, steps, consolePath } = await hanging(provoke('HARDLOCKUP'), '--cpus', '1')
+  expect(cpus).toEqual([
+    { cpu: 0, at: expect.stringMatching(/^in lkdtm_HARDLOCKUP\+0x\w+, interrupts off$/) },
+  ])
+  expect(steps).toContain('SysRq: user space does not answer')
+  const log = await klab(['crash', 'parse', '--text', consolePath])
+  expect(log.stdout).toContain('kernel panic: NMI: Not continuing')
+  expect(log.stdout).toContain('full_proxy_write')
+})
+
+test('a task that waits for ever in the kernel is named, with where', async () => {
+  const { tasks } = await hanging(provoke('HUNG_TASK'))
+  expect(tasks).toContainEqual({
+    ...{ command: 'sh', pid: expect.any(Number), state: 'D', function: 'lkdtm_HUNG_TASK' },
+  })
+})
+
+test('a loop in user space is told from one in the kernel', async () => {
+  const { cpus } = await hanging('while :; do :; done')
+  expect(cpus.map(({ at }: { at: string }) => at)).toContain('in user space')
+})
+
+test('a command that just sleeps shows an idle machine', async () => {
+  const { cpus, tasks } = await hanging('sleep 60')
+  // A tick may be on its way; the command is nowhere.
+  expect(cpus.map(({ at }: { at: string }) => at)).not.toContain('in user space')
+  expect(tasks.filter(({ state }: { state: string }) => state === 'D')).toEqual([])
+})
