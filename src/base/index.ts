@@ -17,4 +17,5 @@ export {
   parseSizeBytes,
   parseSizeMiB,
 } from './units.ts'
+export { shellWord } from './shell-word.ts'
 export { unreachable } from './unreachable.ts'

@@ -1,8 +1,8 @@
 import { demangle } from './demangle.ts'
-import { isGeneric } from './generic-frames.ts'
+import { isGeneric, isOwnOfModule } from './generic-frames.ts'
 import { TRAPPED, type Search, type Step } from './rows.ts'
 import { namesOf, withoutClones } from './title.ts'
-import { readFrame, startsTrace } from './trace.ts'
+import { moduleIn, readFrame, startsTrace } from './trace.ts'
 
 /** The function to blame, as it is called and under other names that it may be known by. */
 export interface Blamed {
@@ -14,9 +14,10 @@ export interface Blamed {
 export function findBlamed(lines: readonly string[], search: Search): Blamed | undefined {
   for (const steps of [search.steps, search.otherwise]) {
     if (!steps) continue
-    const names = candidates(lines, steps, search)
-    const picked = pick(names, search.pick)
-    if (picked !== undefined) return blamed(picked, search.pick)
+    for (const names of candidates(lines, steps, search)) {
+      const picked = pick(names, search.pick)
+      if (picked !== undefined) return blamed(picked, search.pick)
+    }
   }
   for (const line of search.lastly ? lines : []) {
     const name = search.lastly?.exec(line)?.[1]
@@ -31,19 +32,21 @@ const CALLED_FROM = / from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)\+0x/
 /** lib/fault-inject.c */
 const INJECTED = /\bshould_fail(?:slab|_alloc_page)?(?:\.\w+)*\+0x/
 
-/** All functions that may be to blame, in their order. */
+/** All functions that may be to blame, in their order; then those of modules alone that are called like some that never are. */
 function candidates(
   lines: readonly string[],
   steps: readonly Step[],
   { skip, pick: how }: Search,
-): string[] {
+): readonly (readonly string[])[] {
   const callers = how === 'stalled'
   const names: string[] = []
+  const alike: string[] = []
   let at = 0
-  const take = (symbol: string) => {
+  const take = (symbol: string, line: string) => {
     const name = nameOf(symbol)
     if (callers ? CALLERS.test(name) || !isGeneric(name) : !isGeneric(name) && !skip?.test(name))
       names.push(name)
+    else if (isOwnOfModule(name, moduleIn(line))) alike.push(name)
   }
   for (const step of steps) {
     if (step === 'frames') {
@@ -57,26 +60,26 @@ function candidates(
         }
         // Somebody made allocations fail: whatever this trace is, it is another one, mixed in.
         if (INJECTED.test(line)) {
-          if (names.length === 0) return []
+          if (names.length === 0) return [[]]
           break
         }
         const symbol = TRAPPED.exec(line)?.[1] ?? readFrame(line)?.symbol
         if (symbol === undefined) continue
         seen = true
-        take(symbol)
+        take(symbol, line)
         const caller = CALLED_FROM.exec(line)?.[1]
-        if (caller !== undefined && caller !== names.at(-1)) take(caller)
+        if (caller !== undefined && caller !== names.at(-1)) take(caller, line)
       }
       continue
     }
     let found: RegExpExecArray | null = null
     const from = at
     while (at < lines.length && !found) found = step.exec(lines[at++] ?? '')
-    if (found?.[1] !== undefined) take(found[1])
+    if (found?.[1] !== undefined) take(found[1], found.input)
     // What was not there does not hide what follows.
     if (!found) at = from
   }
-  return names
+  return [names, alike]
 }
 
 function nameOf(symbol: string): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { isGeneric } from './generic-frames.ts'
+import { isGeneric, isOwnOfModule } from './generic-frames.ts'
 import { withoutClones } from './title.ts'
 import { readFrame, startsTrace, type Frame } from './trace.ts'
 
@@ -26,8 +26,9 @@ export function framesOf(lines: readonly string[]): Frame[] {
 export function fingerprintOf(title: string, frames: readonly Frame[]): string {
   const names = frames
     .filter(({ unreliable }) => !unreliable)
-    .map(({ symbol }) => withoutClones(symbol))
-    .filter((name) => !isGeneric(name))
+    .map(({ symbol, module }) => ({ name: withoutClones(symbol), module }))
+    .filter(({ name, module }) => !isGeneric(name) || isOwnOfModule(name, module))
+    .map(({ name }) => name)
   const kept = [...new Set(names)].slice(0, KEPT_FRAMES)
   return createHash('sha256')
     .update([title, ...kept].join('\n'))

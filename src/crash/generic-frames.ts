@@ -95,17 +95,26 @@ const GENERIC = {
     el0_svc_(?:common|handler)\w* ret_fast_syscall ret_to_user x64_sys_call ia32_sys_call system_call\w* \w*static_call\w*
     __SCT__\w+ do_el0_svc __invoke_syscall secondary_startup_\w* __cfi_\w+ __traceiter_\w+ trace_\w+ perf_trace_\w+
     bpf_dispatcher_\w+ __bpf_prog_run\w* bpf_prog_[0-9a-f]{16}\w* ftrace_\w+ kcov_\w+ smp_\w*apic_timer\w*
-    local_apic_timer_interrupt bpf_prog_run\w*
+    local_apic_timer_interrupt bpf_prog_run\w* kunit_try_run_case kunit_generic_run_threadfn_adapter
   `,
 }
 
-const NEVER_TO_BLAME = new RegExp(
-  `^(?:${Object.values(GENERIC)
-    .flatMap((names) => names.trim().split(/\s+/))
-    .join('|')})$`,
-)
+const anyOf = (...groups: readonly string[]) =>
+  new RegExp(`^(?:${groups.flatMap((names) => names.trim().split(/\s+/)).join('|')})$`)
+
+const NEVER_TO_BLAME = anyOf(...Object.values(GENERIC))
+
+/** Always in the kernel's image: a function of a module that is called so is another one (but for what headers put into every module). */
+const NEVER_MODULAR = anyOf(GENERIC.reporting, GENERIC.memory)
+const FROM_HEADERS =
+  /^(?:k?v?[mz]alloc(?:_array|_node|_large|_index|_type|_noprof)?|kcalloc|copy_(?:from|to)_user|mem[a-z]{3,4}|str[a-z]{3,5}|check_copy_size|csum_\w+|crc\w+)$/
 
 /** Whether a function is never to blame for what others do with it. */
 export function isGeneric(name: string): boolean {
   return NEVER_TO_BLAME.test(name)
+}
+
+/** Whether a function of a module is only called like one that is never to blame. */
+export function isOwnOfModule(name: string, module: string | undefined): boolean {
+  return module !== undefined && NEVER_MODULAR.test(name) && !FROM_HEADERS.test(name)
 }

@@ -5,7 +5,21 @@ export { DumpError, type Dump, type Source } from './dump/source.ts'
 export { Vmcoreinfo } from './dump/vmcoreinfo.ts'
 export type { BugKind } from './kinds.ts'
 export { LogReader } from './log-reader.ts'
+export { codeBytesOf, readDisassembly, type Instruction } from './code-bytes.ts'
+export { circumstancesOf, type Circumstances } from './facts.ts'
+export { framesOf } from './fingerprint.ts'
 export { guiltyFile } from './guilty-file.ts'
-export { namedAddress, readAddr2line, SymbolTable, withPlaces, type Place } from './symbols.ts'
+export { scrub, type Private } from './scrub.ts'
+export { severityOf, type Severity } from './severity.ts'
+export { withoutClones } from './title.ts'
+export type { Frame } from './trace.ts'
+export {
+  namedAddress,
+  readAddr2line,
+  SymbolTable,
+  withPlaces,
+  type NamedAddress,
+  type Place,
+} from './symbols.ts'
 export { waitingTasks, type WaitingTask } from './stuck-tasks.ts'
 export { ReportScanner, type FoundReport } from './report-scanner.ts'

@@ -1,4 +1,5 @@
 import { readTornLine } from './console-line.ts'
+import { isConsequence } from './consequence.ts'
 import { mayOpen, openingOf, type Opening } from './openings.ts'
 import { readReport, type CrashReport } from './report.ts'
 
@@ -19,6 +20,8 @@ const PANIC = /Kernel panic - not syncing/
 export interface FoundReport extends CrashReport {
   readonly start: number
   readonly stop: number
+  /** The fingerprint of the report that this one is a consequence of. */
+  readonly cause?: string
 }
 
 interface Open {
@@ -43,6 +46,8 @@ export class ReportScanner {
   readonly #most: number
   #found = 0
   #at = 0
+  /** The first of what was found since the kernel booted. */
+  #cause: CrashReport | undefined
 
   /** `onReport` is called when a report is complete; after `most` of them, no more are looked for. */
   constructor(onReport: (report: FoundReport) => void, most = Number.POSITIVE_INFINITY) {
@@ -153,7 +158,16 @@ export class ReportScanner {
 
   #report({ lines, first, start, stop, panicked }: Open): void {
     const report = readReport(lines, first)
-    if (report) this.#onReport({ ...report, panicked: panicked || report.panicked, start, stop })
+    if (!report) return
+    const cause = this.#cause
+    const follows = cause && isConsequence(report.circumstances, cause)
+    if (!follows) this.#cause = report
+    this.#onReport({
+      ...report,
+      panicked: panicked || report.panicked,
+      ...{ start, stop },
+      ...(follows && { cause: cause.fingerprint }),
+    })
   }
 
   #remember(raw: string): void {

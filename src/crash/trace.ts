@@ -57,6 +57,11 @@ export function promisesTrace(text: string): boolean {
   return TRACES_TO_CHECK.test(text)
 }
 
+/** The module that a line names behind a function (%pS). */
+export function moduleIn(text: string): string | undefined {
+  return /\+0x[0-9a-f]+\/0x[0-9a-f]+ \[([\w-]+)/.exec(text)?.[1]
+}
+
 /** The frame that a line of a call trace holds, if it does. */
 export function readFrame(text: string): Frame | undefined {
   for (const pattern of FRAMES) {
@@ -66,7 +71,7 @@ export function readFrame(text: string): Frame | undefined {
     return {
       symbol,
       offset: offset === undefined ? undefined : Number.parseInt(offset, 16),
-      module: /\+0x[0-9a-f]+\/0x[0-9a-f]+ \[([\w-]+)/.exec(text)?.[1],
+      module: moduleIn(text),
       unreliable: isQuestionable(text),
     }
   }

@@ -37,7 +37,7 @@ export async function collect(
   await copy('.config', 'config')
   await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
   await installModules(output, temporary)
-  await installGdbScripts(output, temporary)
+  await installGdbScripts(request.tree.path, output, temporary)
   const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
   const { tree, profile, toolchain } = request
   const manifest: Manifest = {
@@ -76,14 +76,18 @@ async function installModules(output: string, target: string): Promise<void> {
   }
 }
 
-/** The kernel's own commands for gdb, where the configuration has them (CONFIG_GDB_SCRIPTS); the tree may change later. */
-async function installGdbScripts(output: string, target: string): Promise<void> {
-  const scripts = join('scripts', 'gdb', 'linux')
-  if (!existsSync(join(output, scripts, 'constants.py'))) return
-  await copyFile(join(output, 'vmlinux-gdb.py'), join(target, 'vmlinux-gdb.py'))
-  await cp(join(output, scripts), join(target, scripts), {
+/**
+ * The kernel's own commands for gdb, where the configuration has them (CONFIG_GDB_SCRIPTS); the tree may change later. What kbuild makes of them is
+ * links to the place of the build, but for one file.
+ */
+async function installGdbScripts(tree: string, output: string, target: string): Promise<void> {
+  const gdb = join('scripts', 'gdb')
+  const generated = join(gdb, 'linux', 'constants.py')
+  if (!existsSync(join(output, generated))) return
+  await copyFile(join(tree, gdb, 'vmlinux-gdb.py'), join(target, 'vmlinux-gdb.py'))
+  await cp(join(tree, gdb, 'linux'), join(target, gdb, 'linux'), {
     recursive: true,
-    dereference: true,
-    filter: (path) => !/\.(?:cmd|in)$/.test(path),
+    filter: (path) => !path.endsWith('.in'),
   })
+  await copyFile(join(output, generated), join(target, generated))
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { InfraError, UsageError } from '../base/index.ts'
 import { findProgram } from '../host/index.ts'
@@ -50,6 +50,17 @@ export async function chooseKernel(
       : await readyMade(lab, choice, store)
   onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
   return kernel
+}
+
+/** How the kernel that a choice came to is named from anywhere, later: by id, release or whole path. */
+export function lastingName(
+  lab: Lab,
+  { kernel, tree }: KernelChoice,
+  { manifest }: Kernel,
+): string {
+  if (manifest) return manifest.id
+  const path = resolve(lab.cwd, kernel ?? tree ?? '.')
+  return kernel !== undefined && !existsSync(path) ? kernel : path
 }
 
 async function readyMade(lab: Lab, choice: KernelChoice, store: KernelStore): Promise<Kernel> {

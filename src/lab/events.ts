@@ -25,7 +25,8 @@ export type LabEvent =
       readonly protocol: string
     }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
-  | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed: boolean }
+  /** `allowed`: why it does not count. */
+  | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed?: string }
   | {
       readonly kind: 'outcome'
       readonly outcome: Outcome

@@ -83,6 +83,7 @@ export function viewOf({
   phases,
   pid: _pid,
   kernelId: _kernelId,
+  request: _request,
   outcome: _outcome,
   ...row
 }: RunRow): RunView {

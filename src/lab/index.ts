@@ -5,6 +5,7 @@ export type { MachineInput } from './config/machine.ts'
 export type { Lab } from './context.ts'
 export type { Diagnosis, Finding } from './doctor.ts'
 export type { LabEvent } from './events.ts'
+export { askedFor } from './allow-rule.ts'
 export { RUN_POLICIES, VM_POLICIES } from './crash-policy.ts'
 export { describeOutcome, exitCodeOf, type Outcome } from './outcome.ts'
 export type { Paths } from './paths.ts'
@@ -27,6 +28,7 @@ export const netSwitch = () => import('./net/switch.ts')
 export const paths = () => import('./paths.ts')
 export const rawTerminal = () => import('./raw-terminal.ts')
 export const repeating = () => import('./repeat.ts')
+export const replaying = () => import('./replay.ts')
 export const running = () => import('./run.ts')
 export const ssh = () => import('./ssh/client.ts')
 export const templates = () => import('./templates.ts')

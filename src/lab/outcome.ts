@@ -71,6 +71,29 @@ export function describeOutcome(outcome: Outcome): string {
   }
 }
 
+/** Whether two runs ended in the same way: the same code, signal, phase, or crash. Durations and texts do not matter. */
+export function isSameOutcome(one: Outcome, other: Outcome): boolean {
+  return telling(one) === telling(other)
+}
+
+function telling(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'exited':
+    case 'not-executed':
+      return `${outcome.kind} ${outcome.code}`
+    case 'signalled':
+      return `signalled ${outcome.number}`
+    case 'crashed':
+      return `crashed ${outcome.report.fingerprint}`
+    case 'boot-failed':
+      return `boot-failed ${outcome.phase}`
+    case 'hung':
+    case 'timed-out':
+    case 'lost':
+      return outcome.kind
+  }
+}
+
 function describeHang(hang: Hang | undefined): string {
   if (!hang) return ''
   const busy = hang.cpus.filter(({ at }) => at !== 'idle').map(({ cpu, at }) => `CPU ${cpu} ${at}`)

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 import { packagePath } from '../host/index.ts'
 
@@ -6,4 +6,11 @@ import { packagePath } from '../host/index.ts'
 export function ownProgram(): string[] {
   const source = packagePath('src', 'cli', 'main.ts')
   return [existsSync(source) ? source : packagePath('dist', 'code', 'klab.cjs')]
+}
+
+/** klab's own version. */
+export function ownVersion(): string {
+  // Ours.
+  return (JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string })
+    .version
 }

@@ -4,10 +4,13 @@ import type { FoundReport } from '../crash/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import type { NewRun, Store } from '../store/index.ts'
 import type { PhaseTimings } from '../vm/index.ts'
+import { lastingName } from './choose-kernel.ts'
 import type { MachineConfig } from './config/schema.ts'
 import type { Lab } from './context.ts'
 import { takeInEntries, waitingEntries, writeEntry } from './journal.ts'
 import type { Outcome } from './outcome.ts'
+import type { RunRequest } from './run.ts'
+import type { KeptInput } from './run-input.ts'
 
 /** Opens the database of runs, with all that runs have written down since. */
 export async function openStore(lab: Lab): Promise<Store> {
@@ -24,6 +27,8 @@ interface RunFacts {
   readonly machine: MachineConfig
   readonly kernel: Kernel
   readonly argv: readonly string[]
+  /** Absent for what cannot be asked for again. */
+  readonly request?: RunRequest
 }
 
 /** How a run ended, as far as it is recorded. */
@@ -33,6 +38,14 @@ interface RunEnd {
   readonly phases: PhaseTimings
   readonly durationMs: number
   readonly peakMemoryKiB?: number | undefined
+  readonly input?: KeptInput
+}
+
+/** What a run was asked for, as it is recorded: ready to be asked for again. */
+export interface RecordedRequest {
+  readonly request: RunRequest
+  /** Known at its end. */
+  readonly input?: KeptInput
 }
 
 /** Every so many runs, one of them puts the history in order. */
@@ -42,10 +55,12 @@ const TIDY_EVERY = 100
 export class RunRecord {
   readonly #lab: Lab
   readonly #row: NewRun
+  readonly #request: RunRequest | undefined
 
-  constructor(lab: Lab, { id, runDir, machine, kernel, argv }: RunFacts) {
+  constructor(lab: Lab, { id, runDir, machine, kernel, argv, request }: RunFacts) {
     const { cpus, memory, type } = machine
     this.#lab = lab
+    this.#request = request && recorded(lab, request, kernel)
     this.#row = {
       id,
       startedAt: new Date().toISOString(),
@@ -57,6 +72,7 @@ export class RunRecord {
       machine: JSON.stringify({ cpus, memoryMiB: memory, type }),
       consolePath: join(runDir, 'console.log'),
       pid: process.pid,
+      request: this.#asked(),
     }
   }
 
@@ -66,7 +82,7 @@ export class RunRecord {
   }
 
   async end(result: RunEnd, reports: readonly FoundReport[]): Promise<void> {
-    const { outcome, exitCode, phases, durationMs, peakMemoryKiB } = result
+    const { outcome, exitCode, phases, durationMs, peakMemoryKiB, input } = result
     writeEntry(this.#lab, {
       run: {
         ...this.#row,
@@ -77,6 +93,7 @@ export class RunRecord {
         phases: JSON.stringify(phases),
         durationMs,
         peakMemoryKiB: peakMemoryKiB ?? null,
+        request: this.#asked(input),
       },
       reports: reports.map((report) => ({
         kind: report.kind ?? 'OTHER',
@@ -84,6 +101,7 @@ export class RunRecord {
         text: report.text,
         fingerprint: report.fingerprint,
         function: report.function ?? null,
+        cause: report.cause ?? null,
       })),
     })
     if (waitingEntries(this.#lab) >= TIDY_EVERY) await tidy(this.#lab)
@@ -101,6 +119,22 @@ export class RunRecord {
       },
       reports: [],
     })
+  }
+
+  #asked(input?: KeptInput): string | null {
+    if (!this.#request) return null
+    const asked: RecordedRequest = { request: this.#request, ...(input && { input }) }
+    return JSON.stringify(asked)
+  }
+}
+
+/** The request with the kernel that it came to, and all that the configuration had to say. Variables that are passed on keep their names alone. */
+function recorded(lab: Lab, request: RunRequest, kernel: Kernel): RunRequest {
+  return {
+    ...request,
+    choice: { kernel: lastingName(lab, request.choice, kernel), options: [], configFiles: [] },
+    cwd: request.cwd ?? lab.cwd,
+    env: [...lab.config.run.env, ...request.env],
   }
 }
 

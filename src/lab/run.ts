@@ -6,6 +6,7 @@ import { interruptOf, KlabError, messageOf, newId } from '../base/index.ts'
 import type { ExecRequest } from '../guest/index.ts'
 import type { Kernel } from '../kernel/index.ts'
 import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
+import type { AllowRule } from './allow-rule.ts'
 import { boot, type Booted } from './boot.ts'
 import type { BootRequest } from './boot-plan.ts'
 import { chooseKernel, type KernelChoice } from './choose-kernel.ts'
@@ -24,6 +25,7 @@ import type { LabEvent, OnEvent } from './events.ts'
 import { findUser, guestEnvironment } from './guest-user.ts'
 import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
 import { parseNet } from './net/net-request.ts'
+import { InputRecord } from './run-input.ts'
 import { RunRecord } from './run-record.ts'
 import { copyShareBack } from './share-copy.ts'
 import { parseShare, type Share } from './shares.ts'
@@ -38,7 +40,7 @@ export interface RunRequest {
   readonly cwd?: string
   readonly env: readonly string[]
   readonly tty?: { readonly rows: number; readonly cols: number }
-  readonly allowReports: readonly string[]
+  readonly allowReports: readonly AllowRule[]
   readonly graceMs: number
   readonly onCrash: RunPolicy
   /** Boot, and do not clone a template. */
@@ -91,7 +93,7 @@ export async function runOnKernel(
     readonly onEvent: OnEvent
   },
 ): Promise<RunResult> {
-  const { kernel, terminal, interrupts, onEvent } = parts
+  const { kernel, interrupts, onEvent } = parts
   const shares = request.machine.shares.map((text) => parseShare(text, lab.cwd))
   const net = parseNet(request.machine.net, request.machine.publish)
   const exec = execRequest(lab, request)
@@ -103,7 +105,12 @@ export async function runOnKernel(
     ...{ id, runDir, kernel },
     machine: request.machine,
     argv: exec.argv.map(String),
+    request,
   })
+  const input = new InputRecord(runDir)
+  const { stdin } = parts.terminal
+  const isKept = stdin !== undefined && !request.tty
+  const terminal = isKept ? { ...parts.terminal, stdin: input.keep(stdin) } : parts.terminal
   record.begin()
   const startedAt = performance.now()
   const reports = new ReportLog(request.allowReports, onEvent)
@@ -143,9 +150,10 @@ export async function runOnKernel(
     let ending = await commandEnding(booted, command, {
       ...{ request, shares, terminal, interrupts, reports },
     })
-    // What the kernel complained of by itself, before it is made to.
-    const report = reports.first
-    if (ending.kind === 'silence' && !report) {
+    // What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say.
+    if (ending.kind === 'report') reports.end('complete')
+    if (ending.kind === 'silence') reports.end('all')
+    if (ending.kind === 'silence' && !reports.first) {
       if (onCrash === 'dump') await dump.write(vm)
       onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
       const { makeSpeak } = await import('./hang.ts')
@@ -155,11 +163,10 @@ export async function runOnKernel(
     peak = peakMemoryKiB(vm)
     vm.kill()
     vm.console.close()
-    reports.scanner.flush()
-    const counted = ending.kind === 'silence' ? report : reports.first
-    outcome = outcomeOf(ending, counted, String(exec.argv[0]))
+    reports.end('all')
+    outcome = outcomeOf(ending, reports.first, String(exec.argv[0]))
   } catch (error) {
-    reports.scanner.flush()
+    reports.end('all')
     const failed = bootOutcome(error)
     if (!failed) {
       record.abandon(messageOf(error))
@@ -180,7 +187,7 @@ export async function runOnKernel(
     kernel: kernel.origin,
     release: kernel.release,
   }
-  await record.end(result, reports.all)
+  await record.end({ ...result, input: request.tty ? 'typed' : input.kept }, reports.all)
   const { exitCode, durationMs } = result
   onEvent({ kind: 'outcome', outcome, exitCode, durationMs })
   return result

@@ -1,6 +1,7 @@
 import { ReportScanner, type FoundReport } from '../crash/index.ts'
 import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
 import type { ConsoleReader, VmEnd } from '../vm/index.ts'
+import { AllowRules, type AllowRule } from './allow-rule.ts'
 import type { OnEvent } from './events.ts'
 import type { Hang } from './hang.ts'
 import { signalName, type Outcome } from './outcome.ts'
@@ -25,22 +26,23 @@ const MAX_REPORTS = 100
 /** Reports on the console, sorted into those that count and those that the user allows. */
 export class ReportLog {
   readonly #counted: FoundReport[] = []
-  readonly #allowed: readonly RegExp[]
+  readonly #rules: AllowRules
   readonly #all: FoundReport[] = []
+  #isOver = false
   readonly #crashed = Promise.withResolvers<void>()
   readonly scanner: ReportScanner
   /** For the console. */
   readonly reader: ConsoleReader
 
-  constructor(allowed: readonly string[], onEvent: OnEvent) {
-    this.#allowed = allowed.map((pattern) => new RegExp(pattern))
+  constructor(rules: readonly AllowRule[], onEvent: OnEvent) {
+    this.#rules = new AllowRules(rules)
     this.scanner = new ReportScanner((report) => {
-      const text = `${report.title}\n${report.text}`
-      const isAllowed = this.#allowed.some((pattern) => pattern.test(text))
+      if (this.#isOver) return
+      const allowed = this.#rules.reasonFor(report)
       this.#all.push(report)
-      if (!isAllowed) this.#counted.push(report)
-      onEvent({ kind: 'report', report, allowed: isAllowed })
-      if (!isAllowed) this.#crashed.resolve()
+      if (allowed === undefined) this.#counted.push(report)
+      onEvent({ kind: 'report', report, ...(allowed !== undefined && { allowed }) })
+      if (allowed === undefined) this.#crashed.resolve()
     }, MAX_REPORTS)
     let quiet: NodeJS.Timeout | undefined
     this.reader = {
@@ -52,6 +54,14 @@ export class ReportLog {
           : undefined
       },
     }
+  }
+
+  /** Nothing that comes from now on counts. A report that is open is told if it is `complete`, or in any case (`all`). */
+  end(what: 'complete' | 'all'): void {
+    if (this.#isOver) return
+    if (what === 'all') this.scanner.flush()
+    else this.scanner.settle()
+    this.#isOver = true
   }
 
   /** Resolves when the first report that counts is complete. */

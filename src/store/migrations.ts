@@ -52,6 +52,16 @@ const MIGRATIONS: Record<string, Migration> = {
         .execute()
     },
   },
+  '0003-requests': {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable('runs').addColumn('request', 'text').execute()
+    },
+  },
+  '0004-causes': {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable('reports').addColumn('cause', 'text').execute()
+    },
+  },
 }
 
 export const migrations: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) }

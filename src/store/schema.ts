@@ -22,6 +22,8 @@ export interface RunsTable {
   durationMs: number | null
   peakMemoryKiB: number | null
   consolePath: string
+  /** JSON: all that was asked for; null for what cannot be asked for again. */
+  request: string | null
   pid: number
 }
 
@@ -35,6 +37,8 @@ export interface ReportsTable {
   fingerprint: Generated<string>
   /** The function to blame. */
   function: string | null
+  /** The fingerprint of the crash that this one is a consequence of. */
+  cause: string | null
 }
 
 export interface Schema {

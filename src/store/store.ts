@@ -15,6 +15,7 @@ export interface StoredReport {
   readonly text: string
   readonly fingerprint: string
   readonly function: string | null
+  readonly cause: string | null
 }
 
 /** Reports with the same fingerprint, counted together. */
@@ -77,6 +78,7 @@ export class Store implements AsyncDisposable {
         // A record of an older klab has none.
         fingerprint: report.fingerprint ?? '',
         function: report.function ?? null,
+        cause: report.cause ?? null,
       }))
       await db.insertInto('reports').values(rows).execute()
     })
@@ -110,19 +112,20 @@ export class Store implements AsyncDisposable {
     if (other) throw new InfraError('RUN', `${prefix} means several runs; give more of the id`)
     const reports = await this.#db
       .selectFrom('reports')
-      .select(['kind', 'title', 'text', 'fingerprint', 'function'])
+      .select(['kind', 'title', 'text', 'fingerprint', 'function', 'cause'])
       .where('runId', '=', row.id)
       .orderBy('id')
       .execute()
     return { ...row, reports }
   }
 
-  /** Crashes, seen last first. */
+  /** Crashes, seen last first; without what is a consequence of another. */
   async crashes(): Promise<CrashRow[]> {
     return await this.#db
       .selectFrom('reports')
       .innerJoin('runs', 'runs.id', 'reports.runId')
       .where('reports.fingerprint', '!=', '')
+      .where('reports.cause', 'is', null)
       .groupBy('reports.fingerprint')
       .select((build) => [
         'reports.fingerprint',
@@ -146,6 +149,17 @@ export class Store implements AsyncDisposable {
       .groupBy('runs.id')
       .selectAll('runs')
       .orderBy('runs.startedAt', 'desc')
+      .execute()
+  }
+
+  /** What a crash has led to. */
+  async consequences(fingerprint: string): Promise<{ title: string; runs: number }[]> {
+    return await this.#db
+      .selectFrom('reports')
+      .where('cause', '=', fingerprint)
+      .groupBy('title')
+      .select(['title', ({ fn }) => fn.count<number>('runId').distinct().as('runs')])
+      .orderBy('runs', 'desc')
       .execute()
   }
 

@@ -49,7 +49,7 @@ export function packageOf(metaPackage: string): string | undefined {
 
 /** The kernel tree of the tests. */
 export function testTree(): string {
-  const [name] = readdirSync(TREE_PARENT).filter((dir) => dir.startsWith('linux-source-'))
+  const name = readdirSync(TREE_PARENT).find((dir) => dir.startsWith('linux-source-'))
   if (name === undefined) throw new Error('no kernel tree: the global set-up has not run')
   return join(TREE_PARENT, name)
 }

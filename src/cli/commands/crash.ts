@@ -1,19 +1,39 @@
 import type { Command } from 'commander'
+import { statSync } from 'node:fs'
 
-import { formatBytes, formatDuration } from '../../base/index.ts'
-import { crashes, type FoundReport } from '../../lab/index.ts'
-import { currentLab, currentPaths } from '../lab.ts'
+import { formatBytes, formatDuration, UsageError } from '../../base/index.ts'
+import { crashes } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+import { oneOf } from '../options.ts'
 import { date } from '../render/date.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
+import { parse, type ParseFlags } from './crash-parse.ts'
 
 const HELP = `
+A crash is named by the beginning of its id, its title, or a part of its title.
+
 Examples:
   klab crash parse /var/log/kern.log console.log.gz
   dmesg | klab crash parse - --text
   klab crash ls
-  klab crash show "WARNING in foo"
+  klab crash show "WARNING in foo" --format mail
+  klab crash compare 3f2a 91bc
+  klab crash export 3f2a -o bug.tar.gz
+  klab crash ignore 3f2a --reason "known, fix is on its way"
   klab crash runs 3f2a`
+
+/** Of all commands that take a crash. */
+interface CrashFlags {
+  readonly json?: boolean
+  readonly format?: string
+  readonly output?: string
+  readonly kernel?: boolean
+  readonly dump?: boolean
+  readonly reason?: string
+  readonly undo?: boolean
+  readonly user?: boolean
+}
 
 export function addCrashCommand(program: Command, finish: (code: number) => void): void {
   const crash = program
@@ -27,90 +47,68 @@ export function addCrashCommand(program: Command, finish: (code: number) => void
     )
     .option('--text', 'print the whole reports')
     .option('--vmlinux <file>', 'the kernel of the log: print the reports with source lines')
+    .option('--modules <dir>', 'with --vmlinux: its modules (default: modules, beside it)')
     .option('--json', 'as JSON')
     .option('--exit-code', 'exit with 100 when there is a report')
     .action(async (files: string[], flags: ParseFlags) => finish(await parse(files, flags)))
+  /** A subcommand that ends with 0 unless it throws. */
+  const add = (
+    name: string,
+    description: string,
+    action: (wanted: string, flags: CrashFlags) => Promise<void>,
+  ) =>
+    crash
+      .command(name)
+      .description(description)
+      .action(async (wanted: string, flags: CrashFlags) => {
+        await action(wanted, flags)
+        finish(0)
+      })
   crash
     .command('ls')
     .description('crashes of all recorded runs, seen last first')
+    .option('--all', 'those too that the configuration ignores')
     .option('--json', 'as JSON')
-    .action(async ({ json }: { json?: boolean }) => {
-      await list(json ?? false)
+    .action(async (flags: { all?: boolean; json?: boolean }) => {
+      await list(flags)
       finish(0)
     })
+  add(
+    'show <crash>',
+    'one crash: report with source lines, instructions, maintainers, how to do it again',
+    show,
+  )
+    .option('--format <text|markdown|mail|json|sarif>', 'how to write it', 'text')
+    .option('--json', 'the same as --format json')
+  add('runs <crash>', 'the runs that saw a crash, newest first', runs).option('--json', 'as JSON')
+  add(
+    'export <crash>',
+    'one archive for a bug report; secrets, user, host and home directory are taken out of its texts',
+    exportOne,
+  )
+    .option('-o, --output <file>', 'where (default: klab-crash-ID.tar.gz here)')
+    .option('--kernel', 'with image, System.map and vmlinux')
+    .option(
+      '--dump',
+      "with the memory of the newest run that wrote it (it holds the guest's secrets)",
+    )
+    .option('--json', 'as JSON')
+  add(
+    'ignore <crash>',
+    'a crash that does not count any more: written into the configuration of the project',
+    ignore,
+  )
+    .option('--reason <text>', 'why; needed')
+    .option('--undo', 'let it count again')
+    .option('--user', "into the user's configuration, not the project's")
   crash
-    .command('show <crash>')
-    .description('one crash: the beginning of its id, or a part of its title')
+    .command('compare <crash> <other>')
+    .description('two crashes side by side: what they are, where they were seen, and their stacks')
     .option('--json', 'as JSON')
-    .action(async (wanted: string, { json }: { json?: boolean }) => {
-      await show(wanted, json ?? false)
+    .action(async (one: string, other: string, { json }: { json?: boolean }) => {
+      await compare(one, other, json ?? false)
       finish(0)
     })
-  crash
-    .command('runs <crash>')
-    .description('the runs that saw a crash, newest first')
-    .option('--json', 'as JSON')
-    .action(async (wanted: string, { json }: { json?: boolean }) => {
-      await runs(wanted, json ?? false)
-      finish(0)
-    })
-}
-
-interface ParseFlags {
-  readonly text?: boolean
-  readonly vmlinux?: string
-  readonly json?: boolean
-  readonly exitCode?: boolean
-}
-
-async function parse(files: readonly string[], flags: ParseFlags): Promise<number> {
-  const { parseLog } = await crashes()
-  const found: { file: string; reports: FoundReport[] }[] = []
-  for (const file of files) {
-    using progress = new Progress()
-    const reports = await parseLog(file === '-' ? process.stdin : file, {
-      onBytes: (bytes) => progress.show(`${file}: ${formatBytes(bytes)} read`),
-    })
-    found.push({ file, reports: await placed(reports, flags.vmlinux) })
-  }
-  if (flags.json) console.log(JSON.stringify(found, null, 2))
-  else
-    for (const { file, reports } of found)
-      printReports(file, reports, flags.text ?? flags.vmlinux !== undefined)
-  const isCrashed = found.some(({ reports }) => reports.length > 0)
-  return isCrashed && flags.exitCode ? 100 : 0
-}
-
-async function placed(reports: FoundReport[], vmlinux: string | undefined): Promise<FoundReport[]> {
-  if (vmlinux === undefined) return reports
-  const [{ symbolised }, { cache }] = await Promise.all([crashes(), currentPaths()])
-  const one = async (report: FoundReport) => ({
-    ...report,
-    text: await symbolised(report.text, {
-      ...{ vmlinux, release: report.circumstances.release, cacheDir: cache },
-    }),
-  })
-  // One after another: they share a cache.
-  const all: FoundReport[] = []
-  for (const report of reports) all.push(await one(report))
-  return all
-}
-
-function printReports(file: string, reports: readonly FoundReport[], whole: boolean): void {
-  if (reports.length === 0) console.log(`${file}: no reports`)
-  for (const report of reports) {
-    const { title, kind = 'OTHER', damage, panicked, start, stop, circumstances, text } = report
-    const { command, pid, release, taint } = circumstances
-    const facts = [
-      kind,
-      ...(damage === undefined ? [] : [`damaged: ${damage}`]),
-      ...(panicked ? ['the kernel panicked'] : []),
-      ...(command === undefined ? [] : [`in ${command} (${pid})`]),
-      ...(release === undefined ? [] : [`on ${release}${taint ? `, tainted ${taint}` : ''}`]),
-    ]
-    console.log(`${file}:${start}-${stop}: ${title}\n  ${facts.join('; ')}`)
-    if (whole) console.log(`\n${text.trimEnd()}\n`)
-  }
 }
 
 async function open() {
@@ -118,46 +116,96 @@ async function open() {
   return { lab, useCases }
 }
 
-async function list(json: boolean): Promise<void> {
+async function list({ all = false, json }: { all?: boolean; json?: boolean }): Promise<void> {
   const { lab, useCases } = await open()
-  const all = await useCases.listCrashes(lab)
-  if (json) console.log(JSON.stringify(all, null, 2))
-  else if (all.length === 0) console.log('no crashes')
-  else {
-    const rows = all.map(({ fingerprint, runs: count, firstSeen, lastSeen, title }) => [
-      fingerprint.slice(0, 8),
-      String(count),
-      date(firstSeen),
-      date(lastSeen),
-      title,
-    ])
-    console.log(table(['id', 'runs', 'first seen', 'last seen', 'title'], rows))
-  }
-}
-
-async function show(wanted: string, json: boolean): Promise<void> {
-  const { lab, useCases } = await open()
-  const crash = await useCases.showCrash(lab, wanted)
+  const known = await useCases.listCrashes(lab)
+  const shown = all ? known : known.filter(({ allowed }) => allowed === undefined)
   if (json) {
-    console.log(JSON.stringify(crash, null, 2))
+    console.log(JSON.stringify(shown, null, 2))
     return
   }
-  const { title, fingerprint, kind, seenBy, firstSeen, lastSeen, text, guiltyFile } = crash
-  const [newest] = seenBy
-  console.log(title)
-  console.log(`\n${kind}, id ${fingerprint}`)
-  console.log(
-    `seen in ${seenBy.length} run${seenBy.length === 1 ? '' : 's'}, ${date(firstSeen)} to ${date(lastSeen)}, on ${[...new Set(seenBy.map(({ release }) => release ?? '?'))].join(', ')}`,
-  )
-  if (guiltyFile !== undefined) console.log(`file: ${guiltyFile}`)
-  if (newest) {
-    console.log(`\nnewest: run ${newest.id}, console ${newest.consolePath}`)
-    console.log(`command: ${newest.argv.join(' ')}`)
+  const hidden = known.length - shown.length
+  if (shown.length === 0) console.log('no crashes')
+  else {
+    const rows = shown.map(({ fingerprint, severity, allowed, ...row }) => [
+      fingerprint.slice(0, 8),
+      String(row.runs),
+      date(row.firstSeen),
+      date(row.lastSeen),
+      severity,
+      allowed === undefined ? row.title : `${row.title} (ignored: ${allowed})`,
+    ])
+    console.log(table(['id', 'runs', 'first seen', 'last seen', 'severity', 'title'], rows))
   }
-  console.log(`\n${text.trimEnd()}`)
+  if (hidden > 0) console.error(`klab: ${hidden} ignored by the configuration; --all shows them`)
 }
 
-async function runs(wanted: string, json: boolean): Promise<void> {
+async function show(wanted: string, { json = false, format = 'text' }: CrashFlags): Promise<void> {
+  const { lab, useCases } = await open()
+  const name = oneOf('--format', json ? 'json' : format, useCases.CRASH_FORMAT_NAMES)
+  process.stdout.write(useCases.CRASH_FORMATS[name](await useCases.showCrash(lab, wanted)))
+}
+
+async function compare(one: string, other: string, json: boolean): Promise<void> {
+  const { lab, useCases } = await open()
+  const comparison = useCases.compareCrashes(
+    await useCases.showCrash(lab, one),
+    await useCases.showCrash(lab, other),
+  )
+  if (json) {
+    console.log(JSON.stringify(comparison, null, 2))
+    return
+  }
+  const { fields, frames, isSame } = comparison
+  const rows = fields.map((field) => [
+    field.name,
+    field.one === field.other ? '' : '≠',
+    field.one,
+    field.other,
+  ])
+  const stack = frames.map((frame) => [
+    '',
+    frame.one === frame.other ? '' : '≠',
+    frame.one ?? '',
+    frame.other ?? '',
+  ])
+  console.log(table(['', '', one, other], [...rows, ['stack', '', '', ''], ...stack]))
+  console.log(isSame ? '\nthe same crash' : '\ntwo crashes')
+}
+
+async function exportOne(wanted: string, flags: CrashFlags): Promise<void> {
+  const { lab, useCases } = await open()
+  using progress = new Progress()
+  progress.show('exporting')
+  const { path, files, scrubbed } = await useCases.exportCrash(lab, {
+    crash: wanted,
+    output: flags.output,
+    withKernel: flags.kernel ?? false,
+    withDump: flags.dump ?? false,
+  })
+  const { size } = statSync(path)
+  if (flags.json) {
+    console.log(JSON.stringify({ path, bytes: size, files, scrubbed }, null, 2))
+    return
+  }
+  console.log(path)
+  console.error(
+    `klab: ${formatBytes(size)}, ${files.length} files; ${scrubbed} places with names or secrets taken out: look before you send it`,
+  )
+}
+
+async function ignore(
+  wanted: string,
+  { reason, undo = false, user = false }: CrashFlags,
+): Promise<void> {
+  if (undo === (reason !== undefined))
+    throw new UsageError('give --reason TEXT to ignore it, or --undo to let it count again')
+  const { lab, useCases } = await open()
+  const { file, title } = await useCases.ignoreCrash(lab, wanted, { reason, user })
+  console.log(`${title}: ${undo ? 'counts again' : 'does not count any more'} (${file})`)
+}
+
+async function runs(wanted: string, { json }: CrashFlags): Promise<void> {
   const { lab, useCases } = await open()
   const { seenBy } = await useCases.showCrash(lab, wanted)
   if (json) {

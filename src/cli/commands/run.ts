@@ -3,6 +3,7 @@ import { constants, userInfo } from 'node:os'
 
 import { parseDurationMs, UsageError } from '../../base/index.ts'
 import {
+  askedFor,
   machines,
   repeating,
   RUN_POLICIES,
@@ -185,7 +186,7 @@ async function runRequest(
     ...(flags.cwd !== undefined && { cwd: flags.cwd }),
     env: flags.env,
     ...(tty && { tty }),
-    allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+    allowReports: [...lab.config.run.allowReports, ...flags.allowReport.map(askedFor)],
     onCrash: oneOf('--on-crash', flags.onCrash ?? lab.config.run.onCrash, RUN_POLICIES),
     fresh: flags.fresh ?? false,
     graceMs: flags.grace === undefined ? lab.config.run.grace : durationOf(flags.grace),

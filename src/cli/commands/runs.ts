@@ -1,13 +1,15 @@
 import { Option, type Command } from 'commander'
 
-import { history } from '../../lab/index.ts'
+import { describeOutcome, history, replaying } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
-
 import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { integer } from '../options.ts'
 import { printPruned } from '../render/pruned.ts'
 import { date } from '../render/date.ts'
+import { Status } from '../render/status.ts'
 import { table } from '../render/table.ts'
+import { localTerminal } from '../terminal.ts'
 
 interface ListFlags {
   readonly json?: boolean
@@ -38,7 +40,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
     .option('--json', 'as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  klab runs --outcome crashed\n  klab runs show 7xkq --console',
+      '\nExamples:\n  klab runs --outcome crashed\n  klab runs show 7xkq --console\n  klab runs replay 7xkq',
     )
     .action(async (flags: ListFlags) => {
       await list(flags)
@@ -53,6 +55,16 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
       await show(id, flags)
       finish(0)
     })
+  runs
+    .command('replay <id>')
+    .description(
+      'the same kernel, machine, command and input again; exits with 0 when it ends in the same way, else with 1',
+    )
+    .option('--json', 'print both outcomes as JSON on stdout; the command prints on stderr')
+    .option('-q, --quiet', "nothing but the command's own output")
+    .action(async (id: string, flags: { json?: boolean; quiet?: boolean }) =>
+      finish(await replay(id, flags)),
+    )
   runs
     .command('prune')
     .description('remove the oldest runs, until number and size fit')
@@ -128,6 +140,32 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
   ]
   for (const [name, value] of rows) console.log(`${name.padEnd(12)} ${value}`)
   for (const { title, text } of reports) console.log(`\nreport: ${title}\n${text}`)
+}
+
+async function replay(
+  id: string,
+  { json = false, quiet = false }: { json?: boolean; quiet?: boolean },
+): Promise<number> {
+  const [{ replayRun }, lab] = await Promise.all([replaying(), currentLab()])
+  const status = new Status({ quiet, verbose: false })
+  using interrupts = processInterrupts(() =>
+    status.line('asked the command to stop; once more ends the VM'),
+  )
+  using terminal = await localTerminal({
+    ...{ tty: false, stdin: false, onEscape: () => undefined },
+    stdoutTo: json ? process.stderr : process.stdout,
+  })
+  try {
+    const replayed = await replayRun(lab, id, terminal, interrupts, (event) => status.handle(event))
+    const { of, before, isSame } = replayed
+    if (json) console.log(JSON.stringify(replayed, null, 2))
+    status.line(
+      isSame ? `as run ${of}` : `not as run ${of}, which ended so: ${describeOutcome(before)}`,
+    )
+    return isSame ? 0 : 1
+  } finally {
+    status.clear()
+  }
 }
 
 async function prune({ json, keep, size }: PruneFlags): Promise<void> {

@@ -1,6 +1,14 @@
 import type { Command } from 'commander'
 
-import { machines, ssh, vmStarting, vms, type LabEvent, VM_POLICIES } from '../../lab/index.ts'
+import {
+  askedFor,
+  machines,
+  ssh,
+  vmStarting,
+  vms,
+  type LabEvent,
+  VM_POLICIES,
+} from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
 import {
@@ -96,7 +104,7 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
             ),
             fresh: flags.fresh ?? false,
             hold: false,
-            allowReports: [...lab.config.run.allowReports, ...flags.allowReport],
+            allowReports: [...lab.config.run.allowReports, ...flags.allowReport.map(askedFor)],
             onCrash: oneOf('--on-crash', flags.onCrash ?? 'continue', VM_POLICIES),
           },
           interrupts.stop,

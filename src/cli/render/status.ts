@@ -61,7 +61,9 @@ export class Status {
         this.#phase(event.phase, event.ms)
         return
       case 'report':
-        this.line(`kernel report${event.allowed ? ' (allowed)' : ''}: ${event.report.title}`)
+        this.line(
+          `kernel report${event.allowed === undefined ? '' : ` (allowed: ${event.allowed})`}: ${event.report.title}`,
+        )
         return
       case 'outcome':
         this.#isCommandRunning = false

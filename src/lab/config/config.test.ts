@@ -44,15 +44,22 @@ test('later sources win, and each value knows where it came from', async () => {
 })
 
 test('all problems are told at once, each with its line and a suggestion', async () => {
-  const text = 'machine:\n  cpus: 0\n  memry: 1G\nprofil: debug\nrun:\n  allowReports: ["("]\n'
+  const text =
+    'machine:\n  cpus: 0\n  memry: 1G\nprofil: debug\nrun:\n  allowReports: [{ report: "(", reason: x }, { report: x }, { reason: x }]\n'
   const problems = await problemsIn(text)
-  expect(problems).toHaveLength(4)
+  expect(problems).toHaveLength(6)
   expect(problems.join('\n')).toMatch(/line 2: machine.cpus: Too small/)
   expect(problems.join('\n')).toMatch(
     /line 3: there is no setting machine.memry; did you mean memory\?/,
   )
   expect(problems.join('\n')).toMatch(/line 4: there is no setting profil; did you mean profile\?/)
-  expect(problems.join('\n')).toMatch(/line 6: run.allowReports.0: not a valid regular expression/)
+  expect(problems.join('\n')).toMatch(
+    /line 6: run.allowReports.0.report: not a valid regular expression/,
+  )
+  expect(problems.join('\n')).toMatch(/line 6: run.allowReports.1.reason: Invalid input/)
+  expect(problems.join('\n')).toMatch(
+    /run.allowReports.2: it needs either report: REGEX or crash: ID/,
+  )
   expect((await problemsIn('machine: [\n'))[0]).toMatch(/^line \d+: /)
 })
 

@@ -57,6 +57,35 @@ export async function setSetting(
   await writeConfig(file, String(document))
 }
 
+/** Changes a setting that is a list, comments kept; `comment` gives what is written above an entry. Throws ConfigError, and leaves the file, when it becomes invalid. */
+export async function editList(
+  file: string,
+  path: string,
+  {
+    change,
+    comment,
+  }: {
+    change: (entries: readonly unknown[]) => readonly unknown[]
+    comment: (entry: unknown) => string | undefined
+  },
+): Promise<void> {
+  const { parseYaml } = await import('./yaml-file.ts')
+  const { document, value } = parseYaml(await textOf(file))
+  const keys = path.split('.')
+  const before = (getAt(value, keys) ?? []) as unknown[]
+  const after = change(before)
+  // What stays keeps its comments.
+  for (let index = before.length - 1; index >= 0; index--)
+    if (!after.includes(before[index])) document.deleteIn([...keys, index])
+  for (const entry of after.filter((one) => !before.includes(one))) {
+    const node = document.createNode(entry)
+    node.commentBefore = comment(entry) ?? null
+    if (document.hasIn(keys)) document.addIn(keys, node)
+    else document.setIn(keys, document.createNode([node]))
+  }
+  await writeConfig(file, String(document))
+}
+
 /** Checks a text and writes it. Throws ConfigError with every problem. */
 async function writeConfig(file: string, text: string): Promise<void> {
   const problems = await problemsIn(text)

@@ -35,6 +35,17 @@ function isRegex(text: string): boolean {
   }
 }
 
+const allowRule = z
+  .strictObject({
+    report: regex.optional().describe('a regular expression that the title or the text matches'),
+    crash: z.string().optional().describe('the id of a crash, as klab crash ls prints it'),
+    reason: z.string().min(1).describe('why it does not count'),
+  })
+  .refine(
+    ({ report, crash }) => (report === undefined) !== (crash === undefined),
+    'it needs either report: REGEX or crash: ID',
+  )
+
 const machineFields = {
   cpus: z.int().min(1).max(255).describe('virtual CPUs'),
   memory: memory.describe('memory, such as 1G'),
@@ -150,9 +161,11 @@ export const configSchema = z.strictObject({
           'when the kernel complains: stop ends the run when the report is complete, dump writes the memory first, continue lets the command go on',
         ),
       allowReports: z
-        .array(regex)
+        .array(allowRule)
         .default([])
-        .describe('kernel reports whose title or text matches do not make a run crashed'),
+        .describe(
+          'kernel reports that do not make a run crashed: {report: REGEX of title or text} or {crash: ID}, each with its {reason: TEXT}',
+        ),
       env: z
         .array(z.string())
         .default([])

@@ -8,45 +8,97 @@ import {
   readAddr2line,
   SymbolTable,
   withPlaces,
+  type NamedAddress,
   type Place,
 } from '../../crash/index.ts'
 import { runOk, writeAtomically } from '../../host/index.ts'
+import { ModuleSymbols, modulesIn } from './module-symbols.ts'
 
 /** Its place tells where the tree was when the kernel was built. */
 const KNOWN = { symbol: 'start_kernel', file: 'init/main.c' }
 
-/**
- * A report with the source line of each function of the kernel's image, inlined ones included. The same report is found in the cache the next time.
- * Functions of modules stay as they are. Throws InfraError when the vmlinux is of another kernel than the report (`release`), or cannot be read.
- */
-export async function symbolised(
-  text: string,
-  {
-    vmlinux,
-    release,
-    cacheDir,
-  }: { vmlinux: string; release: string | undefined; cacheDir: string },
-): Promise<string> {
-  const table = await symbolsOf(vmlinux)
-  const named = text.split('\n').flatMap((line) => {
-    const one = namedAddress(line)
-    const address = one && one.module === undefined ? table.addressOf(one) : undefined
-    return address === undefined ? [] : [address]
-  })
-  if (named.length === 0) return text
-  const cache = new PlaceCache(vmlinux, cacheDir)
-  const known = await cache.read()
-  const missing = [...new Set(named)].filter((address) => !known.has(address))
-  if (missing.length > 0) {
-    // Once for a kernel is enough: what is cached was of the right one.
-    await checkRelease(vmlinux, release)
-    for (const [address, places] of await look(vmlinux, table, missing)) known.set(address, places)
-    await cache.write(known)
+/** Where the symbols are. */
+export interface SymbolFiles {
+  readonly vmlinux: string
+  /** The modules of that kernel; absent for those beside it (`modules`). */
+  readonly modules?: string | undefined
+  readonly cacheDir: string
+}
+
+/** Finds the source lines of reports of one kernel. What was found once is in the cache the next time. */
+export class Symbolizer {
+  readonly #files: SymbolFiles
+  readonly #cache: PlaceCache
+  #places: Map<string, readonly Place[]> | undefined
+  #table: SymbolTable | undefined
+  readonly #modules = new Map<string, ModuleSymbols>()
+  readonly #checked = new Set<string>()
+  #modulePaths: ReadonlyMap<string, string> | undefined
+
+  constructor(files: SymbolFiles) {
+    this.#files = files
+    this.#cache = new PlaceCache(files.vmlinux, files.cacheDir)
   }
-  return withPlaces(text, (one) => {
-    const address = one.module === undefined ? table.addressOf(one) : undefined
-    return address === undefined ? undefined : known.get(address)
-  })
+
+  /**
+   * A report with the source line of each function of the kernel's image and its modules, inlined ones included. Throws InfraError when the vmlinux is of
+   * another kernel than the report (`release`, or the build id that it prints), or cannot be read.
+   */
+  async symbolised(text: string, release: string | undefined): Promise<string> {
+    const known = (this.#places ??= await this.#cache.read())
+    const all = text.split('\n').flatMap((line) => namedAddress(line) ?? [])
+    const missing = all.filter((one) => !known.has(keyOf(one)))
+    if (missing.length > 0) {
+      // Once for a kernel is enough: what is cached was of the right one.
+      await this.#check(text, release)
+      for (const [key, places] of await this.#look(missing)) known.set(key, places)
+      await this.#cache.write(known)
+    }
+    return withPlaces(text, (one) => known.get(keyOf(one)))
+  }
+
+  async #check(text: string, release: string | undefined): Promise<void> {
+    // CONFIG_STACKTRACE_BUILD_ID prints it behind the release.
+    const buildId = / #\d+ ([0-9a-f]{40})\b/.exec(text)?.[1]
+    const own = buildId ?? release
+    if (own === undefined || this.#checked.has(own)) return
+    await checkKernel(this.#files.vmlinux, { release, buildId })
+    this.#checked.add(own)
+  }
+
+  async #look(missing: readonly NamedAddress[]): Promise<Map<string, readonly Place[]>> {
+    const table = (this.#table ??= await symbolsOf(this.#files.vmlinux))
+    const found = new Map<string, readonly Place[]>(missing.map((one) => [keyOf(one), []]))
+    const inImage = missing.flatMap((one) => {
+      const address = one.module === undefined ? table.addressOf(one) : undefined
+      return address === undefined ? [] : [{ one, address }]
+    })
+    const { places, root } = await look(this.#files.vmlinux, table, [
+      ...new Set(inImage.map(({ address }) => address)),
+    ])
+    for (const { one, address } of inImage) found.set(keyOf(one), places.get(address) ?? [])
+    for (const [name, some] of Map.groupBy(missing, ({ module }) => module)) {
+      const module = name === undefined ? undefined : await this.#module(name)
+      for (const [one, lines] of (await module?.look(some, root)) ?? [])
+        found.set(keyOf(one), lines)
+    }
+    return found
+  }
+
+  async #module(name: string): Promise<ModuleSymbols | undefined> {
+    const { vmlinux, modules = join(dirname(vmlinux), 'modules') } = this.#files
+    const path = (this.#modulePaths ??= modulesIn(modules)).get(name)
+    const known = this.#modules.get(name)
+    if (path === undefined || known) return known
+    const read = await ModuleSymbols.read(path)
+    this.#modules.set(name, read)
+    return read
+  }
+}
+
+/** All that decides where a named address is. */
+function keyOf({ symbol, offset, size, module = '', isReturn }: NamedAddress): string {
+  return `${symbol} ${offset} ${size} ${module}${isReturn ? ' return' : ''}`
 }
 
 async function symbolsOf(vmlinux: string): Promise<SymbolTable> {
@@ -61,7 +113,7 @@ async function look(
   vmlinux: string,
   table: SymbolTable,
   addresses: readonly bigint[],
-): Promise<Map<bigint, readonly Place[]>> {
+): Promise<{ places: Map<bigint, readonly Place[]>; root: string }> {
   const start = table.first(KNOWN.symbol)
   const asked = start === undefined ? addresses : [start, ...addresses]
   const output = await runOk('addr2line', ['-e', vmlinux, '-a', '-f', '-i'], {
@@ -69,17 +121,26 @@ async function look(
   })
   const whole = start === undefined ? undefined : readAddr2line(output, '').get(start)?.at(-1)?.file
   const root = whole?.endsWith(KNOWN.file) ? whole.slice(0, -KNOWN.file.length) : ''
-  return readAddr2line(output, root)
+  return { places: readAddr2line(output, root), root }
 }
 
-/** The banner is in the image (init/version.c). */
-async function checkRelease(vmlinux: string, release: string | undefined): Promise<void> {
-  if (release === undefined) return
+/** The banner is in the image (init/version.c), and so is the build id. */
+async function checkKernel(
+  vmlinux: string,
+  { release, buildId }: { release: string | undefined; buildId: string | undefined },
+): Promise<void> {
   let content: Buffer
   try {
     content = await readFile(vmlinux)
   } catch (error) {
     throw new InfraError('VMLINUX', `cannot read ${vmlinux}: ${messageOf(error)}`)
+  }
+  if (buildId !== undefined) {
+    if (content.includes(Buffer.from(buildId, 'hex'))) return
+    throw new InfraError(
+      'VMLINUX',
+      `${vmlinux} does not have the build id of the report, ${buildId}`,
+    )
   }
   if (content.includes(`Linux version ${release} `)) return
   const at = content.indexOf('Linux version ')
@@ -96,19 +157,17 @@ class PlaceCache {
     this.#path = join(cacheDir, 'places', `${ino}-${size}-${Math.round(mtimeMs)}.json`)
   }
 
-  async read(): Promise<Map<bigint, readonly Place[]>> {
+  async read(): Promise<Map<string, readonly Place[]>> {
     try {
       // Written by us below, whole or not at all.
-      const entries = JSON.parse(await readFile(this.#path, 'utf8')) as [string, Place[]][]
-      return new Map(entries.map(([address, places]) => [BigInt(address), places]))
+      return new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, Place[]][])
     } catch {
       return new Map()
     }
   }
 
-  async write(places: ReadonlyMap<bigint, readonly Place[]>): Promise<void> {
-    const entries = [...places].map(([address, known]) => [address.toString(), known])
+  async write(places: ReadonlyMap<string, readonly Place[]>): Promise<void> {
     // A cache that cannot be written is none.
-    await writeAtomically(this.#path, JSON.stringify(entries)).catch(() => undefined)
+    await writeAtomically(this.#path, JSON.stringify([...places])).catch(() => undefined)
   }
 }

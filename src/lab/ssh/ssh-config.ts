@@ -1,6 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { shellWord } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
 import { ownProgram } from '../own-program.ts'
 import type { Paths } from '../paths.ts'
@@ -55,18 +56,13 @@ export function sshConfig(
 }
 
 function proxyCommand(klabHome: string | undefined): string {
-  const environment = klabHome === undefined ? [] : ['env', shellQuoted(`KLAB_HOME=${klabHome}`)]
+  const environment = klabHome === undefined ? [] : ['env', shellWord(`KLAB_HOME=${klabHome}`)]
   const [program = ''] = ownProgram()
   const command = program.endsWith('.ts')
-    ? [shellQuoted(packagePath('klab'))]
-    : [process.execPath, program].map(shellQuoted)
-  // A % would be one of ssh's own.
+    ? [shellWord(packagePath('klab'))]
+    : [process.execPath, program].map(shellWord)
+  // ssh gives it to the user's shell. A % would be one of ssh's own.
   return [...environment, ...command, 'ssh-proxy'].join(' ').replaceAll('%', '%%')
-}
-
-/** ssh gives a ProxyCommand to the user's shell. */
-function shellQuoted(text: string): string {
-  return /^[\w./=:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 /** A value of ssh_config(5). */

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
+import type { AllowRule } from '../allow-rule.ts'
 import type { Snapshot } from '../boot-plan.ts'
 import type { VmPolicy } from '../crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
@@ -32,7 +33,7 @@ export interface KeptRequest {
   readonly fresh: boolean
   /** It waits for a debugger before its first instruction. */
   readonly hold: boolean
-  readonly allowReports: readonly string[]
+  readonly allowReports: readonly AllowRule[]
   readonly onCrash: VmPolicy
 }
 

@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 
 import { InfraError, newId, UsageError } from '../../base/index.ts'
 import { startDetached } from '../../host/index.ts'
-import { chooseKernel, type KernelChoice } from '../choose-kernel.ts'
+import type { AllowRule } from '../allow-rule.ts'
+import { chooseKernel, lastingName, type KernelChoice } from '../choose-kernel.ts'
 import type { VmPolicy } from '../crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { Lab } from '../context.ts'
@@ -22,7 +23,7 @@ export interface StartRequest {
   readonly machine: MachineConfig
   readonly fresh: boolean
   readonly hold: boolean
-  readonly allowReports: readonly string[]
+  readonly allowReports: readonly AllowRule[]
   readonly onCrash: VmPolicy
 }
 
@@ -44,7 +45,7 @@ export async function startKept(
   for (const share of request.machine.shares) parseShare(share, lab.cwd)
   const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
   const { choice, machine, fresh, hold, allowReports, onCrash } = request
-  const ready = kernel.manifest?.id ?? choice.kernel ?? resolve(lab.cwd, choice.tree ?? '.')
+  const ready = lastingName(lab, choice, kernel)
   const record: VmRecord = {
     id: newId(),
     createdAt: new Date().toISOString(),

@@ -1,0 +1,156 @@
+import { existsSync, statSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import {
+  circumstancesOf,
+  codeBytesOf,
+  framesOf,
+  guiltyFile,
+  readDisassembly,
+  type Circumstances,
+  type Frame,
+} from '../../crash/index.ts'
+import { run as runProgram } from '../../host/index.ts'
+import { KernelStore, type Manifest } from '../../kernel/index.ts'
+import type { RunRow } from '../../store/index.ts'
+import { commandLineOf } from '../command-line.ts'
+import type { Lab } from '../context.ts'
+import type { RecordedRequest } from '../run-record.ts'
+
+/** A line of a source file. */
+export interface SourceLine {
+  readonly number: number
+  readonly text: string
+}
+
+/** The lines around the place to blame. */
+export interface Excerpt {
+  readonly file: string
+  readonly line: number
+  readonly lines: readonly SourceLine[]
+  /** The tree has another text now than when the kernel was built. */
+  readonly isChanged: boolean
+}
+
+/** All that helps to understand a report, as far as it can be had here. */
+export interface ReportDetails {
+  readonly circumstances: Circumstances
+  readonly frames: readonly Frame[]
+  readonly guiltyFile: string | undefined
+  readonly excerpt: Excerpt | undefined
+  /** `Name <address> (role)`, of the tree's own get_maintainer.pl. */
+  readonly maintainers: readonly string[]
+  /** The instructions around the place of the trap. */
+  readonly instructions: readonly { readonly text: string; readonly isHere: boolean }[]
+  readonly kernel: Manifest | undefined
+  /** The command that does it again. */
+  readonly reproduce: string | undefined
+}
+
+/** Gathers what is known of a report; `text` with source lines. What cannot be had (no tree, no perl, no objdump) is left out. */
+export async function detailsOf(lab: Lab, text: string, run: RunRow | undefined) {
+  const kernel = await manifestOf(lab, run?.kernelId)
+  const tree = kernel?.tree
+  const file = guiltyFile(text)
+  const [excerpt, maintainers, instructions] = await Promise.all([
+    excerptOf(text, file, kernel),
+    file === undefined || tree === undefined ? [] : maintainersOf(tree, file),
+    instructionsOf(text),
+  ])
+  const details: ReportDetails = {
+    circumstances: circumstancesOf(text),
+    frames: framesOf(text.split('\n')),
+    ...{ guiltyFile: file, excerpt, maintainers, instructions, kernel },
+    reproduce: run && reproduceOf(run),
+  }
+  return details
+}
+
+async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Manifest | undefined> {
+  if (!id) return undefined
+  const found = (await new KernelStore(lab.paths.cache).list()).find(
+    ({ manifest }) => manifest.id === id,
+  )
+  return found?.manifest
+}
+
+function reproduceOf({ request }: RunRow): string | undefined {
+  // Written by us (run-record.ts).
+  return request === null
+    ? undefined
+    : commandLineOf((JSON.parse(request) as RecordedRequest).request)
+}
+
+const LINES_AROUND = 5
+
+async function excerptOf(
+  text: string,
+  file: string | undefined,
+  kernel: Manifest | undefined,
+): Promise<Excerpt | undefined> {
+  const at = file === undefined ? -1 : text.indexOf(` ${file}:`)
+  if (file === undefined || at < 0 || !kernel) return undefined
+  const line = Number.parseInt(text.slice(at + file.length + 2), 10)
+  const path = join(kernel.tree, file)
+  try {
+    const all = (await readFile(path, 'utf8')).split('\n')
+    const first = Math.max(1, line - LINES_AROUND)
+    const lines = all
+      .slice(first - 1, line + LINES_AROUND)
+      .map((one, index) => ({ number: first + index, text: one }))
+    const isChanged = statSync(path).mtimeMs > Date.parse(kernel.createdAt)
+    return line > all.length ? undefined : { file, line, lines, isChanged }
+  } catch {
+    // The tree is not there any more.
+    return undefined
+  }
+}
+
+const MAINTAINERS_LIMIT_MS = 10_000
+
+async function maintainersOf(tree: string, file: string): Promise<string[]> {
+  const script = join(tree, 'scripts', 'get_maintainer.pl')
+  if (!existsSync(script) || !existsSync(join(tree, file))) return []
+  const { exit, stdout } = await runProgram(
+    'perl',
+    [script, '--no-git', '--no-git-fallback', '-f', file],
+    { cwd: tree, timeoutMs: MAINTAINERS_LIMIT_MS },
+  )
+  return exit.kind === 'exited' && exit.code === 0
+    ? stdout.split('\n').filter((line) => line !== '')
+    : []
+}
+
+/** So many instructions before the one in question, and behind it. */
+const AROUND = { before: 8, behind: 4 }
+/** The longest instruction of x86: where among the first bytes one begins is not known. */
+const LONGEST = 15
+
+/** The instructions of the `Code:` line, by objdump. */
+async function instructionsOf(text: string): Promise<ReportDetails['instructions']> {
+  const code = codeBytesOf(text)
+  if (!code) return []
+  const dir = await mkdtemp(join(tmpdir(), 'klab-code-'))
+  try {
+    const path = join(dir, 'code')
+    await writeFile(path, code.bytes)
+    for (let start = 0; start <= Math.min(LONGEST, code.at); start++) {
+      const { exit, stdout } = await runProgram('objdump', [
+        ...['-D', '-w', '--no-show-raw-insn', '-b', 'binary', '-m', 'i386:x86-64'],
+        ...[`--start-address=${start}`, path],
+      ])
+      if (exit.kind !== 'exited' || exit.code !== 0) return []
+      const all = readDisassembly(stdout)
+      const here = all.findIndex(({ offset }) => offset === code.at)
+      if (here < 0) continue
+      return all
+        .slice(Math.max(0, here - AROUND.before), here + AROUND.behind + 1)
+        .map(({ offset, text: one }) => ({ text: one, isHere: offset === code.at }))
+    }
+    return []
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}

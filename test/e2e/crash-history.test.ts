@@ -1,0 +1,130 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { runOk } from '../../src/host/index.ts'
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab } from '../support/klab.ts'
+
+/** A project with a configuration and a history of its own. */
+const project = mkdtempSync(join(tmpdir(), 'klab-history-'))
+const home = join(project, 'home')
+const env = { KLAB_HOME: home }
+const inProject = (args: readonly string[], input?: string) =>
+  klab(args, { cwd: project, env, ...(input !== undefined && { input }) })
+const DIRECT = '/sys/kernel/debug/provoke-crash/DIRECT'
+const crashing = (what: string, ...options: string[]) =>
+  inProject([
+    ...['run', '-q', '--json', '--user', 'root', '--tree', testTree(), ...options],
+    ...['--env', 'TOKEN=abcdef123', '--', 'sh', '-c', `echo ${what} > ${DIRECT}`],
+  ])
+
+beforeAll(async () => {
+  mkdirSync(home)
+  symlinkSync(join(TEST_HOME, 'cache'), join(home, 'cache'))
+  writeFileSync(join(project, 'klab.yaml'), '# of this project\nrun:\n  grace: 50ms\n')
+  for (const what of ['WARNING', 'BUG', 'BUG']) await crashing(what)
+})
+afterAll(() => rmSync(project, { recursive: true }))
+
+test('a crash is shown with what helps to understand it', async () => {
+  const { stdout, stderr } = await inProject(['crash', 'show', 'kernel BUG in lkdtm_BUG'])
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/^kernel BUG in lkdtm_BUG\n\nkind: +BUG, severity high\n/)
+  expect(stdout).toMatch(/^seen: +in 2 runs, /m)
+  // The trap's own instruction, the same in each kernel.
+  expect(stdout).toMatch(/^=> ud2$/m)
+  expect(stdout).toContain('Reproduce\n\nklab run --kernel ')
+  expect(stdout).toContain(`-- sh -c 'echo BUG > ${DIRECT}'`)
+})
+
+test.each([
+  ['markdown', /^# kernel BUG in lkdtm\\_BUG\n\n- kind: BUG/],
+  [
+    'mail',
+    /^(?:To: .*\n(?: .*\n)*)?(?:Cc: .*\n(?: .*\n)*)?Subject: \[BUG\] kernel BUG in lkdtm_BUG\n\n/,
+  ],
+  ['json', /^\{\n {2}"fingerprint"/],
+  ['sarif', /"version": "2.1.0"[\s\S]*"text": "kernel BUG in lkdtm_BUG"/],
+])('a crash is written as %s', async (format, expected) => {
+  const { code, stdout } = await inProject(['crash', 'show', 'lkdtm_BUG', '--format', format])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(expected)
+})
+
+test('an unknown format is refused', async () => {
+  const { code, stderr } = await inProject(['crash', 'show', 'lkdtm_BUG', '--format', 'pdf'])
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: 'klab: --format pdf is not text, markdown, mail, json or sarif\n',
+  })
+})
+
+test('two crashes are compared, stacks side by side', async () => {
+  const { stdout } = await inProject(['crash', 'compare', '--json', 'lkdtm_BUG', 'lkdtm_WARNING'])
+  const { isSame, frames, fields } = JSON.parse(stdout)
+  expect(isSame).toBe(false)
+  expect(frames).toContainEqual({ one: 'direct_entry', other: 'direct_entry' })
+  expect(fields).toContainEqual({ name: 'runs', one: '2', other: '1' })
+})
+
+test('all of a crash goes into one archive, without secrets', async () => {
+  const archive = join(project, 'bug.tar.gz')
+  const { code, stdout, stderr } = await inProject([
+    ...['crash', 'export', 'lkdtm_BUG', '-o', archive],
+  ])
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${archive}\n` })
+  expect(stderr).toMatch(/taken out: look before you send it/)
+  await runOk('tar', ['-xzf', archive, '-C', project, '--strip-components=1'])
+  const read = (name: string) => readFileSync(join(project, name), 'utf8')
+  expect(read('console.log')).toContain('kernel BUG at')
+  expect(read('config')).toContain('CONFIG_LKDTM=y')
+  expect(read('versions.txt')).toMatch(/^klab \d.*\n.*\nQEMU/)
+  expect(read('reproduce.sh')).toContain('--env TOKEN=[removed]')
+  for (const name of ['reproduce.sh', 'README.md', 'crash.json', 'runs.json'])
+    expect(read(name)).not.toContain('abcdef123')
+  const missing = await inProject(['crash', 'export', 'lkdtm_BUG', '--dump'])
+  expect(missing.code).toBe(125)
+  expect(missing.stderr).toMatch(/no run of this crash wrote a dump/)
+})
+
+test('a crash is ignored with a reason, and counts again', async () => {
+  const before = readFileSync(join(project, 'klab.yaml'), 'utf8')
+  const none = await inProject(['crash', 'ignore', 'lkdtm_WARNING'])
+  expect(none).toMatchObject({ code: 2 })
+  expect(none.stderr).toContain('--reason')
+  const ignored = await inProject(['crash', 'ignore', 'lkdtm_WARNING', '--reason', 'on purpose'])
+  expect(ignored).toMatchObject({ code: 0, stderr: '' })
+  const yaml = readFileSync(join(project, 'klab.yaml'), 'utf8')
+  expect(yaml).toMatch(/^# of this project\n/)
+  expect(yaml).toMatch(/# WARNING in lkdtm_WARNING\n +- crash: \w{16}\n +reason: on purpose\n/)
+  const listed = await inProject(['crash', 'ls'])
+  expect(listed.stdout).not.toContain('lkdtm_WARNING')
+  expect(listed.stderr).toContain('1 ignored by the configuration')
+  expect((await inProject(['crash', 'ls', '--all'])).stdout).toContain('(ignored: on purpose)')
+  expect((await crashing('WARNING')).code).toBe(0)
+  await inProject(['crash', 'ignore', 'lkdtm_WARNING', '--undo'])
+  expect((await crashing('WARNING')).code).toBe(100)
+  expect(readFileSync(join(project, 'klab.yaml'), 'utf8')).toContain(before)
+  expect((await inProject(['crash', 'ignore', 'lkdtm_WARNING', '--undo'])).code).toBe(2)
+})
+
+test('a run is done again, with its input, and compared', async () => {
+  const run = ['run', '-q', '--json', '--tree', testTree()]
+  const first = await inProject([...run, '--', 'sh', '-c', 'cat; exit 3'], 'what it read\n')
+  const { id } = JSON.parse(first.stdout)
+  const again = await inProject(['runs', 'replay', id])
+  expect(again).toMatchObject({ code: 0, stdout: 'what it read\n' })
+  expect(again.stderr).toContain(`as run ${id}`)
+  const once = join(project, 'once')
+  const share = ['--share', `rw:${project}`]
+  const other = await inProject([...run, ...share, '--', 'mkdir', once])
+  const replayed = await inProject(['runs', 'replay', '--json', JSON.parse(other.stdout).id])
+  expect(replayed.code).toBe(1)
+  expect(JSON.parse(replayed.stdout)).toMatchObject({
+    ...{ isSame: false, before: { kind: 'exited', code: 0 } },
+    result: { outcome: { kind: 'exited', code: 1 } },
+  })
+})
