@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restore: async () => (await import('./commands/snapshot.ts')).addRestoreCommand,
   dump: async () => (await import('./commands/dump.ts')).addDumpCommand,
   dmesg: async () => (await import('./commands/dump.ts')).addDmesgCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).addInspectCommand,
   debug: async () => (await import('./commands/debug.ts')).addDebugCommand,
   ssh: async () => (await import('./commands/ssh.ts')).addSshCommand,
   'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,

@@ -58,10 +58,22 @@ export class SymbolTable {
     }
   }
 
-  /** `f+0x1` for an address in f; undefined when it is before all symbols. */
+  /** `f+0x1/0x2` for an address in f, as the kernel writes it; undefined when it is before all symbols, or behind the last. */
   nameOf(address: bigint): string | undefined {
-    const found = this.#sorted.findLast((one) => one.address <= address)
-    return found && `${found.name}+0x${(address - found.address).toString(16)}`
+    let low = 0
+    let high = this.#sorted.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#sorted[middle]?.address ?? 0n) <= address) low = middle + 1
+      else high = middle
+    }
+    const next = this.#sorted[low]
+    // Of several names of one address the first, as kallsyms does.
+    while (low > 1 && this.#sorted[low - 2]?.address === this.#sorted[low - 1]?.address) low--
+    const found = this.#sorted[low - 1]
+    if (!found || !next) return undefined
+    const hex = (value: bigint) => `0x${value.toString(16)}`
+    return `${found.name}+${hex(address - found.address)}/${hex(next.address - found.address)}`
   }
 
   /** The address of a symbol that there is one of. */

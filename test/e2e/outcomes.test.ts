@@ -38,7 +38,9 @@ describe('a kernel that complains', () => {
   test('is excused for what is allowed', async () => {
     const result = await asRoot(`${provoke('WARNING')}; exit 5`, '--allow-report', 'lkdtm_WARNING')
     expect(result.code).toBe(5)
-    expect(result.stderr).toContain('kernel report (allowed: asked for on the command line): WARNING in lkdtm_WARNING')
+    expect(result.stderr).toContain(
+      'kernel report (allowed: asked for on the command line): WARNING in lkdtm_WARNING',
+    )
   })
 
   test('is recorded with its report', async () => {

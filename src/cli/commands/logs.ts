@@ -6,20 +6,42 @@ import { pipeline } from 'node:stream/promises'
 import { InfraError } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
+import { integer } from '../options.ts'
+import type { AnalyseFlags } from './logs-analyse.ts'
 
 export function addLogsCommand(program: Command, finish: (code: number) => void): void {
-  program
+  const logs = program
     .command('logs <name>')
     .description('the console of a VM, from its first byte')
     .option('-f, --follow', 'and what comes, until the VM ends')
-    .addHelpText('after', '\nExamples:\n  klab logs box | grep -i warn\n  klab logs -f box')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  klab logs box | grep -i warn\n  klab logs -f box\n  klab logs analyse console.log',
+    )
     .action(async (name: string, { follow }: { follow?: boolean }) => {
-      await logs(name, follow ?? false)
+      await printLog(name, follow ?? false)
+      finish(0)
+    })
+  logs
+    .command('analyse <file...>')
+    .description(
+      'what logs say, and how often: errors by driver, warnings, reports, stages of the boot, silences',
+    )
+    .option('--compare', 'two logs: what is new in the second, gone, or much more frequent')
+    .option('--top <n>', 'so many patterns of each kind', integer, 10)
+    .option('--json', 'as JSON, with all patterns')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  klab logs analyse /var/log/kern.log.1.gz\n  klab logs analyse --compare good.log bad.log\n  dmesg | klab logs analyse -',
+    )
+    .action(async (files: string[], flags: AnalyseFlags) => {
+      const { analyse } = await import('./logs-analyse.ts')
+      await analyse(files, flags)
       finish(0)
     })
 }
 
-async function logs(name: string, follow: boolean): Promise<void> {
+async function printLog(name: string, follow: boolean): Promise<void> {
   const [paths, { converse, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).get(name)
   process.stdout.on('error', () => undefined)

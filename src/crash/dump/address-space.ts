@@ -2,7 +2,7 @@ import { DumpError, MAX_READ, type Dump } from './source.ts'
 import type { Vmcoreinfo } from './vmcoreinfo.ts'
 
 /** Where the kernel's image is mapped: __START_KERNEL_map of arch/x86/include/asm/page_64_types.h */
-const IMAGE = 0xffffffff80000000n
+export const IMAGE = 0xffffffff80000000n
 const PRESENT = 1n
 const LARGE = 0x80n
 const FRAME = 0x000ffffffffff000n

@@ -1,3 +1,5 @@
+import { vmcoreinfoIn } from './notes.ts'
+import { registersIn } from './registers.ts'
 import { DumpError, MAX_READ, sane, type Dump, type Source } from './source.ts'
 
 interface Segment {
@@ -7,7 +9,7 @@ interface Segment {
 }
 
 const PT_LOAD = 1
-const PT_NOTE = 4
+export const PT_NOTE = 4
 /** More segments than e_phnum can say (elf(5)): the number is in the first section header then. */
 const PN_XNUM = 0xffff
 const MAX_SEGMENTS = 1 << 20
@@ -16,28 +18,30 @@ const EM_X86_64 = 62
 /** An ELF core of physical memory: QEMU's dump-guest-memory, /proc/vmcore. */
 export function readElfCore(source: Source): Dump {
   const header = source.read(0, 64)
-  if (header[4] !== 2 || header[5] !== 1)
-    throw new DumpError('it is not a 64-bit little-endian ELF file')
   if (header.readUInt16LE(16) !== 4) throw new DumpError('it is an ELF file, but no core dump')
   const machine = header.readUInt16LE(18)
   if (machine !== EM_X86_64)
     throw new DumpError(`it is of a machine that klab cannot read yet (ELF machine ${machine})`)
   const segments: Segment[] = []
-  let vmcoreinfo: string | undefined
-  for (const { type, at, physical, size } of programHeaders(source, header)) {
-    if (type === PT_LOAD) segments.push({ physical, at, size })
-    if (type === PT_NOTE)
-      vmcoreinfo ??= noteNamed(source.read(at, sane(size, MAX_READ, 'note')), 'VMCOREINFO')
+  let notes: Buffer = Buffer.alloc(0)
+  for (const { type, at, physical, fileSize } of programHeaders(source, header)) {
+    if (type === PT_LOAD) segments.push({ physical, at, size: fileSize })
+    if (type === PT_NOTE && notes.length === 0)
+      notes = source.read(at, sane(fileSize, MAX_READ, 'note'))
   }
   segments.sort((a, b) => a.physical - b.physical)
   return {
     format: 'elf',
-    vmcoreinfo,
+    vmcoreinfo: vmcoreinfoIn(notes),
+    registers: registersIn(notes),
     readPhysical: (at, length) => readSegments(source, segments, { at, length }),
   }
 }
 
-function* programHeaders(source: Source, header: Buffer) {
+/** The program headers of a 64-bit ELF file (elf(5)). Throws DumpError for what they cannot be. */
+export function* programHeaders(source: Source, header: Buffer) {
+  if (header[4] !== 2 || header[5] !== 1)
+    throw new DumpError('it is not a 64-bit little-endian ELF file')
   const table = sane(header.readBigUInt64LE(32), source.size, 'program header table')
   const entry = header.readUInt16LE(54)
   let count = header.readUInt16LE(56)
@@ -53,7 +57,7 @@ function* programHeaders(source: Source, header: Buffer) {
       type: one.readUInt32LE(0),
       at: sane(one.readBigUInt64LE(8), Number.MAX_SAFE_INTEGER, 'segment'),
       physical: sane(one.readBigUInt64LE(24), Number.MAX_SAFE_INTEGER, 'segment'),
-      size: sane(one.readBigUInt64LE(32), Number.MAX_SAFE_INTEGER, 'segment'),
+      fileSize: sane(one.readBigUInt64LE(32), Number.MAX_SAFE_INTEGER, 'segment'),
     }
   }
 }
@@ -80,21 +84,4 @@ function readSegments(
 
 function hex(value: number): string {
   return `0x${value.toString(16)}`
-}
-
-/** The text of an ELF note (elf(5), Nhdr); undefined when it is not there. */
-function noteNamed(notes: Buffer, wanted: string): string | undefined {
-  const align = (value: number) => (value + 3) & ~3
-  for (let at = 0; at + 12 <= notes.length;) {
-    const nameSize = notes.readUInt32LE(at)
-    const size = notes.readUInt32LE(at + 4)
-    const name = at + 12
-    const content = name + align(nameSize)
-    if (nameSize > notes.length || size > notes.length || content + size > notes.length)
-      return undefined
-    if (notes.toString('latin1', name, name + nameSize).replace(/\0+$/, '') === wanted)
-      return notes.toString('latin1', content, content + size).replace(/\0+$/, '')
-    at = content + align(size)
-  }
-  return undefined
 }

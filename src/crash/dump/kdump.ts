@@ -1,43 +1,136 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib'
 
+import { PageBitmap, type PageRun } from './page-bitmap.ts'
+import { registersIn } from './registers.ts'
 import { DumpError, MAX_READ, sane, type Dump, type Source } from './source.ts'
 
 /** Ways to pack a page (makedumpfile, diskdump_mod.h). */
 const PACKED = { zlib: 1, lzo: 2, snappy: 4, zstd: 0x20 } as const
 const DESCRIPTOR = 24
+export const PAGE = 4096
 
-/** A dump in the format of makedumpfile and QEMU's `kdump-*`: pages, packed one by one, and a bitmap of those that are there. */
-export function readKdump(source: Source): Dump {
-  const header = source.read(0, 464)
-  const block = header.readInt32LE(428)
-  if (block !== 4096) throw new DumpError(`its block size is ${block}; klab reads 4096`)
-  const subBlocks = sane(header.readInt32LE(432), 1024, 'sub-header')
-  const bitmapBlocks = sane(header.readUInt32LE(436), source.size / block, 'bitmap')
-  const sub = source.read(block, 104)
-  const infoAt = sane(sub.readBigUInt64LE(32), source.size, 'VMCOREINFO')
-  const infoSize = sane(sub.readBigUInt64LE(40), 1024 * 1024, 'VMCOREINFO')
-  const bitmapAt = (1 + subBlocks) * block
-  // Two bitmaps: the memory that there was, and what of it is in the dump.
-  const half = Math.floor(bitmapBlocks / 2) * block
-  const pages = new PageBitmap(source.read(bitmapAt + half, sane(half, MAX_READ, 'bitmap')))
-  const descriptorsAt = bitmapAt + bitmapBlocks * block
-  const page = (number: number): Buffer => {
-    const index = pages.rank(number)
-    if (index === undefined)
-      throw new DumpError(`it has no memory at 0x${(number * block).toString(16)}`)
-    return readPage(source, descriptorsAt + index * DESCRIPTOR, block)
+/** Where the content of a page is in the file, and how it is packed. */
+interface Packed {
+  readonly at: number
+  readonly size: number
+  readonly flags: number
+}
+
+/** A file in the format of makedumpfile and QEMU's `kdump-*`: pages, packed one by one, and bitmaps of those that there were and those that are there. */
+export class Kdump {
+  readonly notes: Buffer
+  readonly vmcoreinfo: string | undefined
+  readonly #source: Source
+  readonly #memory: PageBitmap
+  readonly #pages: PageBitmap
+  readonly #descriptorsAt: number
+
+  /** Throws DumpError for what cannot be. */
+  constructor(source: Source) {
+    this.#source = source
+    const header = source.read(0, 464)
+    const block = header.readInt32LE(428)
+    if (block !== PAGE) throw new DumpError(`its block size is ${block}; klab reads ${PAGE}`)
+    const subBlocks = sane(header.readInt32LE(432), 1024, 'sub-header')
+    const bitmapBlocks = sane(header.readUInt32LE(436), source.size / block, 'bitmap')
+    const sub = source.read(block, 104)
+    const piece = (offset: number, what: string) => {
+      const at = sane(sub.readBigUInt64LE(offset), source.size, what)
+      const size = sane(sub.readBigUInt64LE(offset + 8), 1024 * 1024, what)
+      return size === 0 ? Buffer.alloc(0) : source.read(at, size)
+    }
+    const info = piece(32, 'VMCOREINFO')
+    this.vmcoreinfo = info.length === 0 ? undefined : info.toString('latin1').replace(/\0+$/, '')
+    this.notes = piece(48, 'notes')
+    const bitmapAt = (1 + subBlocks) * block
+    const half = sane(Math.floor(bitmapBlocks / 2) * block, MAX_READ, 'bitmap')
+    this.#memory = new PageBitmap(source.read(bitmapAt, half))
+    this.#pages = new PageBitmap(source.read(bitmapAt + half, half))
+    this.#descriptorsAt = bitmapAt + bitmapBlocks * block
   }
+
+  /** The memory that the machine had, in runs of pages. */
+  memory(): PageRun[] {
+    return this.#memory.runs()
+  }
+
+  /** A page by its number. Throws DumpError when the dump does not have it, or it cannot be unpacked. */
+  page(number: number): Buffer {
+    const index = this.#pages.rank(number)
+    if (index === undefined)
+      throw new DumpError(`it has no memory at 0x${(number * PAGE).toString(16)}`)
+    const descriptor = this.#source.read(this.#descriptorsAt + index * DESCRIPTOR, DESCRIPTOR)
+    return this.#unpack(packedAt(descriptor, 0))
+  }
+
+  /** All pages that are there and not empty, in their order. Pages with the same content may be one in the file, as QEMU keeps the empty ones. */
+  *filled(): Generator<{ readonly number: number; readonly content: Buffer }> {
+    const descriptors = this.#source.read(
+      this.#descriptorsAt,
+      sane(this.#pages.count * DESCRIPTOR, 4 * MAX_READ, 'table of pages'),
+    )
+    /** Where empty pages are in the file. */
+    const empty = new Set<number>()
+    let index = 0
+    for (const { first, count } of this.#pages.runs()) {
+      for (let number = first; number < first + count; number++) {
+        const packed = packedAt(descriptors, index++ * DESCRIPTOR)
+        if (empty.has(packed.at)) continue
+        const content = this.#unpack(packed)
+        if (content.equals(ZERO)) empty.add(packed.at)
+        else yield { number, content }
+      }
+    }
+  }
+
+  #unpack({ at, size, flags }: Packed): Buffer {
+    sane(at, this.#source.size, 'page')
+    const packed = this.#source.read(at, sane(size, 2 * PAGE, 'page'))
+    const page = unpack(packed, flags)
+    if (page.length !== PAGE) throw new DumpError('one of its pages is cut off')
+    return page
+  }
+}
+
+const ZERO = Buffer.alloc(PAGE)
+
+function packedAt(descriptors: Buffer, offset: number): Packed {
+  return {
+    // More than a file has is noticed when it is read.
+    at: Number(descriptors.readBigUInt64LE(offset)),
+    size: descriptors.readUInt32LE(offset + 8),
+    flags: descriptors.readUInt32LE(offset + 12),
+  }
+}
+
+function unpack(packed: Buffer, flags: number): Buffer {
+  const options = { maxOutputLength: PAGE }
+  if (flags & (PACKED.lzo | PACKED.snappy))
+    throw new DumpError(
+      'its pages are packed with lzo or snappy, which klab does not read; dump with zlib',
+    )
+  try {
+    if (flags & PACKED.zlib) return inflateSync(packed, options)
+    if (flags & PACKED.zstd) return zstdDecompressSync(packed, options)
+    return packed
+  } catch {
+    throw new DumpError('one of its pages cannot be unpacked')
+  }
+}
+
+/** A kdump file as any dump. */
+export function readKdump(source: Source): Dump {
+  const kdump = new Kdump(source)
   return {
     format: 'kdump',
-    vmcoreinfo:
-      infoSize === 0
-        ? undefined
-        : source.read(infoAt, infoSize).toString('latin1').replace(/\0+$/, ''),
+    vmcoreinfo: kdump.vmcoreinfo,
+    registers: registersIn(kdump.notes),
     readPhysical: (at, length) => {
       const parts: Buffer[] = []
       for (let from = at; from < at + length;) {
-        const inside = from % block
-        const part = page(Math.floor(from / block)).subarray(inside, inside + at + length - from)
+        const inside = from % PAGE
+        const page = kdump.page(Math.floor(from / PAGE))
+        const part = page.subarray(inside, inside + at + length - from)
         parts.push(part)
         from += part.length
       }
@@ -45,58 +138,3 @@ export function readKdump(source: Source): Dump {
     },
   }
 }
-
-function readPage(source: Source, descriptorAt: number, size: number): Buffer {
-  const descriptor = source.read(descriptorAt, DESCRIPTOR)
-  const at = sane(descriptor.readBigUInt64LE(0), source.size, 'page')
-  const packed = source.read(at, sane(descriptor.readUInt32LE(8), 2 * size, 'page'))
-  const flags = descriptor.readUInt32LE(12)
-  const options = { maxOutputLength: size }
-  const unpacked = () => {
-    if (flags & PACKED.zlib) return inflateSync(packed, options)
-    if (flags & PACKED.zstd) return zstdDecompressSync(packed, options)
-    if (flags & (PACKED.lzo | PACKED.snappy))
-      throw new DumpError(
-        'its pages are packed with lzo or snappy, which klab does not read; dump with zlib',
-      )
-    return packed
-  }
-  let page: Buffer
-  try {
-    page = unpacked()
-  } catch (error) {
-    if (error instanceof DumpError) throw error
-    throw new DumpError('one of its pages cannot be unpacked')
-  }
-  if (page.length !== size) throw new DumpError('one of its pages is cut off')
-  return page
-}
-
-/** The numbers of pages that are there, and where among them each stands. */
-class PageBitmap {
-  readonly #bits: Buffer
-  /** How many are before each group of 4096. */
-  readonly #before: number[] = [0]
-
-  constructor(bits: Buffer) {
-    this.#bits = bits
-    let count = 0
-    for (let at = 0; at < bits.length; at++) {
-      count += ONES[bits[at] ?? 0] ?? 0
-      if ((at + 1) % GROUP === 0) this.#before.push(count)
-    }
-  }
-
-  rank(page: number): number | undefined {
-    const byte = Math.floor(page / 8)
-    const mask = 1 << (page % 8)
-    if (((this.#bits[byte] ?? 0) & mask) === 0) return undefined
-    const group = Math.floor(byte / GROUP)
-    let rank = this.#before[group] ?? 0
-    for (let at = group * GROUP; at < byte; at++) rank += ONES[this.#bits[at] ?? 0] ?? 0
-    return rank + (ONES[(this.#bits[byte] ?? 0) & (mask - 1)] ?? 0)
-  }
-}
-
-const GROUP = 512
-const ONES = Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length)

@@ -1,3 +1,5 @@
+import type { Registers } from './registers.ts'
+
 /** Bytes that can be read anywhere, such as a file. */
 export interface Source {
   readonly size: number
@@ -13,6 +15,8 @@ export interface Dump {
   readonly format: 'elf' | 'kdump'
   /** The kernel's description of itself (kernel/crash_core.c); undefined where the dump has none. */
   readonly vmcoreinfo: string | undefined
+  /** Of each CPU; empty where the dump has none. */
+  readonly registers: readonly Registers[]
   /** Physical memory. Throws DumpError where the dump has none. */
   readPhysical(at: number, length: number): Buffer
 }

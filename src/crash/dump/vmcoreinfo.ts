@@ -33,6 +33,12 @@ export class Vmcoreinfo {
     return this.#small(`SIZE(${type})`)
   }
 
+  /** By how much the kernel was moved from where it was linked (KASLR), in hexadecimal and without a kind of its own. */
+  get moved(): bigint {
+    const text = this.#entries.get('KERNELOFFSET') ?? ''
+    return /^[0-9a-f]{1,16}$/.test(text) ? BigInt(`0x${text}`) : 0n
+  }
+
   /** A number that may be negative or large. */
   number(name: string): bigint | undefined {
     const text = this.#entries.get(`NUMBER(${name})`)

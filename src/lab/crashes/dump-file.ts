@@ -1,11 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import {
   AddressSpace,
   DumpError,
+  elfOf,
   formatRecord,
   openDump,
+  openKdump,
   readKernelLog,
   Vmcoreinfo,
   type Dump,
@@ -18,6 +20,8 @@ export interface DumpFacts {
   /** Of the kernel; undefined without VMCOREINFO. */
   readonly release: string | undefined
   readonly buildId: string | undefined
+  /** By how much the kernel was moved from where it was linked (KASLR), in hexadecimal. */
+  readonly moved: string
 }
 
 /** The kernel's log of a dump, as dmesg prints it. Throws InfraError with one sentence for what cannot be read. */
@@ -33,18 +37,45 @@ export function factsOfDump(path: string): DumpFacts {
   return withDump(path, (dump) => {
     const { format, vmcoreinfo } = dump
     const info = vmcoreinfo === undefined ? undefined : new Vmcoreinfo(vmcoreinfo)
-    return { format, release: info?.text('OSRELEASE'), buildId: info?.text('BUILD-ID') }
+    return {
+      format,
+      release: info?.text('OSRELEASE'),
+      buildId: info?.text('BUILD-ID'),
+      moved: `0x${(info?.moved ?? 0n).toString(16)}`,
+    }
   })
 }
 
-function infoOf({ vmcoreinfo }: Dump): Vmcoreinfo {
+/** What VMCOREINFO of a dump says. Throws DumpError for one without. */
+export function infoOf({ vmcoreinfo }: Dump): Vmcoreinfo {
   if (vmcoreinfo !== undefined) return new Vmcoreinfo(vmcoreinfo)
   throw new DumpError(
     'it has no VMCOREINFO: the kernel (CONFIG_FW_CFG_SYSFS, CONFIG_PROC_KCORE or KEXEC) did not describe itself to QEMU',
   )
 }
 
-function withDump<T>(path: string, use: (dump: Dump) => T): T {
+/** Opens a dump for as long as it is used. Throws InfraError with one sentence for whatever cannot be read. */
+export function withDump<T>(path: string, use: (dump: Dump) => T): T {
+  return withFile(path, (source) => use(openDump(source)))
+}
+
+/** Writes a kdump file again as an ELF core, with holes for empty pages. Throws InfraError when it cannot be read, and what fs throws when there is no room. */
+export function writeElf(kdump: string, elf: string): void {
+  withFile(kdump, (source) => {
+    const { size, writes } = elfOf(openKdump(source))
+    const file = openSync(elf, 'wx', 0o600)
+    try {
+      ftruncateSync(file, size)
+      for (const { at, bytes } of writes)
+        for (let done = 0; done < bytes.length;)
+          done += writeSync(file, bytes, done, bytes.length - done, at + done)
+    } finally {
+      closeSync(file)
+    }
+  })
+}
+
+function withFile<T>(path: string, use: (source: Source) => T): T {
   let file: number
   try {
     file = openSync(path, 'r')
@@ -52,7 +83,7 @@ function withDump<T>(path: string, use: (dump: Dump) => T): T {
     throw new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
   }
   try {
-    return use(openDump(fileSource(file)))
+    return use(fileSource(file))
   } catch (error) {
     // What a file of others holds may make any part of the reading fail: that is its fault, and never a bug of klab's.
     const why = error instanceof DumpError ? error.message : `it is damaged (${messageOf(error)})`
@@ -62,7 +93,8 @@ function withDump<T>(path: string, use: (dump: Dump) => T): T {
   }
 }
 
-function fileSource(file: number): Source {
+/** A file as a source of bytes. */
+export function fileSource(file: number): Source {
   const stat = fstatSync(file)
   if (!stat.isFile()) throw new DumpError('it is no file')
   const { size } = stat

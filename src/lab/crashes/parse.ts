@@ -35,20 +35,30 @@ export async function parseLog(
 ): Promise<FoundReport[]> {
   const reports: FoundReport[] = []
   const reader = new LogReader((report) => reports.push(report))
+  await readLog(source, (chunk, bytes) => {
+    reader.push(chunk)
+    onBytes(bytes)
+  })
+  reader.end()
+  return reports.toSorted((a, b) => a.start - b.start)
+}
+
+/** Reads a log in chunks, with how many bytes there were up to each. Throws InfraError when it cannot be read. */
+export async function readLog(
+  source: string | Readable,
+  onChunk: (chunk: Buffer, bytes: number) => void,
+): Promise<void> {
   const name = typeof source === 'string' ? source : 'the input'
   try {
     let bytes = 0
     for await (const chunk of typeof source === 'string' ? await contentOf(source) : source) {
       const data = chunk as Buffer
-      reader.push(data)
-      onBytes((bytes += data.length))
+      onChunk(data, (bytes += data.length))
     }
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('LOG', `cannot read the log ${name}: ${messageOf(error)}`)
   }
-  reader.end()
-  return reports.toSorted((a, b) => a.start - b.start)
 }
 
 async function contentOf(path: string): Promise<AsyncIterable<Buffer>> {

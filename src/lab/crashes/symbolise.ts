@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -11,7 +11,8 @@ import {
   type NamedAddress,
   type Place,
 } from '../../crash/index.ts'
-import { runOk, writeAtomically } from '../../host/index.ts'
+import { runOk } from '../../host/index.ts'
+import { FileCache } from './file-cache.ts'
 import { ModuleSymbols, modulesIn } from './module-symbols.ts'
 
 /** Its place tells where the tree was when the kernel was built. */
@@ -28,7 +29,7 @@ export interface SymbolFiles {
 /** Finds the source lines of reports of one kernel. What was found once is in the cache the next time. */
 export class Symbolizer {
   readonly #files: SymbolFiles
-  readonly #cache: PlaceCache
+  readonly #cache: FileCache<readonly Place[]>
   #places: Map<string, readonly Place[]> | undefined
   #table: SymbolTable | undefined
   readonly #modules = new Map<string, ModuleSymbols>()
@@ -37,7 +38,7 @@ export class Symbolizer {
 
   constructor(files: SymbolFiles) {
     this.#files = files
-    this.#cache = new PlaceCache(files.vmlinux, files.cacheDir)
+    this.#cache = new FileCache(files.cacheDir, 'places', files.vmlinux)
   }
 
   /**
@@ -45,7 +46,7 @@ export class Symbolizer {
    * another kernel than the report (`release`, or the build id that it prints), or cannot be read.
    */
   async symbolised(text: string, release: string | undefined): Promise<string> {
-    const known = (this.#places ??= await this.#cache.read())
+    const known = (this.#places ??= new Map(await this.#cache.read()))
     const all = text.split('\n').flatMap((line) => namedAddress(line) ?? [])
     const missing = all.filter((one) => !known.has(keyOf(one)))
     if (missing.length > 0) {
@@ -101,7 +102,8 @@ function keyOf({ symbol, offset, size, module = '', isReturn }: NamedAddress): s
   return `${symbol} ${offset} ${size} ${module}${isReturn ? ' return' : ''}`
 }
 
-async function symbolsOf(vmlinux: string): Promise<SymbolTable> {
+/** The symbols of a vmlinux: of the System.map beside it, or its own. */
+export async function symbolsOf(vmlinux: string): Promise<SymbolTable> {
   const map = join(dirname(vmlinux), 'System.map')
   const text = existsSync(map)
     ? await readFile(map, 'utf8')
@@ -146,28 +148,4 @@ async function checkKernel(
   const at = content.indexOf('Linux version ')
   const found = at < 0 ? 'no kernel' : content.toString('latin1', at + 14, at + 78).split(' ')[0]
   throw new InfraError('VMLINUX', `${vmlinux} is of ${found}, and the report is of ${release}`)
-}
-
-/** What addr2line said of a vmlinux, kept as long as that does not change. */
-class PlaceCache {
-  readonly #path: string
-
-  constructor(vmlinux: string, cacheDir: string) {
-    const { size, mtimeMs, ino } = statSync(vmlinux)
-    this.#path = join(cacheDir, 'places', `${ino}-${size}-${Math.round(mtimeMs)}.json`)
-  }
-
-  async read(): Promise<Map<string, readonly Place[]>> {
-    try {
-      // Written by us below, whole or not at all.
-      return new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, Place[]][])
-    } catch {
-      return new Map()
-    }
-  }
-
-  async write(places: ReadonlyMap<string, readonly Place[]>): Promise<void> {
-    // A cache that cannot be written is none.
-    await writeAtomically(this.#path, JSON.stringify([...places])).catch(() => undefined)
-  }
 }

@@ -4,14 +4,12 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { formatBytes, InfraError } from '../../base/index.ts'
-import { factsOfDump, type DumpFacts } from '../crashes/dump-file.ts'
+import { factsOfDump, writeElf, type DumpFacts } from '../crashes/dump-file.ts'
 import type { Paths } from '../paths.ts'
 import { ask } from './control.ts'
 import type { NamedVm } from './registry.ts'
 
-/** As QEMU calls them. */
-const FORMATS = { elf: 'elf', kdump: 'kdump-zlib' } as const
-export type DumpFormat = keyof typeof FORMATS
+export type DumpFormat = 'elf' | 'kdump'
 
 const PROGRESS_EVERY_MS = 200
 
@@ -34,12 +32,17 @@ export async function dumpVm(
   const memory = await memoryOf(paths, vm)
   checkRoom(dirname(path), memory, format)
   const partial = `${path}.partial`
+  const packed = `${path}.packed`
   await rm(partial, { force: true })
+  await rm(packed, { force: true })
   const over = new AbortController()
   try {
     void follow(paths, vm, { onProgress, signal: over.signal })
-    await ask(paths, vm, { do: 'dump', path: partial, format: FORMATS[format] })
+    // QEMU writes an ELF core page by page, the empty ones too; packed and written again by us it is there several times sooner.
+    const first = format === 'elf' ? packed : partial
+    await ask(paths, vm, { do: 'dump', path: first, format: 'kdump-zlib' })
     over.abort()
+    if (format === 'elf') writeElf(packed, partial)
     // QEMU makes it readable for its owner alone, and not writable.
     await chmod(partial, 0o600)
     const facts = factsOfDump(partial)
@@ -50,6 +53,7 @@ export async function dumpVm(
     throw error
   } finally {
     over.abort()
+    await rm(packed, { force: true })
   }
 }
 

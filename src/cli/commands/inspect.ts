@@ -1,0 +1,141 @@
+import type { Command } from 'commander'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { formatBytes, formatDuration, InfraError, UsageError } from '../../base/index.ts'
+import { crashes, vmDumping, vms, type Inspection, type Paths } from '../../lab/index.ts'
+import { currentPaths } from '../lab.ts'
+import { oneOf } from '../options.ts'
+import { Progress } from '../render/progress.ts'
+import { table } from '../render/table.ts'
+
+interface InspectFlags {
+  readonly vmlinux?: string
+  readonly tasks?: boolean
+  readonly stacks?: boolean
+  readonly with?: string
+  readonly json?: boolean
+}
+
+const HELP = `
+Without --vmlinux klab looks among the kernels that it has built for the one with the dump's build id. A VM stands still while its
+memory is copied, and runs on.
+
+Examples:
+  klab inspect box.dump
+  klab inspect box --tasks
+  klab inspect vmcore --vmlinux /usr/lib/debug/boot/vmlinux-6.1.0 --stacks
+  klab inspect vmcore --with crash`
+
+export function addInspectCommand(program: Command, finish: (code: number) => void): void {
+  program
+    .command('inspect <dump|name>')
+    .description(
+      'what a kernel was doing: CPUs, tasks, stacks, modules and memory, of a dump or a VM',
+    )
+    .option('--vmlinux <file>', 'the vmlinux of its kernel, with debug information')
+    .option('--tasks', 'list all tasks')
+    .option(
+      '--stacks',
+      'the stacks of all sleeping tasks, not only of those that wait in the kernel (D)',
+    )
+    .option('--with <crash|drgn|gdb>', 'open this tool, with the right files')
+    .option('--json', 'as JSON')
+    .addHelpText('after', HELP)
+    .action(async (what: string, flags: InspectFlags) => finish(await inspect(what, flags)))
+}
+
+async function inspect(what: string, flags: InspectFlags): Promise<number> {
+  const paths = await currentPaths()
+  if (existsSync(what)) return await inspectFile(paths, what, flags)
+  const dir = await mkdtemp(join(tmpdir(), 'klab-inspect-'))
+  try {
+    const dump = join(dir, 'vmcore')
+    await dumpLive(paths, what, dump)
+    return await inspectFile(paths, dump, flags)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+async function dumpLive(paths: Paths, name: string, path: string): Promise<void> {
+  const [{ VmRegistry }, { dumpVm }] = await Promise.all([vms(), vmDumping()])
+  const registry = new VmRegistry(paths)
+  if (!registry.find(name))
+    throw new InfraError('INSPECT', `there is no dump and no VM ${name}; klab ps lists the VMs`)
+  using progress = new Progress()
+  await dumpVm(paths, registry.getLive(name), {
+    ...{ path, format: 'kdump' },
+    onProgress: (done, total) =>
+      progress.show(`copying memory: ${formatBytes(done)} of ${formatBytes(total)}`),
+  })
+}
+
+async function inspectFile(paths: Paths, dump: string, flags: InspectFlags): Promise<number> {
+  const useCases = await crashes()
+  if (flags.with !== undefined) {
+    if (flags.json) throw new UsageError('--with opens a tool, and --json prints: only one of them')
+    const tool = oneOf('--with', flags.with, useCases.DUMP_TOOLS)
+    return await useCases.openWith(paths, tool, {
+      ...{ dump, vmlinux: flags.vmlinux, searchPath: process.env['PATH'] },
+    })
+  }
+  const found = await (async () => {
+    using progress = new Progress()
+    return await useCases.inspectDump(paths, {
+      ...{ dump, vmlinux: flags.vmlinux, allStacks: flags.stacks ?? false },
+      onStep: (step) => progress.show(step),
+    })
+  })()
+  if (flags.json) console.log(JSON.stringify(found, null, 2))
+  else print(found, flags)
+  return 0
+}
+
+function print({ release, buildId, panic, uptime, state }: Inspection, flags: InspectFlags): void {
+  const facts = [
+    ['release', release],
+    ['build id', buildId],
+    ['uptime', formatDuration(uptime * 1000)],
+    ['panic', panic],
+  ] as const
+  for (const [name, value] of facts)
+    if (value !== undefined) console.log(`${name.padEnd(9)} ${value}`)
+  if (typeof state === 'string') {
+    console.log(`\n${state}`)
+    return
+  }
+  const { cpus, stacks, tasks, modules, memory } = state
+  for (const { cpu, task, panicked, stack } of cpus) {
+    const why = panicked ? ', panicked' : ''
+    console.log(`\nCPU ${cpu}${why}: ${task.command} (${task.pid})`)
+    for (const line of stack) console.log(line)
+  }
+  for (const { task, stack } of stacks) {
+    console.log(`\n${task.command} (${task.pid}) ${task.state}`)
+    for (const line of stack) console.log(line)
+  }
+  const states = Object.entries(Object.groupBy(tasks, (task) => task.state))
+    .map(([letter, some = []]) => `${some.length} ${letter}`)
+    .join(', ')
+  console.log(`\ntasks: ${tasks.length} (${states})`)
+  if (flags.tasks) {
+    const rows = tasks.map((task) => [
+      String(task.pid),
+      String(task.tgid),
+      task.state + (task.onCpu ? '+' : ''),
+      task.isKernel ? `[${task.command}]` : task.command,
+    ])
+    console.log(table(['pid', 'process', 'state', 'command'], rows))
+  }
+  console.log(
+    `modules: ${modules.map(({ name, bytes }) => `${name} (${formatBytes(bytes)})`).join(', ') || 'none'}`,
+  )
+  console.log(
+    `memory: ${Object.entries(memory)
+      .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`)
+      .join(', ')}`,
+  )
+}

@@ -1,0 +1,58 @@
+import { InfraError } from '../../base/index.ts'
+import { LAYOUT_EXPRESSIONS } from '../../crash/index.ts'
+import { describeExit, run } from '../../host/index.ts'
+import { FileCache } from './file-cache.ts'
+
+/** gdb reads hundreds of megabytes of DWARF. */
+const LIMIT_MS = 120_000
+
+/** The values of the layout's expressions in a vmlinux, by gdb; from the cache the next time. Throws InfraError when gdb cannot tell. */
+export async function layoutOf(
+  vmlinux: string,
+  cacheDir: string,
+): Promise<ReadonlyMap<string, bigint>> {
+  const cache = new FileCache<string>(cacheDir, 'layouts', vmlinux)
+  const known = await cache.read()
+  const names = Object.keys(LAYOUT_EXPRESSIONS)
+  const texts = names.every((name) => known.has(name)) ? known : await ask(vmlinux)
+  if (texts !== known) await cache.write(texts)
+  return new Map(
+    [...texts].flatMap(([name, text]) => (text === '' ? [] : [[name, BigInt(text)] as const])),
+  )
+}
+
+async function ask(vmlinux: string): Promise<ReadonlyMap<string, string>> {
+  const questions = Object.entries(LAYOUT_EXPRESSIONS).flatMap(([name, expression]) => [
+    ...['-ex', String.raw`echo \n@${name}=`],
+    ...['-ex', `output/u (unsigned long)(${expression})`],
+  ])
+  // Nothing that a user or a kernel has for gdb is run.
+  const quiet = ['-nx', '-q', '-batch', '-iex', 'set auto-load off']
+  const { exit, stdout, stderr } = await run('gdb', [...quiet, ...questions, vmlinux], {
+    timeoutMs: LIMIT_MS,
+  })
+  if (exit.kind !== 'exited') {
+    throw new InfraError(
+      'GDB',
+      `gdb, which knows the structures of ${vmlinux}, failed (${describeExit(exit)}); install it: klab doctor --fix`,
+    )
+  }
+  const texts = new Map(
+    Object.keys(LAYOUT_EXPRESSIONS).map((name) => [name, valueIn(stdout, name)] as const),
+  )
+  if (texts.get('task_struct.comm') === '') {
+    const said = stderr.trim().split('\n').at(-1) ?? ''
+    throw new InfraError(
+      'VMLINUX',
+      `gdb finds no task_struct in ${vmlinux}: it was built without debug information${said ? ` (${said})` : ''}`,
+    )
+  }
+  return texts
+}
+
+/** Empty for what this kernel has not. */
+function valueIn(output: string, name: string): string {
+  const start = output.indexOf(`@${name}=`)
+  const [, value = ''] = /^(\d+)/.exec(output.slice(start + name.length + 2)) ?? []
+  return start < 0 ? '' : value
+}

@@ -1,0 +1,56 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { InfraError } from '../../base/index.ts'
+import { buildIdOf, DumpError } from '../../crash/index.ts'
+import { KernelStore } from '../../kernel/index.ts'
+import type { Paths } from '../paths.ts'
+import { fileSource } from './dump-file.ts'
+
+/**
+ * The vmlinux for a dump: the one that is named, or of klab's kernels the one with its build id; undefined when there is none.
+ * Throws InfraError for one of another kernel.
+ */
+export async function vmlinuxFor(
+  paths: Paths,
+  {
+    dump,
+    buildId,
+    vmlinux,
+  }: { dump: string; buildId: string | undefined; vmlinux: string | undefined },
+): Promise<string | undefined> {
+  if (vmlinux === undefined) return await builtFor(paths, buildId)
+  const found = buildIdIn(vmlinux)
+  if (buildId === undefined || found === buildId) return vmlinux
+  throw new InfraError(
+    'VMLINUX',
+    `${vmlinux} is of another kernel than ${dump}: its build id is ${found ?? 'none'}, that of the dump is ${buildId}`,
+  )
+}
+
+async function builtFor(paths: Paths, buildId: string | undefined): Promise<string | undefined> {
+  if (buildId === undefined) return undefined
+  const store = new KernelStore(paths.cache)
+  const files = (await store.list()).map(({ manifest }) =>
+    join(store.directory(manifest.id), 'vmlinux'),
+  )
+  return files.find((file) => existsSync(file) && buildIdIn(file) === buildId)
+}
+
+function buildIdIn(path: string): string | undefined {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch {
+    throw new InfraError('VMLINUX', `there is no vmlinux ${path}`)
+  }
+  try {
+    return buildIdOf(fileSource(file))
+  } catch (error) {
+    if (error instanceof DumpError)
+      throw new InfraError('VMLINUX', `${path} is no vmlinux: ${error.message}`, { cause: error })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+}
