@@ -9,6 +9,7 @@ import { KernelStore } from './kernel-store.ts'
 import { explainLost } from './kconfig-explain.ts'
 import { readKconfig } from './kconfig-tree.ts'
 import { formatFragment, lostOptions, parseConfig, type WantedOption } from './kconfig.ts'
+import { compileLayout } from './layout.ts'
 import { make } from './make.ts'
 import { digest, type Manifest } from './manifest.ts'
 import {
@@ -125,7 +126,8 @@ async function compile(
   const hasScripts = parseConfig(await readFile(join(output, '.config'), 'utf8')).get('GDB_SCRIPTS')
   const targets = ['bzImage', 'modules', ...(hasScripts === 'y' ? ['scripts_gdb'] : [])]
   await make({ ...common, jobs: request.jobs, targets, onStep })
-  return { output, steps: done }
+  const layout = await compileLayout(output, common)
+  return { output, steps: done, layout }
 }
 
 /** The lines that a full build prints are known from the last one; an incremental build says nothing of its length. */

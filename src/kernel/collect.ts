@@ -1,5 +1,5 @@
 import { constants, existsSync } from 'node:fs'
-import { copyFile, cp, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { writeAtomically } from '../host/index.ts'
@@ -13,6 +13,8 @@ export interface Built {
   readonly output: string
   readonly steps: number
   readonly buildMs: number
+  /** Where the kernel keeps what (layout.ts), if that is known. */
+  readonly layout: string | undefined
 }
 
 /** Moves the results into the cache, whole or not at all. */
@@ -36,6 +38,7 @@ export async function collect(
   await copy('System.map', 'System.map')
   await copy('.config', 'config')
   await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
+  if (built.layout !== undefined) await writeFile(join(temporary, 'layout.json'), built.layout)
   await installModules(output, temporary)
   await installGdbScripts(request.tree.path, output, temporary)
   const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()

@@ -49,7 +49,7 @@ export function isManifest(value: unknown): value is Manifest {
 }
 
 /** Raised when the way of building changes, so that older kernels are not taken for new ones. */
-const RECIPE = 2
+const RECIPE = 3
 
 /** The id of the kernel that these would give. */
 export function kernelId(input: {

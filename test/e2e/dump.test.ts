@@ -94,3 +94,54 @@ test('a dump that finds no room leaves nothing', async () => {
   expect(code).toBe(125)
   expect(stderr).toMatch(/^klab: .*\n$/)
 })
+
+describe('klab inspect', () => {
+  const path = join(dir, 'inspected')
+
+  beforeAll(async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('inspected', '--memory', '256M')
+    const waiting = 'exec sh -c "echo HUNG_TASK > /sys/kernel/debug/provoke-crash/DIRECT"'
+    await vms.exec(name, ['sh', '-c', `(${waiting}) > /dev/null 2>&1 &`])
+    await klab(['dump', name, '-o', path])
+  })
+
+  test('tells what tasks wait for, and what CPUs do', async () => {
+    const { code, stdout, stderr } = await klab(['inspect', path, '--json'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const { release, state } = JSON.parse(stdout)
+    expect(release).toContain('-klab')
+    expect(state.cpus).toHaveLength(2)
+    expect(state.stacks).toHaveLength(1)
+    expect(state.stacks[0].task).toMatchObject({ command: 'sh', state: 'D', isKernel: false })
+    expect(state.stacks[0].stack.join('\n')).toMatch(
+      / lkdtm_HUNG_TASK\+0x\w+\/0x\w+\n/,
+    )
+    expect(state.stacks[0].stack.at(-1)).toMatch(/ entry_SYSCALL_64_after_hwframe\+/)
+    const names = state.tasks.map(({ command }: { command: string }) => command)
+    expect(names).toEqual(expect.arrayContaining(['swapper/0', 'init', 'kthreadd', 'sh']))
+    expect(state.memory.total).toBeGreaterThan(200 * 1024 * 1024)
+    expect(state.memory.free).toBeLessThan(state.memory.total)
+  })
+
+  test('reads the memory of a VM that runs', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('live', '--memory', '128M')
+    const { code, stdout } = await klab(['inspect', name, '--tasks'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^CPU 1: swapper\/1 \(0\)\n(?: .*\n)* do_idle\+/m)
+    expect(stdout).toMatch(/^2 +2 +S +\[kthreadd\]$/m)
+    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
+  })
+
+  test('refuses the symbols of another kernel, and what is neither dump nor VM', async () => {
+    const other = await klab(['inspect', path, '--vmlinux', '/bin/true'])
+    expect(other.code).toBe(125)
+    expect(other.stderr).toMatch(
+      /^klab: \/bin\/true is of another kernel than .*: its build id is \w+, that of the dump is \w+\n$/,
+    )
+    expect((await klab(['inspect', path, '--vmlinux', dir])).stderr).toMatch(/^klab: .*\n$/)
+    expect((await klab(['inspect', 'no-such-vm'])).stderr).toContain('no dump and no VM')
+    expect((await klab(['inspect', process.execPath])).stderr).toContain('no core dump')
+  })
+})

@@ -45,10 +45,13 @@ export class KernelState {
 
   /** Seconds since the boot (CLOCK_MONOTONIC of kernel/time/timekeeping.c). */
   uptime(): number {
-    return Number(this.#memory.long(this.#layout.symbol('ktime_sec')))
+    return Number(
+      this.#memory.long(this.#layout.symbol('tk_core') + this.#layout.offset('tk_core.ktime_sec')),
+    )
   }
 
   cpus(): number {
+    if (!this.#layout.hasSymbol('nr_cpu_ids')) return 1
     const count = this.#memory.int(this.#layout.symbol('nr_cpu_ids'))
     if (count < 1 || count > MAX_CPUS) throw new DumpError(`its number of CPUs is ${count}`)
     return count
@@ -63,10 +66,11 @@ export class KernelState {
   /** What a CPU is running. */
   taskOn(cpu: number): Task {
     const layout = this.#layout
-    const name = layout.has('current_task') ? 'current_task' : 'hot_task'
-    // Until 6.14 variables of CPUs were linked at 0, and are where they are told.
-    const isLow = layout.offset(name) < 1n << 47n
-    const variable = isLow ? layout.offset(name) : layout.symbol(name)
+    // From 6.2 to 6.14 it is the first of what is used most.
+    const name = layout.hasSymbol('pcpu_hot') ? 'pcpu_hot' : 'current_task'
+    // Until 6.14 variables of CPUs were linked at 0, and are not moved.
+    const isLow = layout.linked(name) < 1n << 47n
+    const variable = isLow ? layout.linked(name) : layout.symbol(name)
     const base = this.#memory.long(layout.symbol('__per_cpu_offset') + BigInt(cpu * 8))
     return this.#task(this.#memory.long(BigInt.asUintN(64, base + variable)))
   }
@@ -139,7 +143,7 @@ export class KernelState {
       command: this.#text(at('comm'), COMM),
       state: stateLetter(state),
       isKernel: this.#memory.long(at('mm')) === 0n,
-      onCpu: this.#memory.int(at('on_cpu')) !== 0,
+      onCpu: this.#layout.has('task_struct.on_cpu') && this.#memory.int(at('on_cpu')) !== 0,
       sp: this.#memory.long(at('sp')),
     }
   }

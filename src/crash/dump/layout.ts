@@ -1,10 +1,10 @@
 import { DumpError } from './source.ts'
 
-/** Expressions whose values tell where the kernel keeps what: a debugger answers them from the DWARF of a vmlinux. By the name that we use. */
-export const LAYOUT_EXPRESSIONS = {
+/** Where members of structures are, and the values of constants: klab's builds know them (profiles/layout.c), of other kernels a debugger tells them from their DWARF. */
+export const LAYOUT_EXPRESSIONS: Readonly<Record<string, string>> = {
   ...members('task_struct', {
-    ...{ tasks: 'tasks', pid: 'pid', tgid: 'tgid', comm: 'comm', stack: 'stack', mm: 'mm' },
-    ...{ sp: 'thread.sp', signal: 'signal', thread_node: 'thread_node', on_cpu: 'on_cpu' },
+    ...{ tasks: 'tasks', pid: 'pid', tgid: 'tgid', comm: 'comm', mm: 'mm', sp: 'thread.sp' },
+    ...{ signal: 'signal', thread_node: 'thread_node', on_cpu: 'on_cpu' },
     // state until 5.13.
     ...{ __state: '__state', state: 'state' },
   }),
@@ -15,18 +15,7 @@ export const LAYOUT_EXPRESSIONS = {
     ...{ base: 'core_layout.base', size: 'core_layout.size' },
     ...{ memBase: 'mem[0].base', memSize: 'mem[0].size' },
   }),
-  ...addresses({
-    ...{ init_task: 'init_task', modules: 'modules', nr_cpu_ids: 'nr_cpu_ids' },
-    ...{ __per_cpu_offset: '__per_cpu_offset', panic_cpu: 'panic_cpu', _text: '_text' },
-    // The task of a CPU: in pcpu_hot from 6.2 to 6.14.
-    ...{ current_task: 'current_task', hot_task: 'pcpu_hot.current_task' },
-    ktime_sec: 'tk_core.timekeeper.ktime_sec',
-    ...{ _totalram_pages: '_totalram_pages', vm_zone_stat: 'vm_zone_stat' },
-    vm_node_stat: 'vm_node_stat',
-    ...{ orcIps: '__start_orc_unwind_ip', orcIpsEnd: '__stop_orc_unwind_ip' },
-    orcEntries: '__start_orc_unwind',
-  }),
-  threadSize: 'sizeof(init_stack)',
+  'tk_core.ktime_sec': '(char *)&tk_core.timekeeper.ktime_sec - (char *)&tk_core',
   ...Object.fromEntries(
     [
       ...['NR_FREE_PAGES', 'NR_ANON_MAPPED', 'NR_FILE_PAGES', 'NR_SHMEM', 'NR_PAGETABLE'],
@@ -44,18 +33,19 @@ function members(type: string, wanted: Record<string, string>) {
   )
 }
 
-function addresses(wanted: Record<string, string>) {
-  return Object.fromEntries(Object.entries(wanted).map(([name, what]) => [name, `&${what}`]))
-}
+/** Where a symbol was linked; undefined when there is none. */
+export type SymbolAddress = (name: string) => bigint | undefined
 
 /** Where a kernel of one build keeps what. */
 export class Layout {
-  readonly #values: ReadonlyMap<string, bigint>
+  readonly #values: ReadonlyMap<string, number>
+  readonly #symbols: SymbolAddress
   /** By how much the kernel was moved (KASLR). */
   readonly #moved: bigint
 
-  constructor(values: ReadonlyMap<string, bigint>, moved: bigint) {
+  constructor(values: ReadonlyMap<string, number>, symbols: SymbolAddress, moved: bigint) {
     this.#values = values
+    this.#symbols = symbols
     this.#moved = moved
   }
 
@@ -63,28 +53,30 @@ export class Layout {
     return this.#values.has(name)
   }
 
-  /** An offset, a size, or the number of an enumeration. Throws DumpError where the kernel has none. */
+  hasSymbol(name: string): boolean {
+    return this.#symbols(name) !== undefined
+  }
+
+  /** An offset or a constant. Throws DumpError where the kernel has none. */
   number(name: string): number {
-    return Number(this.#known(name))
+    const value = this.#values.get(name)
+    if (value !== undefined) return value
+    throw new DumpError(`the layout of its kernel does not tell ${name}`)
   }
 
   offset(name: string): bigint {
-    return this.#known(name)
+    return BigInt(this.number(name))
   }
 
   /** The address of something in the image. */
   symbol(name: string): bigint {
-    return this.#known(name) + this.#moved
+    return this.linked(name) + this.#moved
   }
 
-  /** As it was linked, for the symbols of the vmlinux. */
-  linked(address: bigint): bigint {
-    return address - this.#moved
-  }
-
-  #known(name: string): bigint {
-    const value = this.#values.get(name)
-    if (value !== undefined) return value
+  /** Where it was linked, for what is not moved with the image. */
+  linked(name: string): bigint {
+    const address = this.#symbols(name)
+    if (address !== undefined) return address
     throw new DumpError(`its kernel has no ${name}`)
   }
 }

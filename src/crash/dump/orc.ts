@@ -26,12 +26,16 @@ export class OrcTable {
 
   /** Throws DumpError for a kernel without them (CONFIG_UNWINDER_ORC). */
   constructor(memory: AddressSpace, layout: Layout, release: string) {
-    this.#start = layout.symbol('orcIps')
-    const size = sane(layout.symbol('orcIpsEnd') - this.#start, MAX_READ / 2, 'unwind table')
+    this.#start = layout.symbol('__start_orc_unwind_ip')
+    const size = sane(
+      layout.symbol('__stop_orc_unwind_ip') - this.#start,
+      MAX_READ / 2,
+      'unwind table',
+    )
     this.#count = Math.floor(size / 4)
     if (this.#count === 0) throw new DumpError('its kernel has no ORC tables')
     this.#ips = memory.read(this.#start, size)
-    this.#entries = memory.read(layout.symbol('orcEntries'), this.#count * ENTRY)
+    this.#entries = memory.read(layout.symbol('__start_orc_unwind'), this.#count * ENTRY)
     const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)/.exec(release) ?? []
     this.#isNew = Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 4)
   }

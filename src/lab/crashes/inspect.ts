@@ -80,11 +80,13 @@ export async function inspectDump(paths: Paths, request: InspectRequest): Promis
       state: `klab has no vmlinux with the build id ${facts.buildId ?? '(it tells none)'}: --vmlinux FILE names one, for tasks, stacks, modules and memory`,
     }
   }
-  onStep('asking gdb for the layout of its structures (once for a kernel)')
+  onStep('finding out the layout of its structures')
   const values = await layoutOf(vmlinux, paths.cache)
   const table = await symbolsOf(vmlinux)
   onStep('reading tasks and stacks')
-  const read = withDump(path, (dump) => readPicture(dump, { values, allStacks: request.allStacks }))
+  const read = withDump(path, (dump) =>
+    readPicture(dump, { values, table, allStacks: request.allStacks }),
+  )
   onStep('looking up source lines')
   const symbols = new Symbolizer({ vmlinux, cacheDir: paths.cache })
   const lines = async (stack: readonly StackFrame[]) =>

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
 import { InfraError } from '../../base/index.ts'
 import { LAYOUT_EXPRESSIONS } from '../../crash/index.ts'
 import { describeExit, run } from '../../host/index.ts'
@@ -6,18 +10,27 @@ import { FileCache } from './file-cache.ts'
 /** gdb reads hundreds of megabytes of DWARF. */
 const LIMIT_MS = 120_000
 
-/** The values of the layout's expressions in a vmlinux, by gdb; from the cache the next time. Throws InfraError when gdb cannot tell. */
+/**
+ * Where a kernel keeps what: as its build has told (layout.json beside the vmlinux), else by gdb from its DWARF, and from the cache the next time.
+ * Throws InfraError when neither can tell.
+ */
 export async function layoutOf(
   vmlinux: string,
   cacheDir: string,
-): Promise<ReadonlyMap<string, bigint>> {
+): Promise<ReadonlyMap<string, number>> {
+  const told = join(dirname(vmlinux), 'layout.json')
+  if (existsSync(told)) {
+    // Written by the build (src/kernel/layout.ts).
+    const values = JSON.parse(await readFile(told, 'utf8')) as Record<string, number>
+    return new Map(Object.entries(values))
+  }
   const cache = new FileCache<string>(cacheDir, 'layouts', vmlinux)
   const known = await cache.read()
   const names = Object.keys(LAYOUT_EXPRESSIONS)
   const texts = names.every((name) => known.has(name)) ? known : await ask(vmlinux)
   if (texts !== known) await cache.write(texts)
   return new Map(
-    [...texts].flatMap(([name, text]) => (text === '' ? [] : [[name, BigInt(text)] as const])),
+    [...texts].flatMap(([name, text]) => (text === '' ? [] : [[name, Number(text)] as const])),
   )
 }
 

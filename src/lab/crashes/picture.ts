@@ -17,12 +17,16 @@ import { infoOf } from './dump-file.ts'
 /** Reads what the CPUs and tasks of a dump were doing, with the layout of the kernel's structures; `allStacks` of all that sleep, else of those that wait (D). Throws DumpError. */
 export function readPicture(
   dump: Dump,
-  { values, allStacks }: { values: ReadonlyMap<string, bigint>; allStacks: boolean },
+  {
+    values,
+    table,
+    allStacks,
+  }: { values: ReadonlyMap<string, number>; table: SymbolTable; allStacks: boolean },
 ) {
   const info = infoOf(dump)
   const memory = new AddressSpace(dump, info)
   const { moved } = info
-  const layout = new Layout(values, moved)
+  const layout = new Layout(values, (name) => table.first(name), moved)
   const state = new KernelState(memory, layout)
   const orc = orcOf(memory, layout, info)
   const tasks = state.tasks()
@@ -56,7 +60,7 @@ export function readPicture(
 
 /** Undefined for a kernel with another unwinder. */
 function orcOf(memory: AddressSpace, layout: Layout, info: Vmcoreinfo): OrcTable | undefined {
-  if (!layout.has('orcIps')) return undefined
+  if (!layout.hasSymbol('__start_orc_unwind_ip')) return undefined
   try {
     return new OrcTable(memory, layout, info.text('OSRELEASE') ?? '')
   } catch (error) {
