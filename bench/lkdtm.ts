@@ -1,4 +1,4 @@
-// npm run bench:lkdtm [-- KERNEL]: each crash that LKDTM offers, in a VM of its own, and what klab calls it. Prints a Markdown table.
+// npm run bench:lkdtm [-- KERNEL [TRIGGER…]]: each crash that LKDTM offers, in a VM of its own, and what klab calls it. Prints a Markdown table.
 import { spawnSync } from 'node:child_process'
 
 import { HOME, KLAB, TREE } from './places.ts'
@@ -7,11 +7,17 @@ const DIRECT = '/sys/kernel/debug/provoke-crash/DIRECT'
 const env = { ...process.env, KLAB_HOME: HOME }
 const which = process.argv[2] === undefined ? ['--tree', TREE] : ['--kernel', process.argv[2]]
 
-function run(script: string, ...options: string[]) {
+/** The kernel's own detectors speak after seconds, not after minutes. */
+const IMPATIENT = [
+  ...['watchdog_thresh=2', 'sysctl.kernel.hung_task_timeout_secs=3'],
+  ...['rcupdate.rcu_cpu_stall_timeout=5', 'sysctl.kernel.hung_task_all_cpu_backtrace=0'],
+].flatMap((parameter) => ['--append', parameter])
+
+function run(script: string) {
   const { status, stdout } = spawnSync(
     KLAB,
     [
-      ...['run', '-q', '--json', '--user', 'root', '--idle-timeout', '8s', ...which, ...options],
+      ...['run', '-q', '--json', '--user', 'root', '--idle-timeout', '20s', ...IMPATIENT, ...which],
       ...['--', 'sh', '-c', script],
     ],
     { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
@@ -45,7 +51,12 @@ const listed = spawnSync(KLAB, ['run', '-q', '--user', 'root', ...which, '--', '
   env,
   encoding: 'utf8',
 }).stdout
-const triggers = listed.split('\n').filter((line) => /^[A-Z][A-Z0-9_]+$/.test(line))
+const wanted = process.argv.slice(3)
+const triggers = listed
+  .split('\n')
+  .filter(
+    (line) => /^[A-Z][A-Z0-9_]+$/.test(line) && (wanted.length === 0 || wanted.includes(line)),
+  )
 console.log('| trigger | klab says |\n|---|---|')
 for (const trigger of triggers) {
   const { outcome } = run(`echo ${trigger} > ${DIRECT}; sleep 1`)

@@ -119,6 +119,8 @@ const CALLERS = new RegExp(
     // System calls, and what they do with files.
     'do_syscall_\\w+|do_fast_syscall_\\w+|do_int80_\\w+|el0_svc\\w*|invoke_syscall|ret_fast_syscall|entry_SYSCALL\\w*|system_call\\w*|x64_sys_call',
     '_*vfs_(?:read|write|ioctl|readv|writev|iter_\\w+|fsync\\w*)|ksys_\\w+|do_iter_\\w+|call_(?:read|write)_iter|new_sync_\\w+|do_loop_readv_writev|do_vfs_ioctl|do_splice\\w*|do_readv_writev|iterate_dir|blkdev_ioctl|blkdev_driver_ioctl|block_ioctl|_*blkdev_driver_ioctl|compat_\\w*ioctl\\w*|\\w+_compat_ioctl|_*(?:do|se)_(?:compat_)?sys_ioctl|file_ioctl',
+    // What debugfs, sysfs and proc put between a file and its driver.
+    'full_proxy_\\w+|(?:debugfs|simple)_attr_\\w+|kernfs_fop_\\w+|sysfs_kf_\\w+|(?:kobj|dev|bus|drv)_attr_(?:show|store)|proc_reg_\\w+|proc_sys_call_handler',
     // Sockets, netlink, packets.
     '_*sys_(?:setsockopt|getsockopt)|sock_(?:sendmsg|do_ioctl|ioctl)\\w*|rtnetlink_rcv_msg|nfnetlink_rcv_\\w+|deliver_skb|_*netif_receive_skb\\w*|napi_poll|_*napi_poll|net_rx_action|process_backlog|dev_hard_start_xmit|xmit_one',
     // Timers, work, threads, softirqs.

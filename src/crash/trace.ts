@@ -14,6 +14,8 @@ const TRACE_STARTS: readonly RegExp[] = [
   /^ *[Bb]acktrace(?: \(crc \w+\))?:/,
   /^Backtrace for/,
   /^(?:Allocated|Freed|Last potentially related work creation|Second to last potentially related work creation)(?: by task \d+.*)?:$/,
+  // KFENCE
+  /^(?:allocated|freed) by task \d+ on cpu \d+/,
   /^-> #\d+ /,
   /^ *(?:stack backtrace|stack trace):/,
   /^Uninit was (?:created|stored to memory) at:/,
