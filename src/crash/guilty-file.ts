@@ -18,12 +18,16 @@ const NEVER_GUILTY = new RegExp(
 const ASIDE =
   /(?:hardirqs|softirqs) last (?:enabled|disabled)|irq event stamp|^ ?#\d+: |lock(?:ed)? .* at: | at: .*\+0x|^ *(?:Allocated|Freed) by|Workqueue:/
 
+/** No frame is longer. */
+const MAX_LINE = 512
+
 const PLACE = /(?:^|[\s(])((?:\.\/)?[\w+-]+(?:\/[\w+.-]+)+\.[chS]):\d+/g
 
 /** The source file to blame, of a report with the places of its functions (`f+0x1/0x2 net/core/sock.c:12`); undefined when it names none. */
 export function guiltyFile(text: string): string | undefined {
   const files = text
     .split('\n')
+    .map((line) => line.slice(0, MAX_LINE))
     .filter((line) => !ASIDE.test(line))
     .flatMap((line) => [...line.matchAll(PLACE)].map(([, file = '']) => file.replace(/^\.\//, '')))
   const first = files.find((file) => !NEVER_GUILTY.test(file))

@@ -22,7 +22,6 @@ import {
 import type { Profile } from './profiles.ts'
 import { syncShadow } from './shadow.ts'
 import { toolchainVariables, type Toolchain } from './toolchain.ts'
-import type { Tree } from './tree.ts'
 
 /** A tree that somebody edits while it is built is built again; not for ever. */
 const MAX_ROUNDS = 3
@@ -111,7 +110,7 @@ async function compile(
     await writeFile(join(output, '.config'), base + formatFragment(plan.wanted))
   }
   await make({ ...quiet, targets: ['olddefconfig'] })
-  await verifyConfig(tree, plan.wanted, join(output, '.config'))
+  await verifyConfig(request, plan.wanted, join(output, '.config'))
 
   context.onEvent({ kind: 'step', name: 'compile' })
   const total = await expectedSteps(dir, profile)
@@ -186,7 +185,7 @@ function buildEnvironment({ env }: BuildContext, { ccache }: Toolchain): NodeJS.
 }
 
 async function verifyConfig(
-  tree: Tree,
+  { tree, options }: BuildRequest,
   wanted: readonly WantedOption[],
   path: string,
 ): Promise<void> {
@@ -194,8 +193,12 @@ async function verifyConfig(
   const lost = lostOptions(wanted, final)
   if (lost.length === 0) return
   const kconfig = readKconfig(tree.path, 'x86')
-  const reasons = lost.map((option) => explainLost(option, kconfig, final))
-  const count = lost.length === 1 ? 'an option' : `${lost.length} options`
+  const asked = new Set(options.map(({ name }) => name))
+  // A profile is for trees of all ages: what this one does not know is not for it.
+  const missed = lost.filter(({ name }) => asked.has(name) || kconfig.symbols.has(name))
+  if (missed.length === 0) return
+  const reasons = missed.map((option) => explainLost(option, kconfig, final))
+  const count = missed.length === 1 ? 'an option' : `${missed.length} options`
   throw new InfraError(
     'CONFIG_LOST',
     `the configuration of ${tree.path} lost ${count}: ${reasons[0]}`,

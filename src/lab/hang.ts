@@ -82,7 +82,7 @@ async function symbols(vmlinux: string): Promise<SymbolTable | undefined> {
   return existsSync(map) ? new SymbolTable((await readFile(map, 'utf8')).split('\n')) : undefined
 }
 
-/** w: blocked tasks, l: backtraces of active CPUs (Documentation/admin-guide/sysrq.rst). */
+/** w: blocked tasks, d: locks that are held (lockdep), l: backtraces of active CPUs (Documentation/admin-guide/sysrq.rst). */
 async function sysrq({ vm, agent, slowness }: Booted): Promise<string> {
   const alive = await Promise.race([
     agent.ping().then(() => true),
@@ -90,14 +90,15 @@ async function sysrq({ vm, agent, slowness }: Booted): Promise<string> {
     vm.ended.then(() => false),
   ]).catch(() => false)
   if (!alive) return 'SysRq: user space does not answer'
-  const script = 'echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger'
+  const script = 'for key in w d l; do echo $key > /proc/sysrq-trigger; done'
   const user = { uid: 0, gid: 0, groups: [0] }
   const execution = agent.exec(
     { argv: ['/bin/sh', '-c', script], env: {}, cwd: '/', user },
     { stdout: () => undefined, stderr: () => undefined },
   )
   const end = await Promise.race([execution.ended, sleep(SYSRQ_MS * slowness, undefined)])
-  if (end?.kind === 'exited' && end.code === 0) return 'SysRq: blocked tasks and backtraces of CPUs'
+  if (end?.kind === 'exited' && end.code === 0)
+    return 'SysRq: blocked tasks, held locks, backtraces of CPUs'
   return `SysRq: ${end === undefined ? 'no new process runs' : 'it could not be asked for'}`
 }
 

@@ -11,45 +11,79 @@ export interface ParseFlags {
   readonly exitCode?: boolean
 }
 
-/** Prints the reports of logs; returns the exit code. */
+/** Prints the reports of logs as they are found; returns the exit code. */
 export async function parse(files: readonly string[], flags: ParseFlags): Promise<number> {
-  const { parseLog } = await crashes()
-  const found: { file: string; reports: FoundReport[] }[] = []
+  const print = flags.json ? new JsonPrinter() : new TextPrinter(flags)
+  let count = 0
   for (const file of files) {
-    using progress = new Progress()
-    const reports = await parseLog(file === '-' ? process.stdin : file, {
-      onBytes: (bytes) => progress.show(`${file}: ${formatBytes(bytes)} read`),
-    })
-    found.push({ file, reports: await placed(reports, flags) })
+    print.begin(file)
+    for await (const report of reportsOf(file, flags)) {
+      print.report(file, report)
+      count++
+    }
+    print.end(file)
   }
-  if (flags.json) console.log(JSON.stringify(found, null, 2))
-  else
-    for (const { file, reports } of found)
-      printReports(file, reports, flags.text ?? flags.vmlinux !== undefined)
-  const isCrashed = found.some(({ reports }) => reports.length > 0)
-  return isCrashed && flags.exitCode ? 100 : 0
+  print.close()
+  return count > 0 && flags.exitCode ? 100 : 0
 }
 
-async function placed(
-  reports: FoundReport[],
-  { vmlinux, modules }: ParseFlags,
-): Promise<FoundReport[]> {
-  if (vmlinux === undefined) return reports
-  const [{ Symbolizer }, { cache }] = await Promise.all([crashes(), currentPaths()])
-  const symbols = new Symbolizer({ vmlinux, modules, cacheDir: cache })
-  const all: FoundReport[] = []
-  // One after another: what one finds serves the next.
-  for (const report of reports)
-    all.push({
-      ...report,
-      text: await symbols.symbolised(report.text, report.circumstances.release),
-    })
-  return all
+async function* reportsOf(file: string, flags: ParseFlags): AsyncGenerator<FoundReport> {
+  const { vmlinux, modules } = flags
+  const [{ parseLog, Symbolizer }, { cache }] = await Promise.all([crashes(), currentPaths()])
+  const symbols =
+    vmlinux === undefined ? undefined : new Symbolizer({ vmlinux, modules, cacheDir: cache })
+  using progress = new Progress()
+  const reports = parseLog(file === '-' ? process.stdin : file, {
+    onBytes: (bytes) => progress.show(`${file}: ${formatBytes(bytes)} read`),
+  })
+  for await (const report of reports) {
+    progress.clear()
+    const { text, circumstances } = report
+    yield symbols
+      ? { ...report, text: await symbols.symbolised(text, circumstances.release) }
+      : report
+  }
 }
 
-function printReports(file: string, reports: readonly FoundReport[], whole: boolean): void {
-  if (reports.length === 0) console.log(`${file}: no reports`)
-  for (const report of reports) {
+/** One JSON text, written piece by piece: a log may have more reports than memory. */
+class JsonPrinter {
+  #files = 0
+  #reports = 0
+
+  begin(file: string): void {
+    this.#reports = 0
+    const comma = this.#files++ === 0 ? '[' : ','
+    process.stdout.write(`${comma}\n  {"file": ${JSON.stringify(file)}, "reports": [`)
+  }
+
+  report(_file: string, report: FoundReport): void {
+    const text = JSON.stringify(report, null, 2).replaceAll(/^/gm, '    ')
+    process.stdout.write(`${this.#reports++ === 0 ? '' : ','}\n${text}`)
+  }
+
+  end(): void {
+    process.stdout.write(']}')
+  }
+
+  close(): void {
+    process.stdout.write('\n]\n')
+  }
+}
+
+class TextPrinter {
+  readonly #isWhole: boolean
+  #reports = 0
+
+  constructor({ text, vmlinux }: ParseFlags) {
+    this.#isWhole = text ?? vmlinux !== undefined
+  }
+
+  begin(): void {
+    this.#reports = 0
+  }
+
+  report(file: string, report: FoundReport): void {
+    this.#reports++
     const { title, kind = 'OTHER', damage, panicked, start, stop, circumstances, text } = report
     const { command, pid, release, taint } = circumstances
     const facts = [
@@ -61,6 +95,12 @@ function printReports(file: string, reports: readonly FoundReport[], whole: bool
       ...(release === undefined ? [] : [`on ${release}${taint ? `, tainted ${taint}` : ''}`]),
     ]
     console.log(`${file}:${start}-${stop}: ${title}\n  ${facts.join('; ')}`)
-    if (whole) console.log(`\n${text.trimEnd()}\n`)
+    if (this.#isWhole) console.log(`\n${text.trimEnd()}\n`)
   }
+
+  end(file: string): void {
+    if (this.#reports === 0) console.log(`${file}: no reports`)
+  }
+
+  close(): void {}
 }

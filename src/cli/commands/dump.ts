@@ -72,7 +72,7 @@ export function addDmesgCommand(program: Command, finish: (code: number) => void
       if (reports) {
         const { Readable } = await import('node:stream')
         const log = Readable.from([Buffer.from(`${lines.join('\n')}\n`)])
-        for (const { title } of await parseLog(log)) console.log(title)
+        for await (const { title } of parseLog(log)) console.log(title)
       } else for (const line of lines) console.log(line)
       finish(0)
     })

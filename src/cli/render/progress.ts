@@ -15,7 +15,12 @@ export class Progress implements Disposable {
     process.stderr.write(`\r\u001b[Kklab: ${text}`)
   }
 
-  [Symbol.dispose](): void {
+  /** Makes room for something else on the terminal. */
+  clear(): void {
     if (this.#shownAt > 0) process.stderr.write('\r\u001b[K')
+  }
+
+  [Symbol.dispose](): void {
+    this.clear()
   }
 }

@@ -21,13 +21,14 @@ export async function analyseLog(
   const reports = new LogReader(({ title }) => titles.set(title, (titles.get(title) ?? 0) + 1))
   const analysis = new LogAnalysis()
   let carry = ''
-  await readLog(source, (chunk, bytes) => {
+  let bytes = 0
+  for await (const chunk of readLog(source)) {
     reports.push(chunk)
     const lines = (carry + chunk.toString('latin1')).split('\n')
     carry = (lines.pop() ?? '').slice(0, MAX_LINE)
     for (const line of lines) analysis.line(line.replace(/\r$/, ''))
-    onBytes(bytes)
-  })
+    onBytes((bytes += chunk.length))
+  }
   if (carry !== '') analysis.line(carry)
   reports.end()
   return {

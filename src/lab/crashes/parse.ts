@@ -7,6 +7,9 @@ import { InfraError, messageOf } from '../../base/index.ts'
 import { LogReader, type FoundReport } from '../../crash/index.ts'
 import { describeExit, start } from '../../host/index.ts'
 
+/** Of this size the strings are small enough to be short-lived for the collector. */
+const CHUNK = 64 * 1024
+
 /** Compressed files by their first bytes, and what reads them. */
 const PACKED: readonly { readonly magic: readonly number[]; readonly by: string }[] = [
   { magic: [0x1f, 0x8b], by: 'gzip' },
@@ -26,35 +29,31 @@ const FOREIGN: readonly (readonly [string, string])[] = [
 ]
 
 /**
- * The reports of a log: a file, compressed or not, or a stream. Constant memory, linear time. `onBytes` hears how much was read. Throws InfraError
+ * The reports of a log, as they end: a file, compressed or not, or a stream. Constant memory, linear time. `onBytes` hears how much was read. Throws InfraError
  * when it cannot be read.
  */
-export async function parseLog(
+export async function* parseLog(
   source: string | Readable,
   { onBytes = () => undefined }: { onBytes?: (bytes: number) => void } = {},
-): Promise<FoundReport[]> {
-  const reports: FoundReport[] = []
-  const reader = new LogReader((report) => reports.push(report))
-  await readLog(source, (chunk, bytes) => {
+): AsyncGenerator<FoundReport> {
+  const found: FoundReport[] = []
+  const reader = new LogReader((report) => found.push(report))
+  let bytes = 0
+  for await (const chunk of readLog(source)) {
     reader.push(chunk)
-    onBytes(bytes)
-  })
+    yield* found.splice(0)
+    onBytes((bytes += chunk.length))
+  }
   reader.end()
-  return reports.toSorted((a, b) => a.start - b.start)
+  yield* found
 }
 
-/** Reads a log in chunks, with how many bytes there were up to each. Throws InfraError when it cannot be read. */
-export async function readLog(
-  source: string | Readable,
-  onChunk: (chunk: Buffer, bytes: number) => void,
-): Promise<void> {
+/** Reads a log in chunks, each valid until the next. Throws InfraError when it cannot be read. */
+export async function* readLog(source: string | Readable): AsyncGenerator<Buffer> {
   const name = typeof source === 'string' ? source : 'the input'
   try {
-    let bytes = 0
-    for await (const chunk of typeof source === 'string' ? await contentOf(source) : source) {
-      const data = chunk as Buffer
-      onChunk(data, (bytes += data.length))
-    }
+    const chunks = typeof source === 'string' ? await contentOf(source) : source
+    for await (const chunk of chunks) yield chunk as Buffer
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('LOG', `cannot read the log ${name}: ${messageOf(error)}`)
@@ -69,13 +68,28 @@ async function contentOf(path: string): Promise<AsyncIterable<Buffer>> {
   const file = () => createReadStream(path, { highWaterMark: 256 * 1024 })
   switch (by) {
     case undefined:
-      return path.endsWith('.br') ? file().pipe(createBrotliDecompress()) : file()
+      return path.endsWith('.br') ? file().pipe(createBrotliDecompress()) : plain(path)
     case 'gzip':
       return piped(file(), createGunzip())
     case 'zstd':
       return piped(file(), createZstdDecompress())
     default:
       return unpacked(by, path)
+  }
+}
+
+/** Always the same buffer: gigabytes of new ones would pile up before they are collected. */
+async function* plain(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK)
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, CHUNK)
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
   }
 }
 
