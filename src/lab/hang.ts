@@ -51,12 +51,33 @@ export async function makeSpeak(booted: Booted, kernel: Kernel): Promise<Hang> {
   return { steps, cpus, tasks: waitingTasks(lines) }
 }
 
-/** Where each virtual CPU is (QEMU's monitor: info registers -a). */
+/** A single look may find a CPU in an interrupt that has nothing to do with it. */
+const SAMPLES = 7
+const BETWEEN_MS = 30
+
+/** Where each virtual CPU was most of the time. */
 async function registers(vm: Vm, { vmlinux }: Kernel): Promise<Hang['cpus']> {
+  const table = vmlinux === undefined ? undefined : await symbols(vmlinux)
+  const samples: Hang['cpus'][number][] = []
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    if (sample > 0) await sleep(BETWEEN_MS)
+    samples.push(...(await sampled(vm, table)))
+  }
+  const ofCpus = Map.groupBy(samples, ({ cpu }) => cpu)
+  return [...ofCpus].map(([cpu, seen]) => ({ cpu, at: mostFrequent(seen.map(({ at }) => at)) }))
+}
+
+/** The first of those in the function in which most are. */
+function mostFrequent(places: readonly string[]): string {
+  const groups = [...Map.groupBy(places, (at) => at.replace(/\+0x.*$/, '')).values()]
+  return groups.toSorted((a, b) => b.length - a.length)[0]?.[0] ?? ''
+}
+
+/** Where each virtual CPU is now (QEMU's monitor: info registers -a). */
+async function sampled(vm: Vm, table: SymbolTable | undefined): Promise<Hang['cpus']> {
   const said = String(
     await vm.qmp.execute('human-monitor-command', { 'command-line': 'info registers -a' }),
   )
-  const table = vmlinux === undefined ? undefined : await symbols(vmlinux)
   return said
     .split(/^CPU#/m)
     .slice(1)

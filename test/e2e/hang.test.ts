@@ -19,7 +19,7 @@ const provoke = (what: string) => `echo ${what} > /sys/kernel/debug/provoke-cras
 test('a kernel that spins with interrupts off is found by registers, and panics on an NMI', async () => {
   const { cpus, steps, consolePath } = await hanging(provoke('HARDLOCKUP'), '--cpus', '1')
   expect(cpus).toEqual([
-    { cpu: 0, at: expect.stringMatching(/^in lkdtm_HARDLOCKUP\+0x\w+, interrupts off$/) },
+    { cpu: 0, at: expect.stringMatching(/^in lkdtm_HARDLOCKUP\+0x\w+\/0x\w+, interrupts off$/) },
   ])
   expect(steps).toContain('SysRq: user space does not answer')
   const log = await klab(['crash', 'parse', '--text', consolePath])
