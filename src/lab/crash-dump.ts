@@ -1,8 +1,9 @@
-import { chmod, rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { messageOf } from '../base/index.ts'
 import type { Vm } from '../vm/index.ts'
+import { convertDump } from './crashes/dump-file.ts'
 import type { OnEvent } from './events.ts'
 
 /** The one dump of a VM that has crashed: at its panic, or when its report is complete, whichever is first. */
@@ -25,10 +26,11 @@ export class CrashDump {
 
   async #dump(vm: Vm): Promise<void> {
     const partial = `${this.#path}.partial`
+    const packed = `${this.#path}.packed`
     try {
       // Packed: most of a guest's memory is empty.
-      await vm.dump(partial, 'kdump-zlib')
-      await chmod(partial, 0o600)
+      await vm.dump(packed, 'kdump-zlib')
+      convertDump(packed, partial, 'kdump')
       await rename(partial, this.#path)
       this.#onEvent({
         kind: 'note',
@@ -36,6 +38,8 @@ export class CrashDump {
       })
     } catch (error) {
       this.#onEvent({ kind: 'note', message: `no dump: ${messageOf(error)}` })
+    } finally {
+      await Promise.all([partial, packed].map((path) => rm(path, { force: true })))
     }
   }
 }

@@ -1,4 +1,7 @@
+import type { Write } from './elf-writer.ts'
+import { readKdump } from './kdump.ts'
 import { DumpError, sane, type Source } from './source.ts'
+import { Vmcoreinfo } from './vmcoreinfo.ts'
 
 /** How a flattened dump begins (makedumpfile -F, and QEMU, which cannot seek in what it writes to). */
 export const FLATTENED = 'makedumpfile'
@@ -9,6 +12,31 @@ interface Piece {
   readonly from: number
   readonly at: number
   readonly size: number
+}
+
+/** Of struct disk_dump_header: the kernel's utsname, 65 bytes each. */
+const UTSNAME = { sysname: 12, nodename: 77, release: 142, version: 207 } as const
+const UTSNAME_SIZE = 65
+
+/**
+ * What has to be written where, so that a flattened dump of QEMU's becomes a plain one: with the names of the kernel, which QEMU leaves out and libkdumpfile
+ * wants. Throws DumpError for what is no flattened dump.
+ */
+export function* writesOfFlattened(source: Source): Generator<Write> {
+  if (source.read(0, FLATTENED.length).toString('latin1') !== FLATTENED)
+    throw new DumpError('it is not a flattened dump')
+  for (const { from, at, size } of readPieces(source))
+    yield { at: from, bytes: source.read(at, size) }
+  const { vmcoreinfo } = readKdump(unflattened(source))
+  const release =
+    vmcoreinfo === undefined ? undefined : new Vmcoreinfo(vmcoreinfo).text('OSRELEASE')
+  if (release === undefined) return
+  const names = { sysname: 'Linux', nodename: 'klab', release, version: '#1' }
+  for (const [name, text] of Object.entries(names)) {
+    const bytes = Buffer.alloc(UTSNAME_SIZE)
+    bytes.write(text.slice(0, UTSNAME_SIZE - 1), 'latin1')
+    yield { at: UTSNAME[name as keyof typeof UTSNAME], bytes }
+  }
 }
 
 /** The file that a flattened dump is a recording of: a list of writes, each with its place and size, big-endian. */

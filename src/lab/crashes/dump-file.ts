@@ -10,6 +10,7 @@ import {
   openKdump,
   readKernelLog,
   Vmcoreinfo,
+  writesOfFlattened,
   type Dump,
   type Source,
 } from '../../crash/index.ts'
@@ -59,13 +60,17 @@ export function withDump<T>(path: string, use: (dump: Dump) => T): T {
   return withFile(path, (source) => use(openDump(source)))
 }
 
-/** Writes a kdump file again as an ELF core, with holes for empty pages. Throws InfraError when it cannot be read, and what fs throws when there is no room. */
-export function writeElf(kdump: string, elf: string): void {
-  withFile(kdump, (source) => {
-    const { size, writes } = elfOf(openKdump(source))
-    const file = openSync(elf, 'wx', 0o600)
+/**
+ * Writes what QEMU has dumped (a flattened kdump) as the file that is wanted: an ELF core with holes for empty pages, or a plain kdump file, which more tools
+ * read. Throws InfraError when it cannot be read, and what fs throws when there is no room.
+ */
+export function convertDump(from: string, to: string, format: 'elf' | 'kdump'): void {
+  withFile(from, (source) => {
+    const file = openSync(to, 'wx', 0o600)
     try {
-      ftruncateSync(file, size)
+      const { size = 0, writes } =
+        format === 'elf' ? elfOf(openKdump(source)) : { writes: writesOfFlattened(source) }
+      if (size > 0) ftruncateSync(file, size)
       for (const { at, bytes } of writes)
         for (let done = 0; done < bytes.length;)
           done += writeSync(file, bytes, done, bytes.length - done, at + done)

@@ -1,10 +1,10 @@
 import { statfsSync } from 'node:fs'
-import { chmod, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { formatBytes, InfraError } from '../../base/index.ts'
-import { factsOfDump, writeElf, type DumpFacts } from '../crashes/dump-file.ts'
+import { convertDump, factsOfDump, type DumpFacts } from '../crashes/dump-file.ts'
 import type { Paths } from '../paths.ts'
 import { ask } from './control.ts'
 import type { NamedVm } from './registry.ts'
@@ -39,12 +39,9 @@ export async function dumpVm(
   try {
     void follow(paths, vm, { onProgress, signal: over.signal })
     // QEMU writes an ELF core page by page, the empty ones too; packed and written again by us it is there several times sooner.
-    const first = format === 'elf' ? packed : partial
-    await ask(paths, vm, { do: 'dump', path: first, format: 'kdump-zlib' })
+    await ask(paths, vm, { do: 'dump', path: packed, format: 'kdump-zlib' })
     over.abort()
-    if (format === 'elf') writeElf(packed, partial)
-    // QEMU makes it readable for its owner alone, and not writable.
-    await chmod(partial, 0o600)
+    convertDump(packed, partial, format)
     const facts = factsOfDump(partial)
     await rename(partial, path)
     return facts
