@@ -111,7 +111,7 @@ async function brokenProtocol({ agent }: Booted): Promise<Ending> {
 export async function lostEnding({ vm, agent }: Booted): Promise<Ending> {
   const error = await agent.closed
   if (error) return { kind: 'agent', error }
-  const end = await Promise.race([vm.ended, sleep(2_000, undefined)])
+  const end = await Promise.race([vm.ended, sleep(2_000, undefined, { ref: false })])
   return end ? { kind: 'vm', end } : { kind: 'agent', error: undefined }
 }
 
@@ -179,14 +179,14 @@ async function waitForLateReports(
   graceMs: number,
   reports: ReportLog,
 ): Promise<void> {
-  await Promise.race([sleep(graceMs), vm.ended])
+  await Promise.race([sleep(graceMs, undefined, { ref: false }), vm.ended])
   const until = Date.now() + REPORT_GRACE_MS
   while (
     reports.scanner.isInside &&
     Date.now() < until &&
     Date.now() - vm.console.lastByteAt < 300
   ) {
-    await Promise.race([sleep(50), vm.ended])
+    await Promise.race([sleep(50, undefined, { ref: false }), vm.ended])
   }
 }
 

@@ -107,7 +107,7 @@ async function symbols(vmlinux: string): Promise<SymbolTable | undefined> {
 async function sysrq({ vm, agent, slowness }: Booted): Promise<string> {
   const alive = await Promise.race([
     agent.ping().then(() => true),
-    sleep(PING_MS * slowness, false),
+    sleep(PING_MS * slowness, false, { ref: false }),
     vm.ended.then(() => false),
   ]).catch(() => false)
   if (!alive) return 'SysRq: user space does not answer'
@@ -117,7 +117,10 @@ async function sysrq({ vm, agent, slowness }: Booted): Promise<string> {
     { argv: ['/bin/sh', '-c', script], env: {}, cwd: '/', user },
     { stdout: () => undefined, stderr: () => undefined },
   )
-  const end = await Promise.race([execution.ended, sleep(SYSRQ_MS * slowness, undefined)])
+  const end = await Promise.race([
+    execution.ended,
+    sleep(SYSRQ_MS * slowness, undefined, { ref: false }),
+  ])
   if (end?.kind === 'exited' && end.code === 0)
     return 'SysRq: blocked tasks, held locks, backtraces of CPUs'
   return `SysRq: ${end === undefined ? 'no new process runs' : 'it could not be asked for'}`
@@ -136,6 +139,6 @@ async function nmi(vm: Vm): Promise<string> {
 /** Waits until the console has said all that it has to say. */
 async function quiet(vm: Vm, limitMs: number): Promise<void> {
   const until = Date.now() + limitMs
-  do await Promise.race([sleep(QUIET_MS), vm.ended])
+  do await Promise.race([sleep(QUIET_MS, undefined, { ref: false }), vm.ended])
   while (Date.now() < until && Date.now() - vm.console.lastByteAt < QUIET_MS)
 }
