@@ -114,9 +114,7 @@ describe('klab inspect', () => {
     expect(state.cpus).toHaveLength(2)
     expect(state.stacks).toHaveLength(1)
     expect(state.stacks[0].task).toMatchObject({ command: 'sh', state: 'D', isKernel: false })
-    expect(state.stacks[0].stack.join('\n')).toMatch(
-      / lkdtm_HUNG_TASK\+0x\w+\/0x\w+\n/,
-    )
+    expect(state.stacks[0].stack.join('\n')).toMatch(/ lkdtm_HUNG_TASK\+0x\w+\/0x\w+\n/)
     expect(state.stacks[0].stack.at(-1)).toMatch(/ entry_SYSCALL_64_after_hwframe\+/)
     const names = state.tasks.map(({ command }: { command: string }) => command)
     expect(names).toEqual(expect.arrayContaining(['swapper/0', 'init', 'kthreadd', 'sh']))
