@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
-
-import { accessSync, constants } from 'node:fs'
 
 /** Kernel's id of this boot of the host: what is cached under it is forgotten with a reboot. */
 export function bootId(): string {
@@ -20,7 +18,6 @@ export function availableMemoryMiB(): number {
   return Math.floor(Number(match?.[1] ?? 0) / 1024)
 }
 
-/** The path of a program on PATH, or in the further places given. */
 /** How many files a process may open at most: proc_pid_limits(5). */
 export function openFileLimit(): number {
   const match = /^Max open files\s+\S+\s+(\d+|unlimited)/m.exec(
@@ -29,6 +26,7 @@ export function openFileLimit(): number {
   return match?.[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(match?.[1] ?? 0)
 }
 
+/** The path of a program on PATH, or in the further places given. */
 export function findProgram(
   name: string,
   path = '',

@@ -132,6 +132,16 @@ describe('klab inspect', () => {
     expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
   })
 
+  test('opens a debugger on it, with its symbols', async () => {
+    const input = 'x/s &linux_banner\ninfo threads\nquit\n'
+    const { code, stdout } = await klab(['inspect', path, '--with', 'gdb'], { input })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/<linux_banner>:\s+"Linux version \d/)
+    expect(stdout).toMatch(/ LWP 2 /)
+    const unknown = await klab(['inspect', path, '--with', 'spoon'])
+    expect(unknown).toMatchObject({ code: 2, stderr: 'klab: --with spoon is not crash, drgn or gdb\n' })
+  })
+
   test('refuses the symbols of another kernel, and what is neither dump nor VM', async () => {
     const other = await klab(['inspect', path, '--vmlinux', '/bin/true'])
     expect(other.code).toBe(125)
