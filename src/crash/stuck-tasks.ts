@@ -1,5 +1,6 @@
 import { findBlamed } from './blame.ts'
 import { readTornLine } from './console-line.ts'
+import { framesOf } from './fingerprint.ts'
 import { TRACE } from './rows.ts'
 
 /** A task that waits for something (sched_show_task() of kernel/sched/core.c). */
@@ -10,6 +11,30 @@ export interface WaitingTask {
   readonly state: string
   /** The function that waits; undefined when its trace tells none. */
   readonly function: string | undefined
+  /** What for, as far as the functions above tell. */
+  readonly awaits: 'a lock' | 'I/O' | 'a completion' | 'a timer' | undefined
+}
+
+/** By what a task goes to sleep with; the first that fits, from the scheduler outwards. */
+const AWAITED = [
+  [
+    /^_*(?:io_schedule|bit_wait_io|wait_on_(?:page|buffer)|folio_(?:wait|lock)|submit_bio_wait|blk_execute|rq_qos_wait|wbt_wait)/,
+    'I/O',
+  ],
+  [
+    /^_*(?:(?:ww_|rt_)?mutex_lock|rwsem_down|down(?:_read|_write|_killable|_interruptible)?$|down_(?:read|write)|rwbase_|percpu_down|rt_mutex)/,
+    'a lock',
+  ],
+  [/^_*wait_for_(?:common|completion)/, 'a completion'],
+  [/^(?:schedule_(?:hr)?timeout|msleep|do_nanosleep|usleep)/, 'a timer'],
+] as const
+
+function awaitedIn(trace: readonly string[]): WaitingTask['awaits'] {
+  const names = framesOf(trace)
+    .filter(({ unreliable }) => !unreliable)
+    .map(({ symbol }) => symbol)
+  // A lock that is waited for with a limit is a lock all the same.
+  return AWAITED.find(([match]) => names.some((name) => match.test(name)))?.[1]
 }
 
 /** `task:name state:D stack:…  pid:…` since v5.10; before it `name D address size pid …`. */
@@ -23,6 +48,7 @@ export function waitingTasks(raw: readonly string[]): WaitingTask[] {
     const [, command = '', state = '', pid] = TASK.exec(lines[start] ?? '') ?? []
     const trace = lines.slice(start, starts[index + 1])
     const waits = findBlamed(trace, { steps: [TRACE, 'frames'], pick: 'waiting' })
-    return [{ command, state, pid: Number(pid), function: waits?.name }]
+    const awaits = awaitedIn(trace)
+    return [{ command, state, pid: Number(pid), function: waits?.name, awaits }]
   })
 }

@@ -99,7 +99,10 @@ function describeHang(hang: Hang | undefined): string {
   const busy = hang.cpus.filter(({ at }) => at !== 'idle').map(({ cpu, at }) => `CPU ${cpu} ${at}`)
   const waiting = hang.tasks
     .filter(({ state }) => state === 'D')
-    .map((task) => `${task.command} (${task.pid}) waits in ${task.function ?? 'the kernel'}`)
+    .map(
+      ({ command, pid, function: name = 'the kernel', awaits }) =>
+        `${command} (${pid}) waits${awaits === undefined ? '' : ` for ${awaits}`} in ${name}`,
+    )
   const all = [...busy, ...waiting]
   return all.length === 0 ? '' : `; ${all.slice(0, 4).join(', ')}`
 }
