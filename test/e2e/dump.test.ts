@@ -139,7 +139,10 @@ describe('klab inspect', () => {
     expect(stdout).toMatch(/<linux_banner>:\s+"Linux version \d/)
     expect(stdout).toMatch(/ LWP 2 /)
     const unknown = await klab(['inspect', path, '--with', 'spoon'])
-    expect(unknown).toMatchObject({ code: 2, stderr: 'klab: --with spoon is not crash, drgn or gdb\n' })
+    expect(unknown).toMatchObject({
+      code: 2,
+      stderr: 'klab: --with spoon is not crash, drgn or gdb\n',
+    })
   })
 
   test('refuses the symbols of another kernel, and what is neither dump nor VM', async () => {
