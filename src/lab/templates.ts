@@ -42,7 +42,10 @@ export async function templateKey(
   { kernel }: BootRequest,
   parts: { readonly agent: string; readonly modules: readonly string[] },
 ): Promise<string> {
-  const sockets = { console: '/console', agent: '/agent', qmp: '/qmp', gdb: '/gdb' }
+  const sockets = {
+    ...{ console: '/console', agent: '/agent', qmp: '/qmp' },
+    ...{ gdb: '/gdb', tools: '/tools' },
+  }
   const argv = qemuArgs(spec, sockets)
   const files = [
     spec.image,

@@ -14,7 +14,10 @@ const spec: BootSpec = {
   pvpanic: true,
   vmcoreinfo: true,
 }
-const sockets = { console: '/s/console', agent: '/s/agent', qmp: '/s/qmp', gdb: '/s/gdb' }
+const sockets = {
+  ...{ console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' },
+  ...{ gdb: '/s/gdb', tools: '/s/tools' },
+}
 const line = (change: Partial<BootSpec> = {}) => qemuArgs({ ...spec, ...change }, sockets).join(' ')
 
 test('emulated guests are told the frequency of their clock and copy by words', () => {

@@ -17,6 +17,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...machineArgs(spec.machine, spec.accelerator),
     ...memoryArgs(spec),
     ...consoleArgs(sockets),
+    ...monitorArgs(sockets),
     ...agentArgs(sockets, bus),
     // A panic stops the machine with its memory intact, and klab lets it go on (vm.ts).
     ...(spec.pvpanic ? ['-device', 'pvpanic', '-action', 'panic=pause'] : []),
@@ -55,12 +56,19 @@ function accelArgs(accelerator: Accelerator): string[] {
   return ['-accel', `tcg,thread=${threads}`, '-cpu', 'max,-erms,-fsrm,vendor=GenuineIntel']
 }
 
-function consoleArgs({ console, qmp }: VmSockets): string[] {
+function consoleArgs({ console }: VmSockets): string[] {
   return [
     ['-chardev', `socket,id=console,path=${escaped(console)}`],
     ['-serial', 'chardev:console'],
+  ].flat()
+}
+
+function monitorArgs({ qmp, tools }: VmSockets): string[] {
+  return [
     ['-chardev', `socket,id=qmp,path=${escaped(qmp)}`],
     ['-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', `socket,id=tools,path=${escaped(tools)},server=on,wait=off`],
+    ['-mon', 'chardev=tools,mode=control'],
   ].flat()
 }
 

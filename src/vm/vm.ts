@@ -218,6 +218,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
     agent: join(socketDir, 'agent'),
     qmp: join(socketDir, 'qmp'),
     gdb: join(socketDir, 'gdb'),
+    tools: join(socketDir, 'tools'),
   }
   const console = new Console(join(runDir, 'console.log'))
   resources.defer(() => console.close())

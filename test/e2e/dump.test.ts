@@ -1,10 +1,39 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { klab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
+
+/** Takes the options of drgn 0.2, and asks the VM how it is. */
+const DRGN = `#!${process.execPath}
+const [first, socket, ...rest] = process.argv.slice(2)
+if (first === '--help') {
+  console.log('usage: drgn [-c PATH | --qemu ADDRESS]')
+} else {
+  console.log(first, 'SOCKET', rest[0])
+  console.log(rest[1])
+  const qmp = require('node:net').connect(socket)
+  let text = ''
+  qmp.on('data', (data) => {
+    text += data
+    const lines = text.split('\\n')
+    if (lines.length < 4) return
+    console.log(lines[1] + '\\n' + lines[2])
+    qmp.destroy()
+  })
+  qmp.write('{"execute": "qmp_capabilities"} {"execute": "query-status"}')
+}
+`
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-dump-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -143,6 +172,24 @@ describe('klab inspect', () => {
       code: 2,
       stderr: 'klab: --with spoon is not crash, drgn or gdb\n',
     })
+  })
+
+  test('lets drgn look into a VM that runs, by a QMP of its own', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('looked-at', '--memory', '128M')
+    // drgn is no package of Debian 12: this one says what it is given, and what it finds there.
+    const bin = join(dir, 'bin')
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(join(bin, 'drgn'), DRGN, { mode: 0o755 })
+    const { code, stdout } = await klab(['inspect', name, '--with', 'drgn'], {
+      env: { PATH: `${bin}:${process.env['PATH']}` },
+    })
+    expect(code).toBe(0)
+    const [args, symbols, , answer = ''] = stdout.split('\n')
+    expect(args).toBe('--qemu SOCKET -s')
+    expect(symbols).toMatch(/\/vmlinux$/)
+    expect(JSON.parse(answer)).toMatchObject({ return: { status: 'running' } })
+    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
   })
 
   test('refuses the symbols of another kernel, and what is neither dump nor VM', async () => {

@@ -71,7 +71,7 @@ async function debugRunning(
 }
 
 async function debugNew(args: readonly string[], flags: DebugFlags): Promise<number> {
-  const [lab, { startKept }, { endVm, VmRegistry }, { machineFor }, { debugVm, debugSocket }] =
+  const [lab, { startKept }, { endVm, VmRegistry }, { machineFor }, { debugVm, gdbSocket }] =
     await Promise.all([currentLab(), vmStarting(), vms(), machines(), debugging()])
   const status = new Status({ quiet: false, verbose: false })
   const input = machineInput(flags)
@@ -99,7 +99,7 @@ async function debugNew(args: readonly string[], flags: DebugFlags): Promise<num
   status.line(`the VM ${vm.name} waits before its first instruction`)
   process.on('SIGINT', () => undefined)
   try {
-    await appears(debugSocket(lab.paths, vm))
+    await appears(gdbSocket(lab.paths, vm))
     return await debugVm(lab.paths, vm, {
       ...{ breaks: flags.break, args },
       onNote: (note) => status.line(note),

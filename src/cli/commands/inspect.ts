@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { formatBytes, formatDuration, InfraError, UsageError } from '../../base/index.ts'
-import { crashes, vmDumping, vms, type Inspection, type Paths } from '../../lab/index.ts'
+import {
+  crashes,
+  debugging,
+  vmDumping,
+  vms,
+  type Inspection,
+  type NamedVm,
+  type Paths,
+} from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { Progress } from '../render/progress.ts'
@@ -21,13 +29,14 @@ interface InspectFlags {
 
 const HELP = `
 Without --vmlinux klab looks among the kernels that it has built for the one with the dump's build id. A VM stands still while its
-memory is copied, and runs on.
+memory is copied, and runs on; drgn (0.2 and later) looks at it while it runs, or hangs, and copies nothing.
 
 Examples:
   klab inspect box.dump
   klab inspect box --tasks
   klab inspect vmcore --vmlinux /usr/lib/debug/boot/vmlinux-6.1.0 --stacks
-  klab inspect vmcore --with crash`
+  klab inspect vmcore --with crash
+  klab inspect box --with drgn`
 
 export function addInspectCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -50,23 +59,32 @@ export function addInspectCommand(program: Command, finish: (code: number) => vo
 async function inspect(what: string, flags: InspectFlags): Promise<number> {
   const paths = await currentPaths()
   if (existsSync(what)) return await inspectFile(paths, what, flags)
+  const vm = await liveVm(paths, what)
+  const searchPath = process.env['PATH']
+  const { attachDrgn, canAttach } = await debugging()
+  if (flags.with === 'drgn' && (await canAttach(searchPath)))
+    return await attachDrgn(paths, vm, { vmlinux: flags.vmlinux, searchPath })
   const dir = await mkdtemp(join(tmpdir(), 'klab-inspect-'))
   try {
     const dump = join(dir, 'vmcore')
-    await dumpLive(paths, what, dump)
+    await dumpLive(paths, vm, dump)
     return await inspectFile(paths, dump, flags)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
 }
 
-async function dumpLive(paths: Paths, name: string, path: string): Promise<void> {
-  const [{ VmRegistry }, { dumpVm }] = await Promise.all([vms(), vmDumping()])
+async function liveVm(paths: Paths, name: string): Promise<NamedVm> {
+  const { VmRegistry } = await vms()
   const registry = new VmRegistry(paths)
-  if (!registry.find(name))
-    throw new InfraError('INSPECT', `there is no dump and no VM ${name}; klab ps lists the VMs`)
+  if (registry.find(name)) return registry.getLive(name)
+  throw new InfraError('INSPECT', `there is no dump and no VM ${name}; klab ps lists the VMs`)
+}
+
+async function dumpLive(paths: Paths, vm: NamedVm, path: string): Promise<void> {
+  const { dumpVm } = await vmDumping()
   using progress = new Progress()
-  await dumpVm(paths, registry.getLive(name), {
+  await dumpVm(paths, vm, {
     ...{ path, format: 'kdump' },
     onProgress: (done, total) =>
       progress.show(`copying memory: ${formatBytes(done)} of ${formatBytes(total)}`),

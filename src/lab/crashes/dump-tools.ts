@@ -53,15 +53,22 @@ export async function openWith(
       'VMLINUX',
       `klab has no vmlinux with the build id ${buildId ?? '(it tells none)'}: name one with --vmlinux`,
     )
+  const args = TOOLS[tool]({ vmlinux: resolve(symbols), dump: resolve(dump), moved })
+  return runTool(tool, args, searchPath)
+}
+
+/** Runs a tool in our terminal; returns its exit code. Throws InfraError when it is not on PATH or cannot be started. */
+export function runTool(
+  tool: DumpTool,
+  args: readonly string[],
+  searchPath: string | undefined,
+): number {
   if (findProgram(tool, searchPath) === undefined)
     throw new InfraError(
       'TOOL',
       `${tool} is not installed (${tool === 'drgn' ? 'pip install drgn' : `the package ${tool}`})`,
     )
-  const exit = runInteractive(
-    tool,
-    TOOLS[tool]({ vmlinux: resolve(symbols), dump: resolve(dump), moved }),
-  )
+  const exit = runInteractive(tool, args)
   if (exit.kind === 'exited') return exit.code
   if (exit.kind === 'killed') return 128
   throw new InfraError('TOOL', `${tool} cannot be started: ${exit.reason}`)

@@ -3,13 +3,12 @@ import { dirname, join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { run, runInteractive } from '../../host/index.ts'
-import { findKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
+import type { Kernel } from '../../kernel/index.ts'
 import type { Paths } from '../paths.ts'
 import { ask, gdbSocket } from '../vms/control.ts'
 import { agentOf } from '../vms/exec.ts'
 import type { NamedVm } from '../vms/registry.ts'
-
-export { gdbSocket as debugSocket } from '../vms/control.ts'
+import { symbolsOfVm } from './symbols-of-vm.ts'
 
 export interface DebugRequest {
   /** Symbols to stop at. */
@@ -21,14 +20,7 @@ export interface DebugRequest {
 
 /** Runs gdb on a VM in our terminal, with the right symbols. Returns its exit code. Throws InfraError. */
 export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest): Promise<number> {
-  const kernel = await findKernel(vm.request.kernel, new KernelStore(paths.cache), paths.cache)
-  const { vmlinux } = kernel
-  if (vmlinux === undefined) {
-    throw new InfraError(
-      'VMLINUX',
-      `there is no vmlinux of ${kernel.origin}: gdb would know no symbol; build the kernel with klab build, or install its debug symbols`,
-    )
-  }
+  const { kernel, vmlinux } = await symbolsOfVm(paths, vm)
   const isHeld = vm.request.hold && vm.state === 'starting'
   // One that has not begun is where it was linked: it got nokaslr.
   const offset = isHeld ? 0n : await kaslrOffset(paths, vm, kernel)
@@ -48,7 +40,7 @@ export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest):
 }
 
 /** Pure. */
-export function gdbArguments(parts: {
+function gdbArguments(parts: {
   readonly vmlinux: string
   readonly socket: string
   readonly offset: bigint

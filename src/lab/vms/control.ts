@@ -47,6 +47,11 @@ export function gdbSocket(paths: Paths, { runId }: { readonly runId: string }): 
   return join(paths.runtime, runId, 'gdb')
 }
 
+/** A QMP of a VM for tools that speak it. */
+export function toolsSocket(paths: Paths, { runId }: { readonly runId: string }): string {
+  return join(paths.runtime, runId, 'tools')
+}
+
 /**
  * Ends a VM and waits until that is recorded: the keeper then closes the connection. One that is being started is ended with
  * its keeper.

@@ -1,0 +1,3 @@
+export { gdbSocket } from '../vms/control.ts'
+export { attachDrgn, canAttach } from './drgn.ts'
+export { debugVm } from './gdb.ts'

@@ -1,0 +1,18 @@
+import { InfraError } from '../../base/index.ts'
+import { findKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
+import type { Paths } from '../paths.ts'
+import type { NamedVm } from '../vms/registry.ts'
+
+/** The kernel of a VM, and the vmlinux that a debugger needs. Throws InfraError when there is none. */
+export async function symbolsOfVm(
+  paths: Paths,
+  vm: NamedVm,
+): Promise<{ readonly kernel: Kernel; readonly vmlinux: string }> {
+  const kernel = await findKernel(vm.request.kernel, new KernelStore(paths.cache), paths.cache)
+  const { vmlinux } = kernel
+  if (vmlinux !== undefined) return { kernel, vmlinux }
+  throw new InfraError(
+    'VMLINUX',
+    `there is no vmlinux of ${kernel.origin}: a debugger would know no symbol; build the kernel with klab build, or install its debug symbols`,
+  )
+}
