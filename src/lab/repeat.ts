@@ -13,7 +13,10 @@ import { checkRequest, runOnKernel, type RunRequest, type RunResult } from './ru
 export interface RepeatOptions {
   readonly count: number
   readonly jobs: number
-  readonly untilFailure: boolean
+  /** No run begins after one for which this holds. */
+  readonly isLast: (result: RunResult) => boolean
+  /** What each command reads; absent for nothing. */
+  readonly stdin?: () => AsyncIterable<Uint8Array>
 }
 
 /** What happens while a command is repeated. */
@@ -67,11 +70,13 @@ export async function repeatRun(
       state.running++
       onEvent({ kind: 'begin', number: run, job: number })
       try {
-        const result = await oneRun(lab, request, { kernel, stop, pass: run === 1 ? pass : quiet })
+        const result = await oneRun(lab, request, {
+          ...{ kernel, stop, pass: run === 1 ? pass : quiet, stdin: options.stdin?.() },
+        })
         if (stop.aborted) return
         results.push(result)
         onEvent({ kind: 'end', number: run, job: number, result })
-        if (options.untilFailure && result.exitCode !== 0) state.isOver = true
+        if (options.isLast(result)) state.isOver = true
       } catch (error) {
         // What keeps one VM from coming to be keeps the others as well.
         state.isOver = true
@@ -92,9 +97,14 @@ const quiet: OnEvent = () => undefined
 async function oneRun(
   lab: Lab,
   request: RunRequest,
-  parts: { kernel: Awaited<ReturnType<typeof chooseKernel>>; stop: AbortSignal; pass: OnEvent },
+  parts: {
+    readonly kernel: Awaited<ReturnType<typeof chooseKernel>>
+    readonly stop: AbortSignal
+    readonly pass: OnEvent
+    readonly stdin: AsyncIterable<Uint8Array> | undefined
+  },
 ): Promise<RunResult> {
-  const { kernel, stop, pass } = parts
+  const { kernel, stop, pass, stdin } = parts
   // Its own, so that nothing of a run that is over hangs on the signal of all.
   const own = new AbortController()
   const onStop = () => own.abort(stop.reason)
@@ -106,7 +116,9 @@ async function oneRun(
     pass(event)
   }
   try {
-    return await runOnKernel(lab, request, { kernel, terminal: output, interrupts, onEvent })
+    const { stdout, stderr } = output
+    const terminal: Terminal = { stdout, stderr, ...(stdin && { stdin }) }
+    return await runOnKernel(lab, request, { kernel, terminal, interrupts, onEvent })
   } finally {
     stop.removeEventListener('abort', onStop)
     await output.close()
@@ -117,7 +129,7 @@ async function oneRun(
 const MAX_OUTPUT = 4 * 1024 * 1024
 
 /** The output of a run in its directory, for later. */
-class OutputFiles implements Terminal {
+class OutputFiles {
   #files: Record<'stdout' | 'stderr', ReturnType<typeof createWriteStream>> | undefined
   readonly #written = { stdout: 0, stderr: 0 }
 

@@ -9,7 +9,8 @@ import { viewOf, withStore, type RunView } from './history.ts'
 import { isSameOutcome, type Outcome } from './outcome.ts'
 import { hasInput, inputPath } from './run-input.ts'
 import type { RecordedRequest } from './run-record.ts'
-import { runInVm, type RunResult } from './run.ts'
+import { repeatRun, type RepeatEvent, type RepeatSummary } from './repeat.ts'
+import { runInVm, type RunRequest, type RunResult } from './run.ts'
 
 /** A run that was done again. */
 export interface Replay {
@@ -17,6 +18,14 @@ export interface Replay {
   readonly before: Outcome
   readonly result: RunResult
   readonly isSame: boolean
+}
+
+/** A run that was done again several times. */
+export interface ReplaySummary extends RepeatSummary {
+  readonly of: string
+  readonly before: Outcome
+  /** How many ended as it did. */
+  readonly same: number
 }
 
 /**
@@ -30,54 +39,85 @@ export async function replayRun(
   interrupts: Interrupts,
   onEvent: OnEvent,
 ): Promise<Replay> {
-  const { run, asked } = await recordedRun(lab, id)
-  if (run.outcome === null)
-    throw new InfraError('REPLAY', `run ${run.id} goes on; klab runs shows it`)
-  const { stdin: _none, ...outputs } = terminal
-  const dir = join(lab.paths.state, 'runs', run.id)
-  const stdin = asked.input === 'all' ? createReadStream(inputPath(dir)) : undefined
-  // Where the run was, with what the configuration had to say then.
-  const { run: config, ...rest } = lab.config
-  const then: Lab = {
-    ...lab,
-    cwd: asked.request.cwd ?? run.cwd,
-    config: { ...rest, run: { ...config, env: [] } },
-  }
+  const { run, before, request, stdin } = await recordedRun(lab, id)
   const result = await runInVm(
-    then,
-    asked.request,
-    { ...outputs, ...(stdin && { stdin }) },
+    asThen(lab, run, request),
+    request,
+    { ...terminal, ...(stdin && { stdin: stdin() }) },
     interrupts,
     onEvent,
   )
-  // Written by us (run-record.ts).
-  const before = run.outcome as Outcome
   return { of: run.id, before, result, isSame: isSameOutcome(before, result.outcome) }
 }
 
-async function recordedRun(
+/** As replayRun, several times: how often it ends in the same way. With `untilSame` it stops at the first that does. */
+export async function replayOften(
   lab: Lab,
   id: string,
-): Promise<{ run: RunView; asked: RecordedRequest }> {
+  { count, jobs, untilSame }: { count: number; jobs: number; untilSame: boolean },
+  stop: AbortSignal,
+  onEvent: (event: RepeatEvent) => void,
+): Promise<ReplaySummary> {
+  const { run, before, request, stdin } = await recordedRun(lab, id)
+  let same = 0
+  const isLast = ({ outcome }: RunResult) => {
+    const isSame = isSameOutcome(before, outcome)
+    if (isSame) same++
+    return isSame && untilSame
+  }
+  const summary = await repeatRun(
+    asThen(lab, run, request),
+    request,
+    { count, jobs, isLast, ...(stdin && { stdin }) },
+    stop,
+    onEvent,
+  )
+  return { of: run.id, before, same, ...summary }
+}
+
+/** Where the run was, with what the configuration had to say then. */
+function asThen(lab: Lab, run: RunView, request: RunRequest): Lab {
+  const { run: config, ...rest } = lab.config
+  return {
+    ...lab,
+    cwd: request.cwd ?? run.cwd,
+    config: { ...rest, run: { ...config, env: [] } },
+  }
+}
+
+interface Recorded {
+  readonly run: RunView
+  readonly before: Outcome
+  readonly request: RunRequest
+  readonly stdin: (() => AsyncIterable<Uint8Array>) | undefined
+}
+
+async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
   const row = await withStore(lab, (store) => store.run(id))
   const run = viewOf(row)
   const refuse = (why: string) => {
     throw new InfraError('REPLAY', `run ${run.id} cannot be done again: ${why}`)
   }
+  if (run.outcome === null)
+    throw new InfraError('REPLAY', `run ${run.id} goes on; klab runs shows it`)
   if (row.request === null)
     return refuse('it is of a VM that stayed, or of a klab that did not record what was asked for')
   // Written by us (run-record.ts).
   const asked = JSON.parse(row.request) as RecordedRequest
+  const dir = join(lab.paths.state, 'runs', run.id)
   switch (asked.input) {
     case 'typed':
       return refuse('it was interactive, and what was typed is not kept')
     case 'too much':
       return refuse('its input was larger than what klab keeps (16 MiB)')
     case 'all':
-      if (!hasInput(join(lab.paths.state, 'runs', run.id))) return refuse('its input is gone')
+      if (!hasInput(dir)) return refuse('its input is gone')
       break
     case 'none':
     case undefined:
   }
-  return { run, asked }
+  const { request, input } = asked
+  const stdin = input === 'all' ? () => createReadStream(inputPath(dir)) : undefined
+  // The outcome was written by us too.
+  return { run, before: run.outcome as Outcome, request, stdin }
 }

@@ -128,3 +128,30 @@ test('a run is done again, with its input, and compared', async () => {
     result: { outcome: { kind: 'exited', code: 1 } },
   })
 })
+
+test('a run is done again many times, to tell how often it ends so', async () => {
+  const argv = ['sh', '-c', 'read line; test "$line" = five && exit 5; exit 6']
+  const first = await inProject(
+    ['run', '-q', '--json', '--tree', testTree(), '--', ...argv],
+    'five',
+  )
+  const { id } = JSON.parse(first.stdout)
+  const again = await inProject(['runs', 'replay', id, '--repeat', '3', '--jobs', '2'])
+  expect(again.code).toBe(0)
+  expect(again.stderr).toMatch(new RegExp(`^klab: 3 of 3 as run ${id}: exited 5$`, 'm'))
+  const counter = join(project, 'counter')
+  const varying = `echo . >> ${counter}; test $(wc -l < ${counter}) -lt 3`
+  const shared = ['--share', `rw:${project}`]
+  const passed = await inProject([
+    ...['run', '-q', '--json', '--tree', testTree(), ...shared],
+    ...['--', 'sh', '-c', varying],
+  ])
+  const rest = ['--repeat', '9', '--json', '-q']
+  const often = await inProject(['runs', 'replay', JSON.parse(passed.stdout).id, ...rest])
+  expect(often.code).toBe(0)
+  expect(JSON.parse(often.stdout)).toMatchObject({ asked: 9, runs: 9, same: 1, passed: 1 })
+  rmSync(counter)
+  const once = [...rest, '--until-same']
+  const until = await inProject(['runs', 'replay', JSON.parse(passed.stdout).id, ...once])
+  expect(JSON.parse(until.stdout)).toMatchObject({ asked: 9, runs: 1, same: 1 })
+})

@@ -143,7 +143,7 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
 
 async function repeat(argv: readonly string[], flags: RunFlags): Promise<number> {
   if (argv.length === 0) throw new UsageError('--repeat needs a command, after --')
-  const [{ repeatRun }, lab, { RepeatTable, summaryLines }] = await Promise.all([
+  const [{ repeatRun }, lab, { summaryLines, withTable }] = await Promise.all([
     repeating(),
     currentLab(),
     import('../render/repeat-table.ts'),
@@ -152,23 +152,18 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   using interrupts = processInterrupts(() => undefined)
   const request = await runRequest(lab, argv, flags, undefined)
   const { repeat: count = 1, jobs, untilFailure = false } = flags
-  const options = { count, jobs, untilFailure }
-  const summary = await (async () => {
-    using table = new RepeatTable(count)
-    return await repeatRun(lab, request, options, interrupts.stop, (event) => {
+  const isLast = ({ exitCode }: RunResult) => untilFailure && exitCode !== 0
+  const options = { count, jobs, isLast }
+  const summary = await withTable(count, { status, quiet: flags.quiet ?? false }, (onEvent) =>
+    repeatRun(lab, request, options, interrupts.stop, (event) => {
       if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
-      if (event.kind !== 'event') {
-        if (!flags.quiet) table.handle(event)
-      } else if (SAID_ONCE.includes(event.event.kind)) status.handle(event.event)
-    })
-  })()
+      onEvent(event)
+    }),
+  )
   if (flags.json) console.log(JSON.stringify(summary, null, 2))
   else for (const line of summaryLines(summary)) status.line(line)
   return summary.exitCode
 }
-
-/** Of the first run, what concerns all. */
-const SAID_ONCE: readonly LabEvent['kind'][] = ['note', 'build', 'accelerator', 'template']
 
 async function runRequest(
   lab: Lab,

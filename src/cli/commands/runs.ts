@@ -25,6 +25,14 @@ interface PruneFlags {
   readonly size?: string
 }
 
+interface ReplayFlags {
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly repeat?: number
+  readonly jobs: number
+  readonly untilSame?: boolean
+}
+
 const OUTCOMES = [
   ...['exited', 'signalled', 'crashed', 'hung', 'timed-out', 'boot-failed', 'lost', 'not-executed'],
 ]
@@ -60,10 +68,13 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
     .description(
       'the same kernel, machine, command and input again; exits with 0 when it ends in the same way, else with 1',
     )
+    .option('--repeat <n>', 'so many times: exits with 0 when any ends in the same way', integer)
+    .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
+    .option('--until-same', 'with --repeat: stop at the first that ends in the same way')
     .option('--json', 'print both outcomes as JSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
-    .action(async (id: string, flags: { json?: boolean; quiet?: boolean }) =>
-      finish(await replay(id, flags)),
+    .action(async (id: string, flags: ReplayFlags) =>
+      finish(flags.repeat === undefined ? await replay(id, flags) : await replayMany(id, flags)),
     )
   runs
     .command('prune')
@@ -142,10 +153,7 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
   for (const { title, text } of reports) console.log(`\nreport: ${title}\n${text}`)
 }
 
-async function replay(
-  id: string,
-  { json = false, quiet = false }: { json?: boolean; quiet?: boolean },
-): Promise<number> {
+async function replay(id: string, { json = false, quiet = false }: ReplayFlags): Promise<number> {
   const [{ replayRun }, lab] = await Promise.all([replaying(), currentLab()])
   const status = new Status({ quiet, verbose: false })
   using interrupts = processInterrupts(() =>
@@ -166,6 +174,27 @@ async function replay(
   } finally {
     status.clear()
   }
+}
+
+async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
+  const { json = false, quiet = false, repeat: count = 1, jobs, untilSame = false } = flags
+  const [{ replayOften }, lab, { outcomeLines, withTable }] = await Promise.all([
+    replaying(),
+    currentLab(),
+    import('../render/repeat-table.ts'),
+  ])
+  const status = new Status({ quiet, verbose: false })
+  using interrupts = processInterrupts(() => undefined)
+  const summary = await withTable(count, { status, quiet }, (onEvent) =>
+    replayOften(lab, id, { count, jobs, untilSame }, interrupts.stop, onEvent),
+  )
+  const { of, before, same, runs } = summary
+  if (json) console.log(JSON.stringify(summary, null, 2))
+  else {
+    for (const line of outcomeLines(summary)) status.line(line)
+    status.line(`${same} of ${runs} as run ${of}: ${describeOutcome(before)}`)
+  }
+  return same > 0 ? 0 : 1
 }
 
 async function prune({ json, keep, size }: PruneFlags): Promise<void> {

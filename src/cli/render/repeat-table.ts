@@ -1,12 +1,13 @@
 import { formatDuration } from '../../base/index.ts'
 import { describeOutcome } from '../../lab/index.ts'
-import type { RepeatEvent, RepeatSummary } from '../../lab/index.ts'
+import type { LabEvent, RepeatEvent, RepeatSummary } from '../../lab/index.ts'
+import type { Status } from './status.ts'
 
 /** How often the table is drawn again. */
 const DRAW_EVERY_MS = 200
 
 /** Repeated runs for people, on stderr: a table that lives on a terminal, a line for each run elsewhere. */
-export class RepeatTable implements Disposable {
+class RepeatTable implements Disposable {
   readonly #stream = process.stderr
   readonly #total: number
   readonly #isTerminal = process.stderr.isTTY
@@ -86,12 +87,35 @@ export class RepeatTable implements Disposable {
   }
 }
 
+/** Shows on stderr how a command is repeated, until it is done. Of the first run it says what concerns all. */
+export async function withTable<Summary>(
+  total: number,
+  { status, quiet }: { readonly status: Status; readonly quiet: boolean },
+  repeat: (onEvent: (event: RepeatEvent) => void) => Promise<Summary>,
+): Promise<Summary> {
+  using table = new RepeatTable(total)
+  return await repeat((event) => {
+    if (event.kind !== 'event') {
+      if (!quiet) table.handle(event)
+    } else if (SAID_ONCE.includes(event.event.kind)) status.handle(event.event)
+  })
+}
+
+const SAID_ONCE: readonly LabEvent['kind'][] = ['note', 'build', 'accelerator', 'template']
+
 /** The end of it, in a few lines. */
 export function summaryLines(summary: RepeatSummary): string[] {
-  const { runs, asked, passed, medianMs, p95Ms, outcomes } = summary
+  const { runs, asked, passed } = summary
   const rate = runs === 0 ? 0 : (passed / runs) * 100
   return [
     `${passed} of ${runs} passed (${rate.toFixed(1)} %)${runs < asked ? `; ${asked - runs} not run` : ''}`,
+    ...outcomeLines(summary),
+  ]
+}
+
+/** How long they took, and each way in which they ended. */
+export function outcomeLines({ medianMs, p95Ms, outcomes }: RepeatSummary): string[] {
+  return [
     `took: median ${formatDuration(medianMs)}, 95 % within ${formatDuration(p95Ms)}`,
     ...outcomes.map(({ what, count, id }) => `${String(count).padStart(5)} x ${what} (run ${id})`),
   ]
