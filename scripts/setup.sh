@@ -73,7 +73,7 @@ klab_cache() {
 # What the tests need beyond klab itself: $1 is 1 when it may be installed.
 klab_test_tools() {
 	wanted=
-	for pair in cpio:cpio ping:iputils-ping ssh:openssh-client rsync:rsync gdb:gdb; do
+	for pair in cpio:cpio ping:iputils-ping ssh:openssh-client rsync:rsync gdb:gdb makedumpfile:makedumpfile; do
 		command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair##*:}"
 	done
 	# A server, for the guests: they see this machine's.

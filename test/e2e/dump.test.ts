@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -107,6 +108,18 @@ describe.each(['elf', 'kdump'])('a dump in the format %s', (format) => {
     truncateSync(damaged, 10)
     expect((await klab(['dmesg', damaged])).stderr).toContain('too few for a dump')
   })
+})
+
+test('what makedumpfile filters and packs is read as well', async () => {
+  const [whole, packed] = [join(dir, 'whole'), join(dir, 'packed')]
+  await using vms = new TestVms()
+  await klab(['dump', await vms.start('filtered', '--memory', '128M'), '-o', whole])
+  expect(spawnSync('makedumpfile', ['-l', '-d', '31', whole, packed]).status).toBe(0)
+  expect(statSync(packed).size).toBeLessThan(statSync(whole).blocks * 512)
+  expect((await klab(['dmesg', packed])).stdout).toBe((await klab(['dmesg', whole])).stdout)
+  const inspected = await Promise.all([whole, packed].map((path) => klab(['inspect', path])))
+  expect(inspected[0]?.stdout).toMatch(/^tasks: \d+/m)
+  expect(inspected[1]?.stdout).toBe(inspected[0]?.stdout)
 })
 
 test('what is no dump, and no VM, is said', async () => {

@@ -1,5 +1,7 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib'
+import snappy from 'snappyjs'
 
+import { unpackLzo } from './lzo.ts'
 import { PageBitmap, type PageRun } from './page-bitmap.ts'
 import { registersIn } from './registers.ts'
 import { DumpError, MAX_READ, sane, type Dump, type Source } from './source.ts'
@@ -105,12 +107,10 @@ function packedAt(descriptors: Buffer, offset: number): Packed {
 
 function unpack(packed: Buffer, flags: number): Buffer {
   const options = { maxOutputLength: PAGE }
-  if (flags & (PACKED.lzo | PACKED.snappy))
-    throw new DumpError(
-      'its pages are packed with lzo or snappy, which klab does not read; dump with zlib',
-    )
   try {
     if (flags & PACKED.zlib) return inflateSync(packed, options)
+    if (flags & PACKED.lzo) return unpackLzo(packed, PAGE)
+    if (flags & PACKED.snappy) return snappy.uncompress(packed, PAGE)
     if (flags & PACKED.zstd) return zstdDecompressSync(packed, options)
     return packed
   } catch {
