@@ -41,7 +41,8 @@ interface Open {
 /** Finds reports in console lines as they come, in constant memory. */
 export class ReportScanner {
   readonly #onReport: (report: FoundReport) => void
-  readonly #before: string[] = []
+  /** The last lines, and some before them: it is cut when it is twice as long as needed. */
+  #before: string[] = []
   #open: Open[] = []
   readonly #most: number
   #found = 0
@@ -118,7 +119,8 @@ export class ReportScanner {
         continue
       }
       one.lines.push(raw)
-      one.bytes += raw.length
+      // All of the line: what was cut off it may still be in memory (V8 keeps the text that a part was taken of).
+      one.bytes += this.#at - start
       if (belongs) {
         isTaken = true
         one.stop = this.#at
@@ -138,11 +140,12 @@ export class ReportScanner {
   #begin(raw: string, opening: Opening, start: number): void {
     if (this.#found >= this.#most || this.#open.length >= MAX_OPEN) return
     this.#found++
+    const before = this.#before.slice(-LINES_BEFORE)
     this.#open.push({
       context: readTornLine(raw).context,
       opening,
-      lines: [...this.#before, raw],
-      first: this.#before.length,
+      lines: [...before, raw],
+      first: before.length,
       start,
       bytes: raw.length,
       stop: this.#at,
@@ -172,7 +175,7 @@ export class ReportScanner {
 
   #remember(raw: string): void {
     this.#before.push(raw)
-    if (this.#before.length > LINES_BEFORE) this.#before.shift()
+    if (this.#before.length >= 2 * LINES_BEFORE) this.#before = this.#before.slice(-LINES_BEFORE)
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { messageOf } from '../base/index.ts'
 import type { Vm } from '../vm/index.ts'
-import { convertDump } from './crashes/dump-file.ts'
+import { convertDump } from './dumps/dump-file.ts'
 import type { OnEvent } from './events.ts'
 
 /** The one dump of a VM that has crashed: at its panic, or when its report is complete, whichever is first. */

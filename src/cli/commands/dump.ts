@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { formatBytes, UsageError } from '../../base/index.ts'
-import { crashes, vmDumping, vms } from '../../lab/index.ts'
+import { dumps, logs, vmDumping, vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 
@@ -67,7 +67,7 @@ export function addDmesgCommand(program: Command, finish: (code: number) => void
       '\nExamples:\n  klab dmesg box.dump\n  klab dmesg /var/crash/vmcore --reports',
     )
     .action(async (path: string, { reports }: { reports?: boolean }) => {
-      const { dmesgOf, parseLog } = await crashes()
+      const [{ dmesgOf }, { parseLog }] = await Promise.all([dumps(), logs()])
       const lines = dmesgOf(path)
       if (reports) {
         const { Readable } = await import('node:stream')

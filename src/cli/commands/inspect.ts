@@ -6,8 +6,8 @@ import { join } from 'node:path'
 
 import { formatBytes, formatDuration, InfraError, UsageError } from '../../base/index.ts'
 import {
-  crashes,
   debugging,
+  dumps,
   vmDumping,
   vms,
   type Inspection,
@@ -92,7 +92,7 @@ async function dumpLive(paths: Paths, vm: NamedVm, path: string): Promise<void> 
 }
 
 async function inspectFile(paths: Paths, dump: string, flags: InspectFlags): Promise<number> {
-  const useCases = await crashes()
+  const useCases = await dumps()
   if (flags.with !== undefined) {
     if (flags.json) throw new UsageError('--with opens a tool, and --json prints: only one of them')
     const tool = oneOf('--with', flags.with, useCases.DUMP_TOOLS)

@@ -1,5 +1,5 @@
 import { formatBytes, formatDuration, UsageError } from '../../base/index.ts'
-import { crashes, type AnalysedLog, type LogDifference, type Pattern } from '../../lab/index.ts'
+import { logs, type AnalysedLog, type LogDifference, type Pattern } from '../../lab/index.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
 
@@ -11,24 +11,24 @@ export interface AnalyseFlags {
 
 /** Prints what logs say, or how two of them differ. */
 export async function analyse(files: readonly string[], flags: AnalyseFlags): Promise<void> {
-  const { analyseLog, differenceOf } = await crashes()
+  const { analyseLog, differenceOf } = await logs()
   if (flags.compare && files.length !== 2)
     throw new UsageError(`--compare takes two logs, and not ${files.length}`)
-  const logs: AnalysedLog[] = []
+  const analysed: AnalysedLog[] = []
   for (const file of files) {
     using progress = new Progress()
     const onBytes = (bytes: number) => progress.show(`${file}: ${formatBytes(bytes)} read`)
-    logs.push(await analyseLog(file === '-' ? process.stdin : file, onBytes))
+    analysed.push(await analyseLog(file === '-' ? process.stdin : file, onBytes))
   }
-  const [one, other] = logs
+  const [one, other] = analysed
   if (flags.compare && one && other) {
     const difference = differenceOf(one, other)
     if (flags.json) console.log(JSON.stringify(difference, null, 2))
     else printDifference(difference, flags.top)
     return
   }
-  if (flags.json) console.log(JSON.stringify(logs, null, 2))
-  else for (const log of logs) printLog(log, flags.top)
+  if (flags.json) console.log(JSON.stringify(analysed, null, 2))
+  else for (const log of analysed) printLog(log, flags.top)
 }
 
 function printLog(log: AnalysedLog, top: number): void {

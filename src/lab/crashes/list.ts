@@ -9,7 +9,7 @@ import { AllowRules } from '../allow-rule.ts'
 import type { Lab } from '../context.ts'
 import { viewOf, withStore, type RunView } from '../history.ts'
 import { detailsOf, type ReportDetails } from './details.ts'
-import { Symbolizer } from './symbolise.ts'
+import { Symbolizer } from '../symbols/symbolizer.ts'
 
 /** A crash in a list. */
 export interface ListedCrash extends CrashRow {

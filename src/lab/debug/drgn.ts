@@ -1,5 +1,5 @@
 import { findProgram, run } from '../../host/index.ts'
-import { runTool } from '../crashes/dump-tools.ts'
+import { runTool } from '../dumps/dump-tools.ts'
 import type { Paths } from '../paths.ts'
 import { toolsSocket } from '../vms/control.ts'
 import type { NamedVm } from '../vms/registry.ts'

@@ -5,10 +5,14 @@ import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { LogReader, type FoundReport } from '../../crash/index.ts'
-import { describeExit, start } from '../../host/index.ts'
 
-/** Of this size the strings are small enough to be short-lived for the collector. */
+/** What is read from a file at once. */
 const CHUNK = 64 * 1024
+/**
+ * What is looked at at once. Whatever is kept of a piece, such as a line, keeps all of it: small ones are forgotten
+ * before the collector takes them for lasting.
+ */
+const PIECE = 16 * 1024
 
 /** Compressed files by their first bytes, and what reads them. */
 const PACKED: readonly { readonly magic: readonly number[]; readonly by: string }[] = [
@@ -48,12 +52,13 @@ export async function* parseLog(
   yield* found
 }
 
-/** Reads a log in chunks, each valid until the next. Throws InfraError when it cannot be read. */
+/** Reads a log in pieces, each valid until the next. Throws InfraError when it cannot be read. */
 export async function* readLog(source: string | Readable): AsyncGenerator<Buffer> {
   const name = typeof source === 'string' ? source : 'the input'
   try {
     const chunks = typeof source === 'string' ? await contentOf(source) : source
-    for await (const chunk of chunks) yield chunk as Buffer
+    for await (const chunk of chunks as AsyncIterable<Buffer>)
+      for (let at = 0; at < chunk.length; at += PIECE) yield chunk.subarray(at, at + PIECE)
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('LOG', `cannot read the log ${name}: ${messageOf(error)}`)
@@ -95,6 +100,8 @@ async function* plain(path: string): AsyncGenerator<Buffer> {
 
 /** By a program of its own. Throws InfraError with its words. */
 async function* unpacked(program: string, path: string): AsyncGenerator<Buffer> {
+  // Most logs are not packed, and child processes cost memory.
+  const { describeExit, start } = await import('../../host/index.ts')
   await using child = start(program, ['-dc', '--', path], { stdio: ['ignore', 'pipe', 'pipe'] })
   for await (const chunk of child.stdout ?? []) yield chunk as Buffer
   const exit = await child.exited

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { InfraError } from '../../base/index.ts'
 import { LAYOUT_EXPRESSIONS } from '../../crash/index.ts'
 import { describeExit, run } from '../../host/index.ts'
-import { FileCache } from './file-cache.ts'
+import { FileCache } from '../symbols/file-cache.ts'
 
 /** gdb reads hundreds of megabytes of DWARF. */
 const LIMIT_MS = 120_000

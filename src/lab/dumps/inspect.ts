@@ -10,7 +10,7 @@ import type { Paths } from '../paths.ts'
 import { infoOf, withDump } from './dump-file.ts'
 import { layoutOf } from './layout-of.ts'
 import { nameFrame, readPicture } from './picture.ts'
-import { Symbolizer, symbolsOf } from './symbolise.ts'
+import { Symbolizer, symbolsOf } from '../symbols/symbolizer.ts'
 import { vmlinuxFor } from './vmlinux-for.ts'
 
 /** A task as it is shown. */

@@ -1,0 +1,3 @@
+export { dmesgOf } from './dump-file.ts'
+export { DUMP_TOOLS, openWith } from './dump-tools.ts'
+export { inspectDump, type Inspection } from './inspect.ts'

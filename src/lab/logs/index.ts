@@ -1,0 +1,3 @@
+export { differenceOf, type LogDifference, type Pattern } from '../../crash/index.ts'
+export { analyseLog, type AnalysedLog } from './analyse.ts'
+export { parseLog } from './parse.ts'
