@@ -73,7 +73,9 @@ export async function builtKernel(manifest: Manifest, store: KernelStore): Promi
  * KASAN the PVH entry is instrumented like the rest (v6.1) and touches the shadow before there is one: a reset at once.
  */
 function startsFromElf(config: Config): boolean {
-  return config.get('PVH') === 'y' && config.get('KASAN') !== 'y'
+  // Only the compressed one moves itself: who builds RANDOMIZE_BASE wants to see that.
+  const barriers = ['KASAN', 'RANDOMIZE_BASE']
+  return config.get('PVH') === 'y' && barriers.every((name) => config.get(name) !== 'y')
 }
 
 /** A kernel tree or build directory, a directory with one image, or an unpacked package. */

@@ -1,0 +1,33 @@
+import type { SymbolTable } from '../crash/index.ts'
+import type { Vm } from '../vm/index.ts'
+
+/** KASLR moves a kernel by multiples of this (CONFIG_PHYSICAL_ALIGN is never less), and by less than its window (KERNEL_IMAGE_SIZE). */
+const STEP = 2n << 20n
+const WINDOW = 1n << 30n
+
+/** What `linux_banner` begins with, as words of the monitor: `Linux versio`. */
+const BANNER = ['0x756e694c', '0x65762078', '0x6f697372']
+
+/**
+ * By how much a kernel is away from where it was linked (KASLR): its banner is looked for in memory, as one of its CPUs sees it. The
+ * guest is not asked. Undefined where none of the CPUs has the kernel mapped, as in user space with page table isolation.
+ */
+export async function kernelOffset(
+  { qmp }: Pick<Vm, 'qmp'>,
+  table: SymbolTable,
+  cpus: readonly number[],
+): Promise<bigint | undefined> {
+  const banner = table.first('linux_banner')
+  if (banner === undefined) return undefined
+  for (const cpu of cpus) {
+    for (let offset = 0n; offset < WINDOW; offset += STEP) {
+      const line = `x /3xw 0x${(banner + offset).toString(16)}`
+      const said = await qmp.execute('human-monitor-command', {
+        ...{ 'command-line': line, 'cpu-index': cpu },
+      })
+      const words = String(said).match(/0x[0-9a-f]{8}\b/g) ?? []
+      if (BANNER.every((word, index) => words[index] === word)) return offset
+    }
+  }
+  return undefined
+}
