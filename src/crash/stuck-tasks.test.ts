@@ -27,3 +27,10 @@ test.each([
   expect(task).toMatchObject({ command: 'cat', pid: 32, state: 'D', awaits })
   if (name !== undefined) expect(task?.function).toBe(name)
 })
+
+test('what the unwinder is not sure of is not blamed', () => {
+  const lines = blocked('dd', 'io_schedule', 'folio_wait_bit_common', 'filemap_get_pages')
+  const at = lines.findIndex((line) => line.includes('filemap_get_pages'))
+  lines.splice(at, 0, '[    5.000000][   T33]  ? filemap_invalidate_unlock_two+0x40/0x40')
+  expect(waitingTasks(lines)[0]).toMatchObject({ awaits: 'I/O', function: 'filemap_get_pages' })
+})

@@ -46,7 +46,8 @@ export function waitingTasks(raw: readonly string[]): WaitingTask[] {
   const starts = lines.flatMap((line, index) => (TASK.test(line) ? [index] : []))
   return starts.flatMap((start, index) => {
     const [, command = '', state = '', pid] = TASK.exec(lines[start] ?? '') ?? []
-    const trace = lines.slice(start, starts[index + 1])
+    // What the unwinder is not sure of may be left from a call that is over.
+    const trace = lines.slice(start, starts[index + 1]).filter((line) => !/^ *\? /.test(line))
     const waits = findBlamed(trace, { steps: [TRACE, 'frames'], pick: 'waiting' })
     const awaits = awaitedIn(trace)
     return [{ command, state, pid: Number(pid), function: waits?.name, awaits }]

@@ -3,7 +3,7 @@ import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../base/index.ts'
-import { Agent, AgentLost, AGENT, type AgentFacts } from '../guest/index.ts'
+import { Agent, AGENT, type AgentFacts } from '../guest/index.ts'
 import { nativeProgram, type Confinement } from '../host/index.ts'
 import {
   BootFailure,
@@ -11,7 +11,6 @@ import {
   type Accelerator,
   type BootSpec,
   type FrozenState,
-  type Phase,
   type Vm,
 } from '../vm/index.ts'
 import {
@@ -41,6 +40,7 @@ import {
   type PlannedMount,
 } from './exports.ts'
 import { writeInitramfs } from './boot-initramfs.ts'
+import { reachAgent, reachOrAsk } from './boot-reach.ts'
 import { copyShareIn } from './share-copy.ts'
 import { templateKey, TemplateStore, type Template } from './templates.ts'
 
@@ -136,7 +136,7 @@ async function bringUp(
   await using resources = new AsyncDisposableStack()
   const vm = resources.use(await start(scene, spec, parts))
   const agent = new Agent(vm.agentSocket)
-  await enter(scene, { vm, agent, mounts, knownNotes })
+  await enter(scene, { vm, agent, mounts, knownNotes, isClone: parts.frozen !== undefined })
   const owned = resources.move()
   return {
     ...{ vm, agent, accelerator, slowness, copiesShares, layout },
@@ -235,7 +235,7 @@ async function fillTemplate(scene: Scene, dir: string) {
   const spec = { ...templateSpec(scene, dir), initrd }
   await using vm = await start(scene, spec, { confinement: {}, socketDir: 'template' })
   const agent = new Agent(vm.agentSocket)
-  const { release, notes } = await reachAgent(vm, 'agent', agent.ready())
+  const { release, notes } = await reachOrAsk(stuckFacts(scene, vm), 'agent', agent.ready())
   await vm.freeze(join(dir, 'state'))
   vm.kill()
   vm.console.close()
@@ -349,9 +349,10 @@ async function enter(
     readonly agent: Agent
     readonly mounts: readonly PlannedMount[]
     readonly knownNotes: readonly string[]
+    readonly isClone: boolean
   },
 ): Promise<void> {
-  const { vm, agent, mounts, knownNotes } = parts
+  const { vm, agent, mounts, knownNotes, isClone } = parts
   const { request, network, onEvent } = scene
   // All in one go; the agent answers in this order.
   const ready = agent.ready()
@@ -365,10 +366,13 @@ async function enter(
   ])
   settled.catch(() => undefined)
   if (!scene.decision.copiesShares) request.onEntering?.(agent)
-  const { notes }: AgentFacts = await reachAgent(vm, 'agent', ready)
+  // A clone that does not answer has a bad template, and another is tried.
+  const { notes }: AgentFacts = isClone
+    ? await reachAgent(vm, 'agent', ready)
+    : await reachOrAsk(stuckFacts(scene, vm), 'agent', ready)
   for (const note of notes)
     if (!knownNotes.includes(note)) onEvent({ kind: 'note', message: `guest: ${note}` })
-  await reachAgent(vm, 'root', settled)
+  await reachOrAsk(stuckFacts(scene, vm), 'root', settled)
 }
 
 /** What the guest's copy of this machine has of its own: two VMs with the host's machine id (machine-id(5)) would be one. */
@@ -379,12 +383,6 @@ function ownFiles({ request, network }: Scene): Map<string, string> {
   ])
 }
 
-/** As Vm.reach, for what the agent has to answer: one that breaks the protocol has failed, one that is gone tells nothing. */
-async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<T> {
-  const settled = answer.catch((error: unknown) => {
-    if (!(error instanceof AgentLost)) throw error
-    if (error.cause) throw vm.failureBecause(`${error.message}; its agent cannot be trusted`)
-    return new Promise<never>(() => undefined)
-  })
-  return await vm.reach(phase, settled)
+function stuckFacts({ lab, request, decision, onEvent }: Scene, vm: Vm) {
+  return { ...{ lab, request, vm, onEvent }, slowness: decision.slowness }
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { formatDuration, unreachable } from '../base/index.ts'
 import type { FoundReport } from '../crash/index.ts'
 import type { Phase } from '../vm/index.ts'
-import type { Hang } from './hang.ts'
+import type { Hang } from './hang/speak.ts'
 
 /** How a run ended. */
 export type Outcome =
@@ -17,6 +17,8 @@ export type Outcome =
       readonly phase: Phase
       readonly reason: string
       readonly lastLines: readonly string[]
+      /** Of one that came to a standstill. */
+      readonly hang?: Hang
     }
   | { readonly kind: 'lost'; readonly reason: string }
   /** The command itself could not be started. */
@@ -63,7 +65,7 @@ export function describeOutcome(outcome: Outcome): string {
     case 'timed-out':
       return `timed out after ${formatDuration(outcome.limitMs)}`
     case 'boot-failed':
-      return `boot failed (${outcome.phase}): ${outcome.reason}`
+      return `boot failed (${outcome.phase}): ${outcome.reason}${describeHang(outcome.hang)}`
     case 'lost':
       return `lost: ${outcome.reason}`
     case 'not-executed':

@@ -22,6 +22,7 @@ import { CrashDump } from './crash-dump.ts'
 import type { RunPolicy } from './crash-policy.ts'
 import type { Lab } from './context.ts'
 import type { LabEvent, OnEvent } from './events.ts'
+import { HungBoot } from './hang/hung-boot.ts'
 import { findUser, guestEnvironment } from './guest-user.ts'
 import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
 import { parseNet } from './net/net-request.ts'
@@ -133,6 +134,7 @@ export async function runOnKernel(
       stop: interrupts.stop,
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.reader],
+      onSilence: () => reports.end('all'),
       onEntering: (agent) => {
         command = startCommand(agent, exec, terminal)
       },
@@ -156,8 +158,9 @@ export async function runOnKernel(
     if (ending.kind === 'silence' && !reports.first) {
       if (onCrash === 'dump') await dump.write(vm)
       onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
-      const { makeSpeak } = await import('./hang.ts')
-      ending = { ...ending, hang: await makeSpeak(booted, kernel) }
+      const { makeSpeak } = await import('./hang/speak.ts')
+      const dirs = { cacheDir: lab.paths.cache, runDir }
+      ending = { ...ending, hang: await makeSpeak(booted, kernel, dirs) }
     }
     if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
     peak = peakMemoryKiB(vm)
@@ -267,6 +270,7 @@ function bootOutcome(error: unknown): Outcome | undefined {
       phase: error.phase,
       reason: error.reason,
       lastLines: error.lastLines,
+      ...(error instanceof HungBoot && { hang: error.hang }),
     }
   }
   if (error instanceof Stopped) {

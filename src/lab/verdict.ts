@@ -3,7 +3,7 @@ import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
 import type { ConsoleReader, VmEnd } from '../vm/index.ts'
 import { AllowRules, type AllowRule } from './allow-rule.ts'
 import type { OnEvent } from './events.ts'
-import type { Hang } from './hang.ts'
+import type { Hang } from './hang/speak.ts'
 import { signalName, type Outcome } from './outcome.ts'
 
 /** What ended the wait for a command, whichever came first. */

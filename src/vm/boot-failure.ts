@@ -9,12 +9,21 @@ export class BootFailure extends KlabError {
   readonly reason: string
   readonly lastLines: readonly string[]
   readonly timings: PhaseTimings
+  /** It runs, but nothing more came of it in the time that it had. */
+  readonly isSilent: boolean
 
-  constructor(phase: Phase, cause: string, lastLines: readonly string[], timings: PhaseTimings) {
+  constructor(
+    phase: Phase,
+    cause: string,
+    lastLines: readonly string[],
+    timings: PhaseTimings,
+    isSilent = false,
+  ) {
     super(`the VM did not boot: ${cause}`)
     this.phase = phase
     this.reason = cause
     this.lastLines = lastLines
     this.timings = timings
+    this.isSilent = isSilent
   }
 }

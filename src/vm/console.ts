@@ -66,6 +66,11 @@ export class Console {
     return () => void this.#peers.delete(peer)
   }
 
+  /** Gives the guest keys, as if somebody sat there. */
+  type(keys: string): void {
+    this.#socket?.write(keys)
+  }
+
   attach(socket: Socket): void {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => this.take(chunk))

@@ -16,6 +16,8 @@ export function kernelParameters({ accelerator, parameters }: BootSpec): string[
     'printk.devkmsg=on',
     'net.ifnames=0',
     'unknown_nmi_panic=1',
+    // Distributions allow some keys only; a hang is asked by them.
+    'sysrq_always_enabled',
     // Where there is no PC's port 0x61 (microvm), an NMI looks like a bus error (arch/x86/kernel/nmi.c).
     'sysctl.kernel.panic_on_unrecovered_nmi=1',
     ...(accelerator.kind === 'tcg' ? emulatedClock(accelerator.tscKHz) : []),

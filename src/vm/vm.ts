@@ -142,11 +142,11 @@ export class Vm implements AsyncDisposable {
       this.phases.reach(phase)
       return outcome.value
     }
-    throw this.failure(phase, formatDuration(waitMs))
+    throw this.failure(phase, formatDuration(waitMs), outcome === 'passed')
   }
 
   /** The failure to reach a phase, diagnosed from what is known now. */
-  failure(phase: Phase, waited: string): BootFailure {
+  failure(phase: Phase, waited: string, isSilent: boolean): BootFailure {
     // The console may have got further than what was waited for.
     const missed =
       PHASES.indexOf(phase) < PHASES.indexOf(this.phases.next) ? phase : this.phases.next
@@ -158,7 +158,8 @@ export class Vm implements AsyncDisposable {
       ...(this.#end && { qemuEnd: this.#end.reason ?? this.#end.process }),
       waited,
     })
-    return new BootFailure(missed, reason, consoleLines.slice(-12), this.phases.timings)
+    const lastLines = consoleLines.slice(-12)
+    return new BootFailure(missed, reason, lastLines, this.phases.timings, isSilent)
   }
 
   /** The failure to reach the next phase, when the cause is known. */

@@ -21,7 +21,7 @@ test('a kernel that spins with interrupts off is found by registers, and panics 
   expect(cpus).toEqual([
     { cpu: 0, at: expect.stringMatching(/^in lkdtm_HARDLOCKUP\+0x\w+\/0x\w+, interrupts off$/) },
   ])
-  expect(steps).toContain('SysRq: user space does not answer')
+  expect(steps[1]).toMatch(/^SysRq, by a break on the serial console: .*: no answer$/)
   const log = await klab(['crash', 'parse', '--text', consolePath])
   expect(log.stdout).toContain('kernel panic: NMI: Not continuing')
   expect(log.stdout).toContain('full_proxy_write')
@@ -32,6 +32,18 @@ test('a task that waits for ever in the kernel is named, with where', async () =
   expect(tasks).toContainEqual({
     ...{ command: 'sh', pid: expect.any(Number), state: 'D', function: 'lkdtm_HUNG_TASK' },
   })
+})
+
+test('where user space comes to nothing, the kernel is asked by its serial console', async () => {
+  const loops = [0, 1].map((cpu) => `chrt -f 99 taskset -c ${cpu} sh -c 'while :; do :; done' &`)
+  const { cpus, tasks, steps } = await hanging(
+    `(${provoke('HUNG_TASK')}) & sleep 1; echo -1 > /proc/sys/kernel/sched_rt_runtime_us; ${loops.join(' ')} wait`,
+  )
+  expect(cpus.map(({ at }: { at: string }) => at)).toEqual(['in user space', 'in user space'])
+  expect(steps[1]).toMatch(/^SysRq, by a break on the serial console: .* of CPUs$/)
+  expect(tasks).toContainEqual(
+    expect.objectContaining({ command: 'sh', state: 'D', function: 'lkdtm_HUNG_TASK' }),
+  )
 })
 
 test('a loop in user space is told from one in the kernel', async () => {

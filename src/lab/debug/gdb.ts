@@ -28,7 +28,14 @@ export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest):
   if (offset !== 0n)
     request.onNote(`the kernel is loaded at an offset of 0x${offset.toString(16)} (KASLR)`)
   const exit = runInteractive('gdb', [
-    ...gdbArguments({ vmlinux, socket, offset, isHeld, breaks: request.breaks }),
+    ...gdbArguments({
+      vmlinux,
+      tree: kernel.manifest?.tree,
+      socket,
+      offset,
+      isHeld,
+      breaks: request.breaks,
+    }),
     ...request.args,
   ])
   if (exit.kind === 'exited') return exit.code
@@ -42,27 +49,29 @@ export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest):
 /** Pure. */
 function gdbArguments(parts: {
   readonly vmlinux: string
+  readonly tree: string | undefined
   readonly socket: string
   readonly offset: bigint
   readonly isHeld: boolean
   readonly breaks: readonly string[]
 }): string[] {
-  const { vmlinux, socket, offset, isHeld, breaks } = parts
-  const scripts = join(dirname(vmlinux), 'vmlinux-gdb.py')
+  const { vmlinux, tree, socket, offset, isHeld, breaks } = parts
   const load =
     offset === 0n ? `file ${vmlinux}` : `symbol-file -o 0x${offset.toString(16)} ${vmlinux}`
   const commands = [
     'set confirm off',
     'set pagination off',
     load,
-    // Sourced by us: gdb's own loading wants its directory declared safe first.
-    ...(existsSync(scripts) ? [`source ${scripts}`] : []),
+    // The places in DWARF are relative to the tree.
+    ...(tree !== undefined && existsSync(tree) ? [`directory ${tree}`] : []),
     `target remote ${socket}`,
     // Before the first instruction there is no memory that a breakpoint could be written to.
     ...breaks.map((symbol) => `${isHeld ? 'hbreak' : 'break'} ${symbol}`),
     ...(breaks.length > 0 ? ['continue'] : []),
   ]
-  return ['-q', ...commands.flatMap((command) => ['-ex', command])]
+  // The kernel's own scripts (vmlinux-gdb.py) are beside it, where it has them.
+  const safe = ['-iex', `add-auto-load-safe-path ${dirname(vmlinux)}`]
+  return ['-q', ...safe, ...commands.flatMap((command) => ['-ex', command])]
 }
 
 /** By how much a running kernel is away from where it was linked. */

@@ -14,7 +14,8 @@ interface Opened {
 
 /** Tools that open a dump, and how they are given it and the vmlinux. */
 const TOOLS = {
-  crash: ({ vmlinux, dump }: Opened) => [vmlinux, dump],
+  // Without it crash looks where the kernel was linked: it knows no KERNELOFFSET of such dumps.
+  crash: ({ vmlinux, dump, moved }: Opened) => [`--kaslr=${moved}`, vmlinux, dump],
   drgn: ({ vmlinux, dump }: Opened) => ['-s', vmlinux, '-c', dump],
   gdb: ({ vmlinux, dump, moved }: Opened) => [
     // The kernel's own scripts are beside it, where it has them.

@@ -112,6 +112,7 @@ async function live(
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.reader],
+        onSilence: () => reports.end('all'),
         onPanic: async (vm) => {
           if (onCrash === 'dump') await dump.write(vm)
           return onCrash === 'pause' ? 'stay' : 'go on'

@@ -1,5 +1,5 @@
-import type { SymbolTable } from '../crash/index.ts'
-import type { Vm } from '../vm/index.ts'
+import type { SymbolTable } from '../../crash/index.ts'
+import type { Vm } from '../../vm/index.ts'
 
 /** KASLR moves a kernel by multiples of this (CONFIG_PHYSICAL_ALIGN is never less), and by less than its window (KERNEL_IMAGE_SIZE). */
 const STEP = 2n << 20n

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { messageOf } from '../../base/index.ts'
+import { waitingTasks, type WaitingTask } from '../../crash/index.ts'
+import type { Kernel } from '../../kernel/index.ts'
+import type { Vm } from '../../vm/index.ts'
+import { placesOfCpus, type CpuPlace } from './registers.ts'
+import { sysrq, type Askable } from './sysrq.ts'
+import { tasksInMemory } from './tasks-in-memory.ts'
+
+/** What a VM that hangs was made to say. */
+export interface Hang {
+  /** What was done, in its order, and what came of it. */
+  readonly steps: readonly string[]
+  /** Where each virtual CPU was. */
+  readonly cpus: readonly CpuPlace[]
+  /** Who waits for what. */
+  readonly tasks: readonly WaitingTask[]
+}
+
+const SYSRQ_MS = 1_500
+const NMI_MS = 2_000
+const QUIET_MS = 300
+const MAX_LINES = 20_000
+
+/**
+ * Makes a VM that hangs speak, from the gentle to the rough: registers of its virtual CPUs, tasks and backtraces by SysRq, tasks from its memory where that
+ * tells none, an NMI that makes the kernel panic with a backtrace. All that the kernel says is on the console then. The VM is of no use afterwards.
+ */
+export async function makeSpeak(
+  stuck: Askable,
+  kernel: Kernel,
+  dirs: { readonly cacheDir: string; readonly runDir: string },
+): Promise<Hang> {
+  const { vm, slowness } = stuck
+  const steps: string[] = []
+  const lines: string[] = []
+  vm.console.addReader({
+    lines: (more) => {
+      if (lines.length < MAX_LINES) lines.push(...more)
+    },
+  })
+  const cpus = await placesOfCpus(vm, kernel).catch((error: unknown) => {
+    steps.push(`registers: ${messageOf(error)}`)
+    return []
+  })
+  if (cpus.length > 0)
+    steps.push(`registers: ${cpus.map(({ cpu, at }) => `CPU ${cpu} ${at}`).join(', ')}`)
+  const before = lines.length
+  const asked = await sysrq(stuck)
+  await quiet(vm, SYSRQ_MS * slowness)
+  steps.push(lines.length === before ? `${asked}: no answer` : asked)
+  let tasks: readonly WaitingTask[] = waitingTasks(lines)
+  if (tasks.length === 0) {
+    try {
+      const found = await tasksInMemory(vm, kernel, dirs)
+      if (found) steps.push(`memory: ${found.length} tasks wait`)
+      tasks = found ?? []
+    } catch (error) {
+      steps.push(`memory: ${messageOf(error)}`)
+    }
+  }
+  steps.push(await nmi(vm))
+  await quiet(vm, NMI_MS * slowness)
+  return { steps, cpus, tasks }
+}
+
+/** With unknown_nmi_panic=1 (kernel-parameters.ts) an NMI is a panic, also with interrupts off. */
+async function nmi(vm: Vm): Promise<string> {
+  try {
+    await vm.qmp.execute('inject-nmi')
+    return 'NMI: sent, for a panic with a backtrace'
+  } catch (error) {
+    return `NMI: ${messageOf(error)}`
+  }
+}
+
+/** Waits until the console has said all that it has to say. */
+async function quiet(vm: Vm, limitMs: number): Promise<void> {
+  const until = Date.now() + limitMs
+  do await Promise.race([sleep(QUIET_MS, undefined, { ref: false }), vm.ended])
+  while (Date.now() < until && Date.now() - vm.console.lastByteAt < QUIET_MS)
+}
