@@ -17,8 +17,8 @@ export interface Terminal {
 
 /** How the user ends a run: first politely, then not. */
 export interface Interrupts {
-  /** Called with a signal number for the command. */
-  readonly onSignal: (listener: (signal: number) => void) => void
+  /** Called with a signal number for the command; undefined when there is none any more. */
+  readonly onSignal: (listener: ((signal: number) => void) | undefined) => void
   /** Aborted with a signal number when the VM is to end now. */
   readonly stop: AbortSignal
 }

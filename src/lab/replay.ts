@@ -65,9 +65,11 @@ export async function replayOften(
     if (isSame) same++
     return isSame && untilSame
   }
+  // Nobody is there to look at each.
+  const onCrash = request.onCrash === 'pause' ? 'stop' : request.onCrash
   const summary = await repeatRun(
     asThen(lab, run, request),
-    request,
+    { ...request, onCrash },
     { count, jobs, isLast, ...(stdin && { stdin }) },
     stop,
     onEvent,

@@ -145,6 +145,13 @@ export async function runOnKernel(
           return 'go on'
         },
       }),
+      ...(onCrash === 'pause' && {
+        // What it has said is all that it says.
+        onPanic: () => {
+          reports.end('all')
+          return Promise.resolve('stay')
+        },
+      }),
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
@@ -155,7 +162,13 @@ export async function runOnKernel(
     // What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say.
     if (ending.kind === 'report') reports.end('complete')
     if (ending.kind === 'silence') reports.end('all')
-    if (ending.kind === 'silence' && !reports.first) {
+    const isHeld = onCrash === 'pause' && (ending.kind === 'report' || ending.kind === 'silence')
+    if (isHeld) {
+      interrupts.onSignal(undefined)
+      const { holdForInspection } = await import('./vms/held-run.ts')
+      const crashed = { ...{ id, request, kernel }, booted, reports }
+      await holdForInspection(lab, crashed, interrupts.stop, onEvent)
+    } else if (ending.kind === 'silence' && !reports.first) {
       if (onCrash === 'dump') await dump.write(vm)
       onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
       const { makeSpeak } = await import('./hang/speak.ts')

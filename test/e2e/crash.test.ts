@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
 import { testTree } from '../support/kernels.ts'
-import { klab } from '../support/klab.ts'
+import { klab, startKlab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-crash-'))
@@ -135,12 +136,43 @@ describe('--on-crash', () => {
     await exec
   })
 
+  test.each([
+    ['PANIC', 'its name', /^panic +.* dumptest$/m],
+    ['WARNING', 'Ctrl-C', /^tasks: \d+/m],
+  ])('lets a run stand still for inspection: %s, ended by %s', async (what, by, seen) => {
+    const run = startKlab([
+      ...['run', '--user', 'root', '--tree', testTree(), '--on-crash', 'pause', '--'],
+      ...['sh', '-c', `${provoke(what)}; sleep 60`],
+    ])
+    let said = ''
+    run.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    const over = once(run, 'exit')
+    const name = await vi.waitFor(
+      () => {
+        const [, found] = /it stands still as (run-\w+):/.exec(said) ?? []
+        if (found === undefined) throw new Error(said)
+        return found
+      },
+      { timeout: 60_000, interval: 100 },
+    )
+    const inspected = await klab(['inspect', name])
+    expect(inspected.stdout).toMatch(seen)
+    if (by === 'Ctrl-C') run.kill('SIGINT')
+    else expect((await klab(['rm', '--force', name])).code).toBe(0)
+    expect((await over)[0]).toBe(100)
+    expect((await klab(['ps', '--json'])).stdout).not.toContain(name)
+  })
+
   test('is one of the words', async () => {
-    const { code, stderr } = await klab(['run', '--on-crash', 'pause', '--', 'true'])
+    const { code, stderr } = await klab(['run', '--on-crash', 'faint', '--', 'true'])
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: 'klab: --on-crash pause is not stop, continue or dump\n',
+      stderr: 'klab: --on-crash faint is not stop, continue, dump or pause\n',
     })
+    const pause = ['--on-crash', 'pause']
+    const often = await klab(['run', ...pause, '--repeat', '2', '--', 'true'])
+    expect(often).toMatchObject({ code: 2 })
+    expect(often.stderr).toContain('not with --repeat')
   })
 })
 

@@ -17,11 +17,17 @@ async function hanging(script: string, ...options: string[]) {
 const provoke = (what: string) => `echo ${what} > /sys/kernel/debug/provoke-crash/DIRECT`
 
 test('a kernel that spins with interrupts off is found by registers, and panics on an NMI', async () => {
-  const { cpus, steps, consolePath } = await hanging(provoke('HARDLOCKUP'), '--cpus', '1')
+  const script = `(${provoke('HUNG_TASK')}) & sleep 1; ${provoke('HARDLOCKUP')}`
+  const { cpus, steps, tasks, consolePath } = await hanging(script, '--cpus', '1')
   expect(cpus).toEqual([
     { cpu: 0, at: expect.stringMatching(/^in lkdtm_HARDLOCKUP\+0x\w+\/0x\w+, interrupts off$/) },
   ])
   expect(steps[1]).toMatch(/^SysRq, by a break on the serial console: .*: no answer$/)
+  // What it cannot tell any more is read from its memory.
+  expect(steps[2]).toBe('memory: tasks that wait: 1')
+  expect(tasks).toEqual([
+    expect.objectContaining({ command: 'sh', state: 'D', function: 'lkdtm_HUNG_TASK' }),
+  ])
   const log = await klab(['crash', 'parse', '--text', consolePath])
   expect(log.stdout).toContain('kernel panic: NMI: Not continuing')
   expect(log.stdout).toContain('full_proxy_write')

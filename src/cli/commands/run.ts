@@ -95,8 +95,8 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--no-tty', 'give the command pipes')
     .option('--no-stdin', 'give the command no input')
     .option(
-      '--on-crash <stop|continue|dump>',
-      'when the kernel complains: end the run, go on, or dump its memory and end (default: stop)',
+      '--on-crash <stop|continue|dump|pause>',
+      'when the kernel complains: end the run, go on, dump its memory and end, or stand still for klab inspect and debug (default: stop)',
     )
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--repeat <n>', 'so many pristine VMs, one after another', integer)
@@ -152,6 +152,8 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   using interrupts = processInterrupts(() => undefined)
   const request = await runRequest(lab, argv, flags, undefined)
   const { repeat: count = 1, jobs, untilFailure = false } = flags
+  if (request.onCrash === 'pause')
+    throw new UsageError('--on-crash pause waits for somebody to look: not with --repeat')
   const isLast = ({ exitCode }: RunResult) => untilFailure && exitCode !== 0
   const options = { count, jobs, isLast }
   const summary = await withTable(count, { status, quiet: flags.quiet ?? false }, (onEvent) =>

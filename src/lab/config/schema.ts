@@ -158,7 +158,7 @@ export const configSchema = z.strictObject({
         .enum(RUN_POLICIES)
         .default('stop')
         .describe(
-          'when the kernel complains: stop ends the run when the report is complete, dump writes the memory first, continue lets the command go on',
+          'when the kernel complains: stop ends the run when the report is complete, dump writes the memory first, continue lets the command go on, pause keeps the machine as it is for klab inspect and debug',
         ),
       allowReports: z
         .array(allowRule)

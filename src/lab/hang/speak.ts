@@ -54,7 +54,7 @@ export async function makeSpeak(
   if (tasks.length === 0) {
     try {
       const found = await tasksInMemory(vm, kernel, dirs)
-      if (found) steps.push(`memory: ${found.length} tasks wait`)
+      if (found) steps.push(`memory: tasks that wait: ${found.length}`)
       tasks = found ?? []
     } catch (error) {
       steps.push(`memory: ${messageOf(error)}`)
