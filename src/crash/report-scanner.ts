@@ -66,6 +66,11 @@ export class ReportScanner {
     return this.#open.length > 0
   }
 
+  /** Whether a report that is open has led to a panic, or is one. */
+  get isPanic(): boolean {
+    return this.#open.some(({ lines }) => lines.some((line) => PANIC.test(line)))
+  }
+
   /** Lines without their newline; `bytes` is what they take in the log, newlines included, when they are not all of it. */
   lines(lines: readonly string[]): void {
     for (const line of lines) this.line(line, Buffer.byteLength(line) + 1)

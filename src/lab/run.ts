@@ -139,19 +139,16 @@ export async function runOnKernel(
         command = startCommand(agent, exec, terminal)
       },
       ...(agentPath !== undefined && { agentPath }),
-      ...(onCrash === 'dump' && {
-        onPanic: async (vm) => {
-          await dump.write(vm)
-          return 'go on'
-        },
-      }),
-      ...(onCrash === 'pause' && {
-        // What it has said is all that it says.
-        onPanic: () => {
+      onPanic: async (vm) => {
+        if (onCrash === 'dump') await dump.write(vm)
+        if (onCrash === 'pause') {
+          // What it has said is all that it says.
           reports.end('all')
-          return Promise.resolve('stay')
-        },
-      }),
+          return 'stay'
+        }
+        if (onCrash !== 'continue') void reports.endWithPanic(vm)
+        return 'go on'
+      },
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { ReportScanner, type FoundReport } from '../crash/index.ts'
 import { errnoName, ProtocolError, type ExecEnd } from '../guest/index.ts'
-import type { ConsoleReader, VmEnd } from '../vm/index.ts'
+import type { ConsoleReader, Vm, VmEnd } from '../vm/index.ts'
 import { AllowRules, type AllowRule } from './allow-rule.ts'
 import type { OnEvent } from './events.ts'
 import type { Hang } from './hang/speak.ts'
@@ -19,6 +21,9 @@ export type Ending =
 
 /** A report that has ended is told when nothing follows for so long. */
 const SETTLED_AFTER_MS = 300
+
+/** From a panic to the reset that follows it. */
+const LAST_WORDS_MS = 30
 
 /** Of a flood of reports the first ones tell the story. */
 const MAX_REPORTS = 100
@@ -62,6 +67,14 @@ export class ReportLog {
     if (what === 'all') this.scanner.flush()
     else this.scanner.settle()
     this.#isOver = true
+  }
+
+  /** The kernel has panicked and stood still, and goes on to its end: what it says in its last moments belongs to the report, and one that comes to no end is not waited for. */
+  async endWithPanic({ console, ended }: Pick<Vm, 'console' | 'ended'>): Promise<void> {
+    do await Promise.race([sleep(LAST_WORDS_MS, undefined, { ref: false }), ended])
+    while (Date.now() - console.lastByteAt < LAST_WORDS_MS / 2)
+    // Of a panic in an NMI nothing was printed before.
+    if (this.scanner.isPanic) this.end('all')
   }
 
   /** Resolves when the first report that counts is complete. */
