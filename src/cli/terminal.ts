@@ -47,6 +47,9 @@ export async function localTerminal({
       process.stdout.on('resize', changed)
       cleanups.push(() => process.stdout.off('resize', changed))
     },
+    release: () => {
+      for (const cleanup of cleanups.splice(0)) cleanup()
+    },
     [Symbol.dispose]() {
       for (const cleanup of cleanups) cleanup()
       // An open stdin would keep the process alive after the command.

@@ -70,9 +70,13 @@ export function runInteractive(
   args: readonly string[],
   stdoutTo: 'stdout' | 'stderr' = 'stdout',
 ): ProcessExit {
+  // Ctrl-C is for what runs in our terminal.
+  const ignored = () => undefined
+  process.on('SIGINT', ignored)
   const { status, signal, error } = spawnSync(file, args, {
     stdio: ['inherit', stdoutTo === 'stdout' ? 'inherit' : 2, 'inherit'],
   })
+  process.off('SIGINT', ignored)
   if (error) return { kind: 'not-started', reason: error.message }
   if (signal) return { kind: 'killed', signal }
   return { kind: 'exited', code: status ?? -1 }

@@ -44,8 +44,8 @@ export interface BootRequest {
   readonly stays?: boolean
   /** Who reads the console, from its first line. */
   readonly consoleReaders: readonly ConsoleReader[]
-  /** A boot has come to a standstill: what its kernel says from now on it is made to say. */
-  readonly onSilence?: () => void
+  /** A boot has come to a standstill. Once settled its kernel is asked where it is: what it says from then on it is made to say. */
+  readonly onSilence?: (vm: Vm) => Promise<void>
   /**
    * Called when the guest was asked for its root and its shares: what it is asked for now, it does right after, and refuses if
    * one of them failed. A new agent if a template was no good; never when shares have to be copied in first.

@@ -37,7 +37,7 @@ async function askedWhy(
   { lab, request, vm, slowness, onEvent }: Boot,
   failure: BootFailure,
 ): Promise<HungBoot> {
-  request.onSilence?.()
+  await request.onSilence?.(vm)
   onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
   const { makeSpeak } = await import('./hang/speak.ts')
   const dirs = { cacheDir: lab.paths.cache, runDir: request.runDir }

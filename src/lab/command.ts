@@ -13,6 +13,8 @@ export interface Terminal {
   readonly stdin?: AsyncIterable<Uint8Array>
   /** New sizes of the window, while it lives. */
   readonly onResize?: (listener: (rows: number, cols: number) => void) => void
+  /** The command is over, and the user's keys are for us again. */
+  readonly release?: () => void
 }
 
 /** How the user ends a run: first politely, then not. */

@@ -1,5 +1,6 @@
-import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 
 import { InfraError } from '../base/index.ts'
 import type { Interrupts, Terminal } from './command.ts'
@@ -119,7 +120,9 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     case undefined:
   }
   const { request, input } = asked
-  const stdin = input === 'all' ? () => createReadStream(inputPath(dir)) : undefined
+  // Now: the run may be removed as the oldest while it is done again.
+  const bytes = input === 'all' ? await readFile(inputPath(dir)) : undefined
+  const stdin = bytes && (() => Readable.from([bytes]))
   // The outcome was written by us too.
   return { run, before: run.outcome as Outcome, request, stdin }
 }

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { interruptOf, KlabError, messageOf, newId } from '../base/index.ts'
+import { interruptOf, messageOf, newId } from '../base/index.ts'
 import type { ExecRequest } from '../guest/index.ts'
 import type { Kernel } from '../kernel/index.ts'
-import { BootFailure, type PhaseTimings, type Vm } from '../vm/index.ts'
+import type { PhaseTimings, Vm } from '../vm/index.ts'
 import type { AllowRule } from './allow-rule.ts'
+import { bootFailed } from './boot-outcome.ts'
 import { boot, type Booted } from './boot.ts'
 import type { BootRequest } from './boot-plan.ts'
 import { chooseKernel, type KernelChoice } from './choose-kernel.ts'
@@ -22,7 +23,6 @@ import { CrashDump } from './crash-dump.ts'
 import type { RunPolicy } from './crash-policy.ts'
 import type { Lab } from './context.ts'
 import type { LabEvent, OnEvent } from './events.ts'
-import { HungBoot } from './hang/hung-boot.ts'
 import { findUser, guestEnvironment } from './guest-user.ts'
 import { exitCodeOf, signalName, type Outcome } from './outcome.ts'
 import { parseNet } from './net/net-request.ts'
@@ -30,7 +30,7 @@ import { InputRecord } from './run-input.ts'
 import { RunRecord } from './run-record.ts'
 import { copyShareBack } from './share-copy.ts'
 import { parseShare, type Share } from './shares.ts'
-import { outcomeOf, ReportLog } from './verdict.ts'
+import { outcomeOf, ReportLog, type Ending } from './verdict.ts'
 
 export interface RunRequest {
   readonly choice: KernelChoice
@@ -129,19 +129,27 @@ export async function runOnKernel(
     }
     const { machine, fresh, crowded = false, agentPath } = request
     let command: Command | undefined
+    let isUp = false
+    let isAsked = false
     const bootRequest: BootRequest = {
       ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
       stop: interrupts.stop,
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.reader],
-      onSilence: () => reports.end('all'),
       onEntering: (agent) => {
         command = startCommand(agent, exec, terminal)
       },
       ...(agentPath !== undefined && { agentPath }),
-      onPanic: async (vm) => {
+      onSilence: async (vm) => {
+        reports.end('all')
+        isAsked = true
         if (onCrash === 'dump') await dump.write(vm)
-        if (onCrash === 'pause') {
+      },
+      onPanic: async (vm) => {
+        // What was made to panic was looked at before.
+        if (isAsked) return 'go on'
+        if (onCrash === 'dump') await dump.write(vm)
+        if (onCrash === 'pause' && isUp) {
           // What it has said is all that it says.
           reports.end('all')
           return 'stay'
@@ -152,20 +160,24 @@ export async function runOnKernel(
     }
     await using booted = await bootOrStop(lab, bootRequest, interrupts, recorded)
     const { vm } = booted
+    isUp = true
     command ??= startCommand(booted.agent, exec, terminal)
     let ending = await commandEnding(booted, command, {
       ...{ request, shares, terminal, interrupts, reports },
     })
     // What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say.
-    if (ending.kind === 'report') reports.end('complete')
+    const isLast = onCrash === 'pause' && ending.kind === 'command'
+    if (ending.kind === 'report' || isLast) reports.end('complete')
     if (ending.kind === 'silence') reports.end('all')
-    const isHeld = onCrash === 'pause' && (ending.kind === 'report' || ending.kind === 'silence')
-    if (isHeld) {
+    peak = peakMemoryKiB(vm)
+    if (onCrash === 'pause' && isWorthALook(ending, reports)) {
       interrupts.onSignal(undefined)
+      terminal.release?.()
       const { holdForInspection } = await import('./vms/held-run.ts')
       const crashed = { ...{ id, request, kernel }, booted, reports }
       await holdForInspection(lab, crashed, interrupts.stop, onEvent)
     } else if (ending.kind === 'silence' && !reports.first) {
+      isAsked = true
       if (onCrash === 'dump') await dump.write(vm)
       onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
       const { makeSpeak } = await import('./hang/speak.ts')
@@ -173,7 +185,6 @@ export async function runOnKernel(
       ending = { ...ending, hang: await makeSpeak(booted, kernel, dirs) }
     }
     if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
-    peak = peakMemoryKiB(vm)
     vm.kill()
     vm.console.close()
     reports.end('all')
@@ -204,6 +215,22 @@ export async function runOnKernel(
   const { exitCode, durationMs } = result
   onEvent({ kind: 'outcome', outcome, exitCode, durationMs })
   return result
+}
+
+/** Whether a VM is held for somebody to look at: it is there, and something is wrong with it. */
+function isWorthALook(ending: Ending, reports: ReportLog): boolean {
+  switch (ending.kind) {
+    case 'report':
+    case 'silence':
+      return true
+    case 'command':
+    case 'timeout':
+      return reports.first !== undefined
+    case 'vm':
+    case 'agent':
+    case 'stopped':
+      return false
+  }
 }
 
 /** A template that had to be made first went its own way: the run's begins with its own process. */
@@ -274,23 +301,9 @@ async function keepWrites(
 
 /** The outcome of a boot that failed or was stopped; undefined for an error that is none. */
 function bootOutcome(error: unknown): Outcome | undefined {
-  if (error instanceof BootFailure) {
-    return {
-      kind: 'boot-failed',
-      phase: error.phase,
-      reason: error.reason,
-      lastLines: error.lastLines,
-      ...(error instanceof HungBoot && { hang: error.hang }),
-    }
-  }
-  if (error instanceof Stopped) {
-    const number = Number(error.message)
-    return { kind: 'signalled', signal: signalName(number), number }
-  }
-  if (error instanceof KlabError && error.code === 'MOUNT') {
-    return { kind: 'boot-failed', phase: 'root', reason: error.message, lastLines: [] }
-  }
-  return undefined
+  if (!(error instanceof Stopped)) return bootFailed(error)
+  const number = Number(error.message)
+  return { kind: 'signalled', signal: signalName(number), number }
 }
 
 function execRequest(lab: Lab, request: RunRequest): ExecRequest {

@@ -71,8 +71,10 @@ export class ReportLog {
 
   /** The kernel has panicked and stood still, and goes on to its end: what it says in its last moments belongs to the report, and one that comes to no end is not waited for. */
   async endWithPanic({ console, ended }: Pick<Vm, 'console' | 'ended'>): Promise<void> {
-    do await Promise.race([sleep(LAST_WORDS_MS, undefined, { ref: false }), ended])
-    while (Date.now() - console.lastByteAt < LAST_WORDS_MS / 2)
+    const isOver = ended.then(() => true)
+    do {
+      if (await Promise.race([sleep(LAST_WORDS_MS, false, { ref: false }), isOver])) return
+    } while (Date.now() - console.lastByteAt < LAST_WORDS_MS / 2)
     // Of a panic in an NMI nothing was printed before.
     if (this.scanner.isPanic) this.end('all')
   }

@@ -74,7 +74,11 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
     .option('--json', 'print both outcomes as JSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
     .action(async (id: string, flags: ReplayFlags) =>
-      finish(flags.repeat === undefined ? await replay(id, flags) : await replayMany(id, flags)),
+      finish(
+        replayFlags(flags).repeat === undefined
+          ? await replay(id, flags)
+          : await replayMany(id, flags),
+      ),
     )
   runs
     .command('prune')
@@ -153,6 +157,11 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
   for (const { title, text } of reports) console.log(`\nreport: ${title}\n${text}`)
 }
 
+function replayFlags(flags: ReplayFlags): ReplayFlags {
+  if (flags.repeat !== undefined || (flags.jobs === 1 && !flags.untilSame)) return flags
+  throw new UsageError('--jobs and --until-same go with --repeat')
+}
+
 async function replay(id: string, { json = false, quiet = false }: ReplayFlags): Promise<number> {
   const [{ replayRun }, lab] = await Promise.all([replaying(), currentLab()])
   const status = new Status({ quiet, verbose: false })
@@ -194,7 +203,8 @@ async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
     for (const line of outcomeLines(summary)) status.line(line)
     status.line(`${same} of ${runs} as run ${of}: ${describeOutcome(before)}`)
   }
-  return same > 0 ? 0 : 1
+  if (same > 0) return 0
+  return interrupts.stop.aborted ? summary.exitCode : 1
 }
 
 async function prune({ json, keep, size }: PruneFlags): Promise<void> {

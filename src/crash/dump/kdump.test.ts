@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 import { Kdump, PAGE } from './kdump.ts'
 import { unpackLzo } from './lzo.ts'
+import { unpackSnappy } from './snappy.ts'
 import { DumpError } from './source.ts'
 
 const TEXT = Buffer.alloc(PAGE, 'a page of text that repeats itself, ')
@@ -32,15 +33,34 @@ describe('lzo', () => {
     const run = '01234567890123456789'
     expect(unpackLzo(STREAM, PAGE).toString()).toBe(`${repeated}${run}${run.slice(0, 4)}`)
   })
+})
 
+/** Literals, a copy of each size of offset, and a literal whose length has a byte of its own. */
+const SNAPPY = Buffer.from([
+  ...[4 + 5 + 6 + 7 + 70, 3 << 2, ...Buffer.from('abcd')],
+  ...[((5 - 4) << 2) | 1, 4],
+  ...[((6 - 1) << 2) | 2, 3, 0],
+  ...[((7 - 1) << 2) | 3, 2, 0, 0, 0],
+  ...[60 << 2, 69, ...Buffer.from('x'.repeat(70))],
+])
+
+test('snappy is unpacked', () => {
+  const text = unpackSnappy(SNAPPY, PAGE).toString()
+  expect(text).toBe(`abcdabcdacdacdadadadad${'x'.repeat(70)}`)
+})
+
+describe.each([
+  ['lzo', STREAM, unpackLzo],
+  ['snappy', SNAPPY, unpackSnappy],
+])('%s', (_name, stream, unpack) => {
   test('is never believed', () => {
     let refused = 0
     for (let seed = 1; seed <= 20_000; seed++) {
-      const bytes = Buffer.from(STREAM).subarray(0, 5 + (seed % (STREAM.length - 5)))
+      const bytes = Buffer.from(stream).subarray(0, 5 + (seed % (stream.length - 5)))
       for (let change = 0; change < 3; change++)
         bytes[(seed * 7919 + change * 31) % bytes.length] = (seed * 131 + change * 89) & 0xff
       try {
-        expect(unpackLzo(bytes, PAGE).length).toBeLessThanOrEqual(PAGE)
+        expect(unpack(bytes, PAGE).length).toBeLessThanOrEqual(PAGE)
       } catch (error) {
         expect(error).toBeInstanceOf(RangeError)
         refused++
@@ -48,6 +68,11 @@ describe('lzo', () => {
     }
     expect(refused).toBeGreaterThan(1000)
   })
+})
+
+test('a length of snappy that would go backwards is refused', () => {
+  const bytes = Buffer.from([0x80, 0x20, 0xfc, 0xfa, 0xff, 0xff, 0xff, 0, 0, 0, 0])
+  expect(() => unpackSnappy(bytes, PAGE)).toThrow(RangeError)
 })
 
 /** A kdump file of one page (makedumpfile's diskdump_mod.h): headers, two bitmaps, a descriptor, the page. */

@@ -1,9 +1,9 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib'
-import snappy from 'snappyjs'
 
 import { unpackLzo } from './lzo.ts'
 import { PageBitmap, type PageRun } from './page-bitmap.ts'
 import { registersIn } from './registers.ts'
+import { unpackSnappy } from './snappy.ts'
 import { DumpError, MAX_READ, sane, type Dump, type Source } from './source.ts'
 
 /** Ways to pack a page (makedumpfile, diskdump_mod.h). */
@@ -110,7 +110,7 @@ function unpack(packed: Buffer, flags: number): Buffer {
   try {
     if (flags & PACKED.zlib) return inflateSync(packed, options)
     if (flags & PACKED.lzo) return unpackLzo(packed, PAGE)
-    if (flags & PACKED.snappy) return snappy.uncompress(packed, PAGE)
+    if (flags & PACKED.snappy) return unpackSnappy(packed, PAGE)
     if (flags & PACKED.zstd) return zstdDecompressSync(packed, options)
     return packed
   } catch {
@@ -118,9 +118,23 @@ function unpack(packed: Buffer, flags: number): Buffer {
   }
 }
 
+/** Pages, 2 MiB of them. */
+const RECENT = 512
+
 /** A kdump file as any dump. */
 export function readKdump(source: Source): Dump {
   const kdump = new Kdump(source)
+  /** The pages that were read last: structures are read field by field. */
+  const recent = new Map<number, Buffer>()
+  const pageOf = (number: number) => {
+    const known = recent.get(number)
+    if (known) return known
+    const page = kdump.page(number)
+    const [oldest] = recent.keys()
+    if (recent.size >= RECENT && oldest !== undefined) recent.delete(oldest)
+    recent.set(number, page)
+    return page
+  }
   return {
     format: 'kdump',
     vmcoreinfo: kdump.vmcoreinfo,
@@ -129,7 +143,7 @@ export function readKdump(source: Source): Dump {
       const parts: Buffer[] = []
       for (let from = at; from < at + length;) {
         const inside = from % PAGE
-        const page = kdump.page(Math.floor(from / PAGE))
+        const page = pageOf(Math.floor(from / PAGE))
         const part = page.subarray(inside, inside + at + length - from)
         parts.push(part)
         from += part.length

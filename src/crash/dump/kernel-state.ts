@@ -75,18 +75,18 @@ export class KernelState {
     return this.#task(this.#memory.long(BigInt.asUintN(64, base + variable)))
   }
 
-  /** All tasks: the idle one of the first CPU, then every thread of every process. */
-  tasks(): Task[] {
+  /** All tasks, or `most` of them: the idle one of the first CPU, then every thread of every process. */
+  tasks(most = MAX_TASKS): Task[] {
     const layout = this.#layout
     const init = layout.symbol('init_task')
     const links = layout.offset('task_struct.tasks')
     const node = layout.offset('task_struct.thread_node')
     const tasks: Task[] = [this.#task(init)]
-    for (const link of this.#list(init + links, MAX_TASKS)) {
+    for (const link of this.#list(init + links, most)) {
       const leader = link - links
       const signal = this.#memory.long(leader + layout.offset('task_struct.signal'))
       const head = signal + layout.offset('signal_struct.thread_head')
-      for (const thread of this.#list(head, MAX_TASKS - tasks.length))
+      for (const thread of this.#list(head, most - tasks.length))
         tasks.push(this.#task(thread - node))
     }
     return tasks

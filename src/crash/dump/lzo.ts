@@ -1,10 +1,12 @@
+import { Packed, Unpacked } from './unpacking.ts'
+
 /**
  * Unpacks LZO1X, as makedumpfile and lzop write it (the kernel's Documentation/staging/lzo.rst describes the stream). The result has at
  * most `limit` bytes, and takes time linear in that and the input. Throws RangeError for what is no such stream.
  */
 export function unpackLzo(packed: Buffer, limit: number): Buffer {
-  const input = new Input(packed)
-  const output = new Output(limit)
+  const input = new Packed(packed)
+  const output = new Unpacked(limit)
   /** How many bytes the last instruction has copied from the input: 4 for a run of its own. It decides what the small codes mean. */
   let literals = 0
   const first = input.peek()
@@ -15,7 +17,7 @@ export function unpackLzo(packed: Buffer, limit: number): Buffer {
   for (;;) {
     const code = input.byte()
     if (code < 16 && literals === 0) {
-      output.take(input, 3 + (code || input.length(15)))
+      output.take(input, 3 + (code || longLength(input, 15)))
       literals = 4
       continue
     }
@@ -35,7 +37,7 @@ interface Match {
 }
 
 /** Codes 0 to 15 after an instruction that copied from the input. */
-function shortMatch(code: number, input: Input, before: number): Match {
+function shortMatch(code: number, input: Packed, before: number): Match {
   const distance = (input.byte() << 2) + (code >> 2) + 1
   const isAfterRun = before === 4
   return {
@@ -46,93 +48,27 @@ function shortMatch(code: number, input: Input, before: number): Match {
 }
 
 /** Undefined for the end of the stream. */
-function matchOf(code: number, input: Input): Match | undefined {
+function matchOf(code: number, input: Packed): Match | undefined {
   if (code >= 64) {
     // 1LLDDDSS and 01LDDDSS
     const length = code >= 128 ? 5 + ((code >> 5) & 3) : 3 + ((code >> 5) & 1)
     return { distance: (input.byte() << 3) + ((code >> 2) & 7) + 1, length, literals: code & 3 }
   }
   if (code >= 32) {
-    const length = 2 + (code & 31 || input.length(31))
-    const rest = input.word()
+    const length = 2 + (code & 31 || longLength(input, 31))
+    const rest = input.number(2)
     return { distance: (rest >> 2) + 1, length, literals: rest & 3 }
   }
-  const length = 2 + (code & 7 || input.length(7))
-  const rest = input.word()
+  const length = 2 + (code & 7 || longLength(input, 7))
+  const rest = input.number(2)
   const distance = 0x4000 + ((code & 8) << 11) + (rest >> 2)
   return distance === 0x4000 ? undefined : { distance, length, literals: rest & 3 }
 }
 
-/** Packed bytes, read one after the other. */
-class Input {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  peek(): number {
-    return this.#bytes.readUInt8(this.#at)
-  }
-
-  byte(): number {
-    return this.#bytes.readUInt8(this.#at++)
-  }
-
-  word(): number {
-    this.#at += 2
-    return this.#bytes.readUInt16LE(this.#at - 2)
-  }
-
-  /** A length that has no room in its code: `base`, 255 for each zero, and the byte after them. */
-  length(base: number): number {
-    let length = base
-    let byte = this.byte()
-    for (; byte === 0; byte = this.byte()) length += 255
-    return length + byte
-  }
-
-  bytes(count: number): Buffer {
-    const end = this.#at + count
-    if (end > this.#bytes.length) throw new RangeError('it ends too early')
-    const part = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return part
-  }
-}
-
-/** What has been unpacked. */
-class Output {
-  readonly #bytes: Buffer
-  #length = 0
-
-  constructor(limit: number) {
-    this.#bytes = Buffer.alloc(limit)
-  }
-
-  take(input: Input, count: number): void {
-    const part = input.bytes(count)
-    this.#grow(count)
-    part.copy(this.#bytes, this.#length - count)
-  }
-
-  repeat(distance: number, count: number): void {
-    const from = this.#length - distance
-    if (from < 0) throw new RangeError('it goes back too far')
-    const to = this.#length
-    this.#grow(count)
-    // Byte by byte: what is copied may be what has just been written.
-    for (let index = 0; index < count; index++)
-      this.#bytes[to + index] = this.#bytes[from + index] ?? 0
-  }
-
-  done(): Buffer {
-    return this.#bytes.subarray(0, this.#length)
-  }
-
-  #grow(count: number): void {
-    if (this.#length + count > this.#bytes.length) throw new RangeError('it is too long')
-    this.#length += count
-  }
+/** A length that has no room in its code: `base`, 255 for each zero, and the byte after them. */
+function longLength(input: Packed, base: number): number {
+  let length = base
+  let byte = input.byte()
+  for (; byte === 0; byte = input.byte()) length += 255
+  return length + byte
 }

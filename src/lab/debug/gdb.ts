@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { InfraError } from '../../base/index.ts'
+import { SymbolTable } from '../../crash/index.ts'
 import { run, runInteractive } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
+import { kernelOffset } from '../hang/kernel-offset.ts'
 import type { Paths } from '../paths.ts'
 import { ask, gdbSocket } from '../vms/control.ts'
 import { agentOf } from '../vms/exec.ts'
@@ -80,13 +84,36 @@ async function kaslrOffset(paths: Paths, vm: NamedVm, kernel: Kernel): Promise<b
     vm.request.machine.parameters.includes('nokaslr') ||
     (kernel.config !== undefined && kernel.config.get('RANDOMIZE_BASE') !== 'y')
   if (isFixed) return 0n
+  const seen = await offsetInMemory(paths, vm, kernel)
+  if (seen !== undefined) return seen
   const linked = await linkedAddress(kernel)
-  const running = await runningAddress(paths, vm)
+  const running = await Promise.race([
+    runningAddress(paths, vm),
+    sleep(AGENT_PATIENCE_MS, undefined, { ref: false }),
+  ])
   if (linked !== undefined && running !== undefined) return running - linked
   throw new InfraError(
     'KASLR',
     `the kernel of ${vm.name} is at a random address, and its guest does not say which; start it with --append nokaslr`,
   )
+}
+
+/** A guest that stands still, or hangs, does not answer. */
+const AGENT_PATIENCE_MS = 5_000
+
+/** Without asking the guest; undefined where its symbols are not known, or none of its CPUs has the kernel mapped. */
+async function offsetInMemory(
+  paths: Paths,
+  vm: NamedVm,
+  { vmlinux = '' }: Kernel,
+): Promise<bigint | undefined> {
+  const map = join(dirname(vmlinux), 'System.map')
+  if (!existsSync(map)) return undefined
+  const table = new SymbolTable(readFileSync(map, 'latin1').split('\n'))
+  const cpus = Array.from({ length: vm.request.machine.cpus }, (_, cpu) => cpu)
+  const execute = (command: string, args: Readonly<Record<string, unknown>>) =>
+    ask(paths, vm, { do: 'qmp', command, args })
+  return await kernelOffset(execute, table, cpus)
 }
 
 async function linkedAddress({ vmlinux = '' }: Kernel): Promise<bigint | undefined> {

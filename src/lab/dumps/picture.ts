@@ -21,7 +21,14 @@ export function readPicture(
     values,
     table,
     allStacks,
-  }: { values: ReadonlyMap<string, number>; table: SymbolTable; allStacks: boolean },
+    most,
+  }: {
+    values: ReadonlyMap<string, number>
+    table: SymbolTable
+    allStacks: boolean
+    /** What is looked at, of a guest that nobody has chosen to look at. */
+    most?: { readonly tasks: number; readonly stacks: number }
+  },
 ) {
   const info = infoOf(dump)
   const memory = new AddressSpace(dump, info)
@@ -29,7 +36,7 @@ export function readPicture(
   const layout = new Layout(values, (name) => table.first(name), moved)
   const state = new KernelState(memory, layout)
   const orc = orcOf(memory, layout, info)
-  const tasks = state.tasks()
+  const tasks = state.tasks(most?.tasks)
   const panicCpu = state.panicCpu()
   const cpus = Array.from({ length: Math.min(state.cpus(), dump.registers.length) }, (_, cpu) => {
     const registers = dump.registers[cpu]
@@ -46,7 +53,7 @@ export function readPicture(
     ({ state: letter, onCpu, address }) =>
       !onCpu && !running.has(address) && (letter === 'D' || allStacks),
   )
-  const stacks = waiting.map((task) => ({
+  const stacks = waiting.slice(0, most?.stacks).map((task) => ({
     task,
     stack: unwind(memory, orc, sleepingRegisters(memory, task.sp)),
   }))

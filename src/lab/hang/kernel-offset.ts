@@ -1,5 +1,4 @@
 import type { SymbolTable } from '../../crash/index.ts'
-import type { Vm } from '../../vm/index.ts'
 
 /** KASLR moves a kernel by multiples of this (CONFIG_PHYSICAL_ALIGN is never less), and by less than its window (KERNEL_IMAGE_SIZE). */
 const STEP = 2n << 20n
@@ -13,7 +12,7 @@ const BANNER = ['0x756e694c', '0x65762078', '0x6f697372']
  * guest is not asked. Undefined where none of the CPUs has the kernel mapped, as in user space with page table isolation.
  */
 export async function kernelOffset(
-  { qmp }: Pick<Vm, 'qmp'>,
+  execute: (command: string, args: Readonly<Record<string, unknown>>) => Promise<unknown>,
   table: SymbolTable,
   cpus: readonly number[],
 ): Promise<bigint | undefined> {
@@ -22,7 +21,7 @@ export async function kernelOffset(
   for (const cpu of cpus) {
     for (let offset = 0n; offset < WINDOW; offset += STEP) {
       const line = `x /3xw 0x${(banner + offset).toString(16)}`
-      const said = await qmp.execute('human-monitor-command', {
+      const said = await execute('human-monitor-command', {
         ...{ 'command-line': line, 'cpu-index': cpu },
       })
       const words = String(said).match(/0x[0-9a-f]{8}\b/g) ?? []

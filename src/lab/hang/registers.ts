@@ -36,12 +36,9 @@ async function namer(
   vm: Vm,
   table: SymbolTable,
 ): Promise<((address: bigint) => string | undefined) | undefined> {
-  const inKernel = (await look(vm)).filter(({ rip }) => isKernel(rip))
-  const offset = await kernelOffset(
-    vm,
-    table,
-    inKernel.map(({ cpu }) => cpu),
-  )
+  // In the kernel it is mapped, in user space only without page table isolation.
+  const cpus = (await look(vm)).toSorted((a, b) => a.level - b.level).map(({ cpu }) => cpu)
+  const offset = await kernelOffset((command, args) => vm.qmp.execute(command, args), table, cpus)
   if (offset === undefined) return undefined
   return (address) => table.nameOf(address - offset)
 }
@@ -57,8 +54,8 @@ async function sampled(
   vm: Vm,
   name: ((address: bigint) => string | undefined) | undefined,
 ): Promise<CpuPlace[]> {
-  return (await look(vm)).map(({ cpu, rip, flags, halted }) => {
-    const inKernel = isKernel(rip)
+  return (await look(vm)).map(({ cpu, rip, flags, level, halted }) => {
+    const inKernel = level < USER
     const place = inKernel ? (name?.(rip) ?? `0x${rip.toString(16)}`) : 'user space'
     const off = inKernel && (flags & INTERRUPTS_ON) === 0 ? ', interrupts off' : ''
     const isIdle =
@@ -70,14 +67,14 @@ async function sampled(
 /** IF of the flags. */
 const INTERRUPTS_ON = 0x200
 
-function isKernel(rip: bigint): boolean {
-  return rip >> 63n === 1n
-}
+/** The privilege level of user space. */
+const USER = 3
 
 interface CpuState {
   readonly cpu: number
   readonly rip: bigint
   readonly flags: number
+  readonly level: number
   readonly halted: boolean
 }
 
@@ -93,8 +90,9 @@ async function look(vm: Vm): Promise<CpuState[]> {
       const rip = /RIP=([0-9a-f]+)/.exec(one)?.[1]
       if (rip === undefined) return []
       const flags = Number.parseInt(/RFL=([0-9a-f]+)/.exec(one)?.[1] ?? '200', 16)
+      const level = Number(/CPL=(\d)/.exec(one)?.[1] ?? 0)
       const cpu = Number.parseInt(one, 10)
-      return [{ cpu, rip: BigInt(`0x${rip}`), flags, halted: /HLT=1/.test(one) }]
+      return [{ cpu, rip: BigInt(`0x${rip}`), flags, level, halted: /HLT=1/.test(one) }]
     })
 }
 

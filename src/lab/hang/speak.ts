@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
 import { messageOf } from '../../base/index.ts'
 import { waitingTasks, type WaitingTask } from '../../crash/index.ts'
@@ -46,10 +46,11 @@ export async function makeSpeak(
   })
   if (cpus.length > 0)
     steps.push(`registers: ${cpus.map(({ cpu, at }) => `CPU ${cpu} ${at}`).join(', ')}`)
-  const before = lines.length
+  // What it says before it is asked is no answer.
+  lines.length = 0
   const asked = await sysrq(stuck)
   await quiet(vm, SYSRQ_MS * slowness)
-  steps.push(lines.length === before ? `${asked}: no answer` : asked)
+  steps.push(lines.length === 0 ? `${asked}: no answer` : asked)
   let tasks: readonly WaitingTask[] = waitingTasks(lines)
   if (tasks.length === 0) {
     try {
@@ -78,6 +79,10 @@ async function nmi(vm: Vm): Promise<string> {
 /** Waits until the console has said all that it has to say. */
 async function quiet(vm: Vm, limitMs: number): Promise<void> {
   const until = Date.now() + limitMs
-  do await Promise.race([sleep(QUIET_MS, undefined, { ref: false }), vm.ended])
-  while (Date.now() < until && Date.now() - vm.console.lastByteAt < QUIET_MS)
+  const over = vm.ended.then(() => true)
+  let isOver: boolean
+  do isOver = await Promise.race([sleep(QUIET_MS, false, { ref: false }), over])
+  while (!isOver && Date.now() < until && Date.now() - vm.console.lastByteAt < QUIET_MS)
+  // Its last bytes may not have been read yet.
+  if (isOver) await setImmediate()
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/index.ts'
 import { processIdentity } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import type { Booted } from '../boot.ts'
@@ -55,11 +56,11 @@ export async function holdForInspection(
   }
   // A panic has stopped it already.
   await vm.qmp.execute('stop').catch(() => undefined)
-  registry.add(name, record)
   const ended = Promise.withResolvers<void>()
   stop.addEventListener('abort', () => ended.resolve(), { once: true })
   if (stop.aborted) ended.resolve()
   try {
+    registry.add(name, record)
     await using _control = await serveControl(controlPath(lab.paths, record), {
       ...{ booted, reports },
       onState: (state) => {
@@ -75,7 +76,9 @@ export async function holdForInspection(
     await Promise.race([ended.promise, vm.ended])
     vm.kill()
     await vm.ended
+  } catch (error) {
+    onEvent({ kind: 'note', message: `it cannot be held for inspection: ${messageOf(error)}` })
   } finally {
-    registry.remove({ ...record, name })
+    registry.forget(record.id)
   }
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KlabError, messageOf } from '../../base/index.ts'
 import { processIdentity } from '../../host/index.ts'
 import type { PhaseTimings } from '../../vm/index.ts'
+import { bootFailed } from '../boot-outcome.ts'
 import { boot, type Booted } from '../boot.ts'
 import { chooseKernel } from '../choose-kernel.ts'
 import { lostEnding } from '../command.ts'
@@ -103,6 +104,7 @@ async function live(
       },
       reports.all,
     )
+  let isAsked = false
   try {
     await using booted = await boot(
       lab,
@@ -112,8 +114,13 @@ async function live(
         net: parseNet(machine.net, machine.publish),
         shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
         consoleReaders: [reports.reader],
-        onSilence: () => reports.end('all'),
+        onSilence: async (vm) => {
+          reports.end('all')
+          isAsked = true
+          if (onCrash === 'dump') await dump.write(vm)
+        },
         onPanic: async (vm) => {
+          if (isAsked) return 'go on'
           if (onCrash === 'dump') await dump.write(vm)
           return onCrash === 'pause' ? 'stay' : 'go on'
         },
@@ -133,7 +140,8 @@ async function live(
     tell({ kind: 'ready' })
     void reports.crashed.then(async () => {
       if (onCrash === 'dump') await dump.write(booted.vm)
-      if (onCrash === 'pause') await booted.vm.qmp.execute('stop')
+      // One that is gone stands still.
+      if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
     })
     const ending = await Promise.race([ended(booted), stopped(booted, stopping.signal)])
     booted.vm.kill()
@@ -147,7 +155,7 @@ async function live(
     // Before whoever waits for it is let go.
     change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
   } catch (error) {
-    await end({ kind: 'lost', reason: messageOf(error) })
+    await end(bootFailed(error) ?? { kind: 'lost', reason: messageOf(error) })
     throw error
   }
 }

@@ -141,6 +141,12 @@ export class VmRegistry {
     rmSync(this.directory(id), { recursive: true, force: true })
   }
 
+  /** Removes a VM, whatever its name is by now. */
+  forget(id: string): void {
+    for (const vm of this.list()) if (vm.id === id) this.remove(vm)
+    rmSync(this.directory(id), { recursive: true, force: true })
+  }
+
   write(record: VmRecord): void {
     const path = join(this.directory(record.id), FACTS)
     writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 })
