@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
-import { messageOf } from '../../base/index.ts'
+import { formatDuration, messageOf } from '../../base/index.ts'
 import { waitingTasks, type WaitingTask } from '../../crash/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import type { Vm } from '../../vm/index.ts'
@@ -23,47 +23,67 @@ const NMI_MS = 2_000
 const QUIET_MS = 300
 const MAX_LINES = 20_000
 
+/** All of it; with QEMU itself at a standstill nothing ever answers. Multiplied by slowness. */
+const LIMIT_MS = 20_000
+
+/** As it is found out. */
+interface Findings {
+  readonly steps: string[]
+  cpus: readonly CpuPlace[]
+  tasks: readonly WaitingTask[]
+}
+
+interface Dirs {
+  readonly cacheDir: string
+  readonly runDir: string
+}
+
 /**
  * Makes a VM that hangs speak, from the gentle to the rough: registers of its virtual CPUs, tasks and backtraces by SysRq, tasks from its memory where that
  * tells none, an NMI that makes the kernel panic with a backtrace. All that the kernel says is on the console then. The VM is of no use afterwards.
  */
-export async function makeSpeak(
-  stuck: Askable,
-  kernel: Kernel,
-  dirs: { readonly cacheDir: string; readonly runDir: string },
-): Promise<Hang> {
+export async function makeSpeak(stuck: Askable, kernel: Kernel, dirs: Dirs): Promise<Hang> {
+  const findings: Findings = { steps: [], cpus: [], tasks: [] }
+  const asked = ask(stuck, kernel, dirs, findings).then(() => true)
+  const limit = LIMIT_MS * stuck.slowness
+  const isDone = await Promise.race([asked, sleep(limit, false, { ref: false })])
+  if (!isDone) findings.steps.push(`given up after ${formatDuration(limit)}: QEMU does not answer`)
+  return { ...findings, steps: [...findings.steps] }
+}
+
+async function ask(stuck: Askable, kernel: Kernel, dirs: Dirs, findings: Findings): Promise<void> {
   const { vm, slowness } = stuck
-  const steps: string[] = []
+  const { steps } = findings
   const lines: string[] = []
   vm.console.addReader({
     lines: (more) => {
       if (lines.length < MAX_LINES) lines.push(...more)
     },
   })
-  const cpus = await placesOfCpus(vm, kernel).catch((error: unknown) => {
+  try {
+    findings.cpus = await placesOfCpus(vm, kernel)
+    const places = findings.cpus.map(({ cpu, at }) => `CPU ${cpu} ${at}`)
+    steps.push(`registers: ${places.join(', ')}`)
+  } catch (error) {
     steps.push(`registers: ${messageOf(error)}`)
-    return []
-  })
-  if (cpus.length > 0)
-    steps.push(`registers: ${cpus.map(({ cpu, at }) => `CPU ${cpu} ${at}`).join(', ')}`)
+  }
   // What it says before it is asked is no answer.
   lines.length = 0
   const asked = await sysrq(stuck)
   await quiet(vm, SYSRQ_MS * slowness)
   steps.push(lines.length === 0 ? `${asked}: no answer` : asked)
-  let tasks: readonly WaitingTask[] = waitingTasks(lines)
-  if (tasks.length === 0) {
+  findings.tasks = waitingTasks(lines)
+  if (findings.tasks.length === 0) {
     try {
       const found = await tasksInMemory(vm, kernel, dirs)
       if (found) steps.push(`memory: tasks that wait: ${found.length}`)
-      tasks = found ?? []
+      findings.tasks = found ?? []
     } catch (error) {
       steps.push(`memory: ${messageOf(error)}`)
     }
   }
   steps.push(await nmi(vm))
   await quiet(vm, NMI_MS * slowness)
-  return { steps, cpus, tasks }
 }
 
 /** With unknown_nmi_panic=1 (kernel-parameters.ts) an NMI is a panic, also with interrupts off. */
