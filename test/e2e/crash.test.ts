@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -57,6 +58,11 @@ describe('klab crash parse', () => {
       /cut\.gz/,
     ],
     ['foreign', () => process.execPath, /is no log: it is an ELF file/],
+    [
+      'encrypted',
+      () => written('secret', randomBytes(100_000)),
+      /secret is no log: it is not text/,
+    ],
     ['absent', () => join(dir, 'absent'), /cannot read the log .*absent.*ENOENT/],
     ['a directory', () => dir, /is a directory/],
   ])('says what is wrong with a file that is %s', async (_, make, said) => {

@@ -41,20 +41,45 @@ export async function* parseLog(
   { onBytes = () => undefined }: { onBytes?: (bytes: number) => void } = {},
 ): AsyncGenerator<FoundReport> {
   const found: FoundReport[] = []
-  const reader = new LogReader((report) => found.push(report))
+  let isLog = false
+  const reader = new LogReader((report) => {
+    isLog = true
+    found.push(report)
+  })
   let bytes = 0
   for await (const chunk of readLog(source)) {
+    isLog ||= isText(chunk)
     reader.push(chunk)
     yield* found.splice(0)
     onBytes((bytes += chunk.length))
   }
   reader.end()
   yield* found
+  // Noise on a serial line is no reason to refuse a log, but what is noise alone is none.
+  if (!isLog && bytes > 0)
+    throw new InfraError(
+      'LOG',
+      `${nameOf(source)} is no log: it is not text; is it encrypted, or packed in a way that klab does not know?`,
+    )
+}
+
+/** Whether at least two in three bytes are what people read. */
+function isText(chunk: Buffer): boolean {
+  let readable = 0
+  for (const byte of chunk) if ((byte >= 0x20 && byte < 0x7f) || TYPED.has(byte)) readable++
+  return readable * 3 >= chunk.length * 2
+}
+
+/** Tab, line ends, escape. */
+const TYPED = new Set([0x09, 0x0a, 0x0d, 0x1b])
+
+function nameOf(source: string | Readable): string {
+  return typeof source === 'string' ? source : 'the input'
 }
 
 /** Reads a log in pieces, each valid until the next. Throws InfraError when it cannot be read. */
 export async function* readLog(source: string | Readable): AsyncGenerator<Buffer> {
-  const name = typeof source === 'string' ? source : 'the input'
+  const name = nameOf(source)
   try {
     const chunks = typeof source === 'string' ? await contentOf(source) : source
     for await (const chunk of chunks as AsyncIterable<Buffer>)
