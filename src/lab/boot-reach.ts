@@ -38,9 +38,8 @@ async function askedWhy(
   failure: BootFailure,
 ): Promise<HungBoot> {
   await request.onSilence?.(vm)
-  onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
   const { makeSpeak } = await import('./hang/speak.ts')
-  const dirs = { cacheDir: lab.paths.cache, runDir: request.runDir }
+  const { kernel, runDir } = request
   const stuck = { vm, agent: undefined, slowness }
-  return new HungBoot(failure, await makeSpeak(stuck, request.kernel, dirs))
+  return new HungBoot(failure, await makeSpeak(stuck, kernel, { lab, runDir, onEvent }))
 }

@@ -130,7 +130,6 @@ export async function runOnKernel(
     const { machine, fresh, crowded = false, agentPath } = request
     let command: Command | undefined
     let isUp = false
-    let isAsked = false
     const bootRequest: BootRequest = {
       ...{ id, kernel, machine, shares, net, runDir, fresh, crowded },
       stop: interrupts.stop,
@@ -142,12 +141,9 @@ export async function runOnKernel(
       ...(agentPath !== undefined && { agentPath }),
       onSilence: async (vm) => {
         reports.end('all')
-        isAsked = true
         if (onCrash === 'dump') await dump.write(vm)
       },
       onPanic: async (vm) => {
-        // What was made to panic was looked at before.
-        if (isAsked) return 'go on'
         if (onCrash === 'dump') await dump.write(vm)
         if (onCrash === 'pause' && isUp) {
           // What it has said is all that it says.
@@ -177,12 +173,10 @@ export async function runOnKernel(
       const crashed = { ...{ id, request, kernel }, booted, reports }
       await holdForInspection(lab, crashed, interrupts.stop, onEvent)
     } else if (ending.kind === 'silence' && !reports.first) {
-      isAsked = true
       if (onCrash === 'dump') await dump.write(vm)
-      onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
       const { makeSpeak } = await import('./hang/speak.ts')
-      const dirs = { cacheDir: lab.paths.cache, runDir }
-      ending = { ...ending, hang: await makeSpeak(booted, kernel, dirs) }
+      const hang = await makeSpeak(booted, kernel, { lab, runDir, onEvent })
+      ending = { ...ending, hang }
     }
     if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
     vm.kill()

@@ -80,6 +80,7 @@ export class Vm implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack
   readonly #panicked = Promise.withResolvers<'panicked'>()
   #end: VmEnd | undefined
+  #isProvoked = false
 
   constructor(parts: {
     console: Console
@@ -117,8 +118,15 @@ export class Vm implements AsyncDisposable {
     })
   }
 
+  /** From now on its kernel is made to panic: nobody is told of that. */
+  provoke(): void {
+    this.#isProvoked = true
+  }
+
   async #panic(): Promise<void> {
-    const next = await this.#options.onPanic?.(this).catch(() => 'go on')
+    const next = this.#isProvoked
+      ? 'go on'
+      : await this.#options.onPanic?.(this).catch(() => 'go on')
     // What cannot go on is over, which is noticed elsewhere.
     if (next !== 'stay') await this.qmp.execute('cont').catch(() => undefined)
   }

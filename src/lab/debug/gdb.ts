@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError } from '../../base/index.ts'
-import { SymbolTable } from '../../crash/index.ts'
 import { run, runInteractive } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { kernelOffset } from '../hang/kernel-offset.ts'
 import type { Paths } from '../paths.ts'
+import { systemMapOf } from '../symbols/symbolizer.ts'
 import { ask, gdbSocket } from '../vms/control.ts'
 import { agentOf } from '../vms/exec.ts'
 import type { NamedVm } from '../vms/registry.ts'
@@ -107,9 +107,8 @@ async function offsetInMemory(
   vm: NamedVm,
   { vmlinux = '' }: Kernel,
 ): Promise<bigint | undefined> {
-  const map = join(dirname(vmlinux), 'System.map')
-  if (!existsSync(map)) return undefined
-  const table = new SymbolTable(readFileSync(map, 'latin1').split('\n'))
+  const table = await systemMapOf(vmlinux)
+  if (!table) return undefined
   const cpus = Array.from({ length: vm.request.machine.cpus }, (_, cpu) => cpu)
   const execute = (command: string, args: Readonly<Record<string, unknown>>) =>
     ask(paths, vm, { do: 'qmp', command, args })

@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { SymbolTable } from '../../crash/index.ts'
-import type { Kernel } from '../../kernel/index.ts'
+import type { SymbolTable } from '../../crash/index.ts'
 import type { Vm } from '../../vm/index.ts'
 import { kernelOffset } from './kernel-offset.ts'
 
@@ -18,9 +14,8 @@ export interface CpuPlace {
 const SAMPLES = 7
 const BETWEEN_MS = 30
 
-/** Where each virtual CPU was most of the time, with symbols where the kernel has a System.map. The guest is not asked. Throws InfraError. */
-export async function placesOfCpus(vm: Vm, { vmlinux }: Kernel): Promise<CpuPlace[]> {
-  const table = vmlinux === undefined ? undefined : await symbols(vmlinux)
+/** Where each virtual CPU was most of the time, with the symbols of its kernel where they are known. The guest is not asked. Throws InfraError. */
+export async function placesOfCpus(vm: Vm, table: SymbolTable | undefined): Promise<CpuPlace[]> {
   const name = table && (await namer(vm, table))
   const samples: CpuPlace[] = []
   for (let sample = 0; sample < SAMPLES; sample++) {
@@ -94,9 +89,4 @@ async function look(vm: Vm): Promise<CpuState[]> {
       const cpu = Number.parseInt(one, 10)
       return [{ cpu, rip: BigInt(`0x${rip}`), flags, level, halted: /HLT=1/.test(one) }]
     })
-}
-
-async function symbols(vmlinux: string): Promise<SymbolTable | undefined> {
-  const map = join(dirname(vmlinux), 'System.map')
-  return existsSync(map) ? new SymbolTable((await readFile(map, 'utf8')).split('\n')) : undefined
 }

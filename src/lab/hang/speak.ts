@@ -1,9 +1,12 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
 import { formatDuration, messageOf } from '../../base/index.ts'
-import { waitingTasks, type WaitingTask } from '../../crash/index.ts'
+import { waitingTasks, type SymbolTable, type WaitingTask } from '../../crash/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import type { Vm } from '../../vm/index.ts'
+import type { Lab } from '../context.ts'
+import type { OnEvent } from '../events.ts'
+import { systemMapOf } from '../symbols/symbolizer.ts'
 import { placesOfCpus, type CpuPlace } from './registers.ts'
 import { sysrq, type Askable } from './sysrq.ts'
 import { tasksInMemory } from './tasks-in-memory.ts'
@@ -33,25 +36,33 @@ interface Findings {
   tasks: readonly WaitingTask[]
 }
 
-interface Dirs {
-  readonly cacheDir: string
+interface Place {
+  readonly lab: Lab
   readonly runDir: string
+  readonly onEvent: OnEvent
 }
 
 /**
  * Makes a VM that hangs speak, from the gentle to the rough: registers of its virtual CPUs, tasks and backtraces by SysRq, tasks from its memory where that
  * tells none, an NMI that makes the kernel panic with a backtrace. All that the kernel says is on the console then. The VM is of no use afterwards.
  */
-export async function makeSpeak(stuck: Askable, kernel: Kernel, dirs: Dirs): Promise<Hang> {
+export async function makeSpeak(stuck: Askable, kernel: Kernel, place: Place): Promise<Hang> {
+  place.onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
+  stuck.vm.provoke()
   const findings: Findings = { steps: [], cpus: [], tasks: [] }
-  const asked = ask(stuck, kernel, dirs, findings).then(() => true)
+  const asked = ask(stuck, kernel, place, findings).then(() => true)
   const limit = LIMIT_MS * stuck.slowness
   const isDone = await Promise.race([asked, sleep(limit, false, { ref: false })])
   if (!isDone) findings.steps.push(`given up after ${formatDuration(limit)}: QEMU does not answer`)
   return { ...findings, steps: [...findings.steps] }
 }
 
-async function ask(stuck: Askable, kernel: Kernel, dirs: Dirs, findings: Findings): Promise<void> {
+async function ask(
+  stuck: Askable,
+  { vmlinux }: Kernel,
+  { lab, runDir }: Place,
+  findings: Findings,
+): Promise<void> {
   const { vm, slowness } = stuck
   const { steps } = findings
   const lines: string[] = []
@@ -60,8 +71,10 @@ async function ask(stuck: Askable, kernel: Kernel, dirs: Dirs, findings: Finding
       if (lines.length < MAX_LINES) lines.push(...more)
     },
   })
+  let table: SymbolTable | undefined
   try {
-    findings.cpus = await placesOfCpus(vm, kernel)
+    if (vmlinux !== undefined) table = await systemMapOf(vmlinux)
+    findings.cpus = await placesOfCpus(vm, table)
     const places = findings.cpus.map(({ cpu, at }) => `CPU ${cpu} ${at}`)
     steps.push(`registers: ${places.join(', ')}`)
   } catch (error) {
@@ -73,9 +86,10 @@ async function ask(stuck: Askable, kernel: Kernel, dirs: Dirs, findings: Finding
   await quiet(vm, SYSRQ_MS * slowness)
   steps.push(lines.length === 0 ? `${asked}: no answer` : asked)
   findings.tasks = waitingTasks(lines)
-  if (findings.tasks.length === 0) {
+  if (findings.tasks.length === 0 && vmlinux !== undefined && table) {
     try {
-      const found = await tasksInMemory(vm, kernel, dirs)
+      const dirs = { cacheDir: lab.paths.cache, runDir }
+      const found = await tasksInMemory(vm, { vmlinux, table }, dirs)
       if (found) steps.push(`memory: tasks that wait: ${found.length}`)
       findings.tasks = found ?? []
     } catch (error) {

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { SymbolTable, waitingTasks, type WaitingTask } from '../../crash/index.ts'
-import type { Kernel } from '../../kernel/index.ts'
+import { waitingTasks, type SymbolTable, type WaitingTask } from '../../crash/index.ts'
 import type { Vm } from '../../vm/index.ts'
 import { withDump } from '../dumps/dump-file.ts'
 import { layoutOf } from '../dumps/layout-of.ts'
@@ -18,13 +17,10 @@ const MOST = { tasks: 2_000, stacks: 50 }
  */
 export async function tasksInMemory(
   vm: Vm,
-  { vmlinux }: Kernel,
+  { vmlinux, table }: { readonly vmlinux: string; readonly table: SymbolTable },
   { cacheDir, runDir }: { readonly cacheDir: string; readonly runDir: string },
 ): Promise<WaitingTask[] | undefined> {
-  const isKnown = vmlinux !== undefined && existsSync(join(dirname(vmlinux), 'layout.json'))
-  if (!isKnown) return undefined
-  const map = await readFile(join(dirname(vmlinux), 'System.map'), 'utf8')
-  const table = new SymbolTable(map.split('\n'))
+  if (!existsSync(join(dirname(vmlinux), 'layout.json'))) return undefined
   const values = await layoutOf(vmlinux, cacheDir)
   const path = join(runDir, 'hang.packed')
   try {

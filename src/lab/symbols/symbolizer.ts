@@ -104,11 +104,14 @@ function keyOf({ symbol, offset, size, module = '', isReturn }: NamedAddress): s
 
 /** The symbols of a vmlinux: of the System.map beside it, or its own. */
 export async function symbolsOf(vmlinux: string): Promise<SymbolTable> {
+  const told = await systemMapOf(vmlinux)
+  return told ?? new SymbolTable((await runOk('nm', ['-n', '--', vmlinux])).split('\n'))
+}
+
+/** The symbols of the System.map beside a vmlinux; undefined where there is none. */
+export async function systemMapOf(vmlinux: string): Promise<SymbolTable | undefined> {
   const map = join(dirname(vmlinux), 'System.map')
-  const text = existsSync(map)
-    ? await readFile(map, 'utf8')
-    : await runOk('nm', ['-n', '--', vmlinux])
-  return new SymbolTable(text.split('\n'))
+  return existsSync(map) ? new SymbolTable((await readFile(map, 'utf8')).split('\n')) : undefined
 }
 
 async function look(

@@ -104,7 +104,6 @@ async function live(
       },
       reports.all,
     )
-  let isAsked = false
   try {
     await using booted = await boot(
       lab,
@@ -116,11 +115,9 @@ async function live(
         consoleReaders: [reports.reader],
         onSilence: async (vm) => {
           reports.end('all')
-          isAsked = true
           if (onCrash === 'dump') await dump.write(vm)
         },
         onPanic: async (vm) => {
-          if (isAsked) return 'go on'
           if (onCrash === 'dump') await dump.write(vm)
           return onCrash === 'pause' ? 'stay' : 'go on'
         },
