@@ -1,77 +1,91 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-// Each module and the modules it may import.
-const ALLOWED: Record<string, readonly string[]> = {
-  base: [],
-  host: ['base'],
-  kernel: ['base', 'host'],
-  guest: ['base', 'host'],
-  vm: ['base', 'host'],
-  crash: ['base'],
-  store: ['base', 'host'],
-  lab: ['base', 'host', 'kernel', 'guest', 'vm', 'crash', 'store'],
-  cli: ['base', 'lab'],
-}
-
-// Packages that only one module may touch.
-const OWNER: Record<string, string> = {
-  'node:child_process': 'host',
-  'node:sqlite': 'store',
-  kysely: 'store',
-  commander: 'cli',
-}
+import { circles, importGraph, importsOf, sourceFiles } from './support/code.ts'
+import { MODULES, OWNER, ROOMS, roomTables } from './support/rooms.ts'
 
 const CLI_ONLY =
   /\b(?:(?<!\.)console\.(?:log|error|warn|info|debug)\(|process\.exit\b|process\.env\b)/
 
-test('modules import only whom they may, by their index', () => {
-  expect(violations('src')).toEqual([])
+const MAX_FILE = 400
+
+test('modules and rooms import only whom they may', () => {
+  expect(
+    sourceFiles('src').flatMap((file) => {
+      const { targets, lazy } = importsOf(file, readFileSync(join('src', file), 'utf8'))
+      return [...targets, ...lazy].flatMap((target) => problem(file, target))
+    }),
+  ).toEqual([])
 })
 
 test('a wrong import is found', () => {
-  expect(problem('vm/boot.ts', '../crash/report.ts')).toEqual([
+  expect(problem('vm/boot.ts', 'crash/report.ts')).toEqual([
     'vm/boot.ts: vm/ may not import crash/',
   ])
-  expect(problem('vm/boot.ts', '../host/process.ts')).toEqual([
+  expect(problem('vm/boot.ts', 'host/process.ts')).toEqual([
     'vm/boot.ts: import host/index.ts, not its inside',
   ])
-  expect(problem('lab/run.ts', 'kysely/migration')).toEqual([
-    'lab/run.ts: only store/ may import kysely/migration',
+  expect(problem('lab/run/run.ts', 'kysely/migration')).toEqual([
+    'lab/run/run.ts: only store/ may import kysely/migration',
+  ])
+  expect(problem('lab/boot/boot.ts', 'lab/life/life.ts')).toEqual([
+    'lab/boot/boot.ts: life/ is not above boot/',
+  ])
+  expect(problem('lab/boot/boot.ts', 'lab/utils/x.ts')).toEqual([
+    'lab/boot/boot.ts: there is no room utils/ in test/support/rooms.ts',
+  ])
+  const lazy = importsOf('lab/boot/a.ts', "const b = await import('../life/b.ts')").lazy
+  expect(lazy.flatMap((target) => problem('lab/boot/a.ts', target))).toEqual([
+    'lab/boot/a.ts: life/ is not above boot/',
   ])
 })
 
+test('a module with rooms has nothing but them and its index', () => {
+  for (const [module, rooms] of Object.entries(ROOMS)) {
+    const names = rooms.map(({ name }) => name)
+    expect(readdirSync(join('src', module)).toSorted()).toEqual([...names, 'index.ts'].toSorted())
+  }
+})
+
+test('there is no circle of imports, types included', () => {
+  expect(circles(importGraph('src'))).toEqual([])
+})
+
+test('a circle is found', () => {
+  const text = "import type { B } from './b.ts'"
+  const graph = new Map([
+    ['x/a.ts', importsOf('x/a.ts', text).targets],
+    ['x/b.ts', importsOf('x/b.ts', "export { A } from './c.ts'").targets],
+    ['x/c.ts', ['x/a.ts']],
+    ['x/d.ts', ['x/a.ts']],
+  ])
+  expect(circles(graph)).toEqual([['x/a.ts', 'x/b.ts', 'x/c.ts']])
+})
+
+test('docs/architecture.md has the table of modules and rooms', () => {
+  expect(readFileSync('docs/architecture.md', 'utf8')).toContain(roomTables())
+})
+
 test('only cli prints, exits and reads the environment', () => {
-  const found = sources('src')
+  const found = sourceFiles('src')
     .filter((file) => !file.startsWith('cli/') && !/generate/.test(file))
     .filter((file) => CLI_ONLY.test(withoutComments(readFileSync(join('src', file), 'utf8'))))
   expect(found).toEqual([])
 })
 
-test('no file is longer than 400 lines', () => {
+test(`no file is longer than ${MAX_FILE} lines`, () => {
   const all = [
-    ...sources('src').map((file) => join('src', file)),
+    ...sourceFiles('src').map((file) => join('src', file)),
     ...readdirSync('guest').map((file) => join('guest', file)),
   ]
-  expect(all.filter((file) => readFileSync(file, 'utf8').split('\n').length > 400)).toEqual([])
+  expect(all.filter((file) => readFileSync(file, 'utf8').split('\n').length > MAX_FILE)).toEqual([])
 })
 
-function violations(root: string): string[] {
-  return sources(root).flatMap((file) =>
-    importsOf(join(root, file)).flatMap((target) => problem(file, target)),
-  )
-}
-
-function sources(root: string): string[] {
-  return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.includes(sep) && file.endsWith('.ts') && !file.endsWith('.test.ts'),
-  )
-}
-
+/** What is wrong with an import: both are paths below src, or the target is a package. */
 function problem(file: string, target: string): string[] {
-  const module = file.split(sep)[0] ?? ''
-  if (!target.startsWith('.')) {
+  const [module = '', room = ''] = file.split('/')
+  if (!target.endsWith('.ts')) {
     const owner = Object.entries(OWNER).find(
       ([name]) => target === name || target.startsWith(`${name}/`),
     )?.[1]
@@ -79,15 +93,28 @@ function problem(file: string, target: string): string[] {
       ? []
       : [`${file}: only ${owner}/ may import ${target}`]
   }
-  const [other = '', ...inside] = join(dirname(file), target).split(sep)
-  if (other === module) return []
-  if (!ALLOWED[module]?.includes(other)) return [`${file}: ${module}/ may not import ${other}/`]
-  return inside.join() === 'index.ts' ? [] : [`${file}: import ${other}/index.ts, not its inside`]
+  const [other = '', ...inside] = target.split('/')
+  if (other !== module) {
+    if (!MODULES[module]?.imports.includes(other))
+      return [`${file}: ${module}/ may not import ${other}/`]
+    return inside.join() === 'index.ts' ? [] : [`${file}: import ${other}/index.ts, not its inside`]
+  }
+  return roomProblem(file, { module, room, other: inside.length > 1 ? (inside[0] ?? '') : '' })
 }
 
-function importsOf(path: string): string[] {
-  const code = readFileSync(path, 'utf8')
-  return [...code.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map((m) => m[1] ?? '')
+function roomProblem(
+  file: string,
+  { module, room, other }: { module: string; room: string; other: string },
+): string[] {
+  const rooms = ROOMS[module]?.map(({ name }) => name)
+  // The index of a module sees all of it.
+  if (!rooms || room === 'index.ts' || room === other) return []
+  for (const name of [room, other])
+    if (!rooms.includes(name))
+      return [`${file}: there is no room ${name}/ in test/support/rooms.ts`]
+  return rooms.indexOf(other) < rooms.indexOf(room)
+    ? []
+    : [`${file}: ${other}/ is not above ${room}/`]
 }
 
 function withoutComments(code: string): string {

@@ -10,23 +10,23 @@ export { OrcTable } from './dump/orc.ts'
 export { DumpError, type Dump, type Source } from './dump/source.ts'
 export { sleepingRegisters, unwind, type StackFrame } from './dump/unwind.ts'
 export { Vmcoreinfo } from './dump/vmcoreinfo.ts'
-export type { BugKind } from './kinds.ts'
+export type { BugKind } from './rows/kinds.ts'
 export {
   differenceOf,
   LogAnalysis,
   type LogDifference,
   type LogSummary,
   type Pattern,
-} from './log-analysis.ts'
-export { LogReader } from './log-reader.ts'
-export { codeBytesOf, readDisassembly, type Instruction } from './code-bytes.ts'
-export { circumstancesOf, type Circumstances } from './facts.ts'
-export { framesOf } from './fingerprint.ts'
-export { guiltyFile } from './guilty-file.ts'
-export { scrub, type Private } from './scrub.ts'
-export { severityOf, type Severity } from './severity.ts'
-export { withoutClones } from './title.ts'
-export type { Frame } from './trace.ts'
+} from './log/log-analysis.ts'
+export { LogReader } from './log/log-reader.ts'
+export { codeBytesOf, readDisassembly, type Instruction } from './symbols/code-bytes.ts'
+export { circumstancesOf, type Circumstances } from './report/facts.ts'
+export { framesOf } from './report/fingerprint.ts'
+export { guiltyFile } from './report/guilty-file.ts'
+export { scrub, type Private } from './report/scrub.ts'
+export { severityOf, type Severity } from './report/severity.ts'
+export { withoutClones } from './report/title.ts'
+export type { Frame } from './report/trace.ts'
 export {
   namedAddress,
   readAddr2line,
@@ -34,6 +34,6 @@ export {
   withPlaces,
   type NamedAddress,
   type Place,
-} from './symbols.ts'
-export { waitingTasks, type WaitingTask } from './stuck-tasks.ts'
-export { ReportScanner, type FoundReport } from './report-scanner.ts'
+} from './symbols/symbols.ts'
+export { waitingTasks, type WaitingTask } from './log/stuck-tasks.ts'
+export { ReportScanner, type FoundReport } from './log/report-scanner.ts'

@@ -1,42 +1,44 @@
 export type { FoundReport } from '../crash/index.ts'
-export type { KernelChoice } from './choose-kernel.ts'
-export type { Interrupts, Terminal } from './command.ts'
+export type { KernelChoice } from './spec/kernel-choice.ts'
+export type { Interrupts, Terminal } from './session/terminal.ts'
 export type { MachineInput } from './config/machine.ts'
-export type { Lab } from './context.ts'
-export type { Diagnosis, Finding } from './doctor.ts'
+export type { Lab } from './session/context.ts'
+export type { Diagnosis, Finding } from './doctor/doctor.ts'
 export type { Inspection } from './dumps/index.ts'
-export type { LabEvent } from './events.ts'
+export type { LabEvent } from './outcome/events.ts'
 export type { AnalysedLog, LogDifference, Pattern } from './logs/index.ts'
-export { askedFor } from './allow-rule.ts'
-export { RUN_POLICIES, VM_POLICIES } from './crash-policy.ts'
-export { describeOutcome, exitCodeOf, type Outcome } from './outcome.ts'
-export type { Paths } from './paths.ts'
-export type { RepeatEvent, RepeatSummary } from './repeat.ts'
-export type { RunRequest, RunResult } from './run.ts'
+export { askedFor } from './outcome/allow-rule.ts'
+export { RUN_POLICIES, VM_POLICIES } from './outcome/crash-policy.ts'
+export { describeOutcome, exitCodeOf, type Outcome } from './outcome/outcome.ts'
+export type { Paths } from './session/paths.ts'
+export type { RepeatEvent, RepeatSummary } from './run/repeat.ts'
+export type { RunResult } from './run/run.ts'
+export type { RunRequest } from './spec/run-request.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
 export const crashes = () => import('./crashes/index.ts')
 export const configEditing = () => import('./config/edit.ts')
 export const configLeaves = () => import('./config/leaves.ts')
-export const context = () => import('./context.ts')
+export const context = () => import('./session/context.ts')
 export const debugging = () => import('./debug/index.ts')
-export const doctor = () => import('./doctor.ts')
+export const doctor = () => import('./doctor/doctor.ts')
 export const dumps = () => import('./dumps/index.ts')
-export const guestUser = () => import('./guest-user.ts')
-export const history = () => import('./history.ts')
-export const kernels = () => import('./choose-kernel.ts')
+export const guestUser = () => import('./session/guest-user.ts')
+export const history = () => import('./history/history.ts')
+export const kernelCache = () => import('./kernels/kernel-cache.ts')
+export const kernels = () => import('./kernels/choose-kernel.ts')
 export const logs = () => import('./logs/index.ts')
 export const machines = () => import('./config/machine.ts')
 export const netSwitch = () => import('./net/switch.ts')
-export const paths = () => import('./paths.ts')
-export const rawTerminal = () => import('./raw-terminal.ts')
-export const repeating = () => import('./repeat.ts')
-export const replaying = () => import('./replay.ts')
-export const running = () => import('./run.ts')
+export const paths = () => import('./session/paths.ts')
+export const rawTerminal = () => import('./session/raw-terminal.ts')
+export const repeating = () => import('./run/repeat.ts')
+export const replaying = () => import('./run/replay.ts')
+export const running = () => import('./run/run.ts')
 export const ssh = () => import('./ssh/client.ts')
 export const symbols = () => import('./symbols/symbolizer.ts')
-export const templates = () => import('./templates.ts')
+export const templates = () => import('./boot/templates.ts')
 export const vmDumping = () => import('./vms/dump.ts')
 export const vmKeeping = () => import('./vms/keeper.ts')
 export const vmStarting = () => import('./vms/start.ts')

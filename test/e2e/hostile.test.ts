@@ -5,8 +5,8 @@ import { afterAll, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
 import { machineFor } from '../../src/lab/config/machine.ts'
-import { openLab } from '../../src/lab/context.ts'
-import { runInVm, type RunResult } from '../../src/lab/run.ts'
+import { openLab } from '../../src/lab/session/context.ts'
+import { runInVm, type RunResult } from '../../src/lab/run/run.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { history } from '../../lab/index.ts'
+import { kernelCache } from '../../lab/index.ts'
 import { currentLab } from '../lab.ts'
 
 import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
@@ -55,7 +55,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [lab, useCases] = await Promise.all([currentLab(), history()])
+  const [lab, useCases] = await Promise.all([currentLab(), kernelCache()])
   return { lab, useCases, store: useCases.kernelStore(lab) }
 }
 

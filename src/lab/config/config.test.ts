@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
-import { openLab } from '../context.ts'
+import { openLab } from '../session/context.ts'
 import {
   getSetting,
   listSettings,

@@ -5,8 +5,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { ConfigError, InfraError, nearest, UsageError } from '../../base/index.ts'
 import { describeExit, runInteractive, writeAtomically } from '../../host/index.ts'
-import type { Lab } from '../context.ts'
-import { getAt, parseText } from './layers.ts'
+import { getAt, parseText, type LoadedConfig } from './layers.ts'
 import { findProjectFile } from './project-file.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
 import { describeProblems } from './problems.ts'
@@ -19,19 +18,21 @@ export interface Setting {
 }
 
 /** Every setting with its value, as written, and where it comes from. */
-export function listSettings({ config, loaded }: Lab): Setting[] {
+export function listSettings({ loaded }: { readonly loaded: LoadedConfig }): Setting[] {
   return configLeaves().map(({ path, default: fallback }) => {
     const source = loaded.sources.get(path)
     const parts = path.split('.')
     // A default that is nothing (no limit) is in no schema.
     const value =
-      source === undefined ? (fallback ?? getAt(config, parts)) : getAt(loaded.written, parts)
+      source === undefined
+        ? (fallback ?? getAt(loaded.config, parts))
+        : getAt(loaded.written, parts)
     return { path, value: value ?? null, source: source ?? 'default' }
   })
 }
 
 /** One setting. Throws UsageError if there is none of that name. */
-export function getSetting(lab: Lab, path: string): Setting {
+export function getSetting(lab: { readonly loaded: LoadedConfig }, path: string): Setting {
   findLeaf(path)
   const setting = listSettings(lab).find((one) => one.path === path)
   if (setting) return setting

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import { RUN_POLICIES } from '../crash-policy.ts'
+import { RUN_POLICIES } from '../outcome/crash-policy.ts'
 import { parseDurationMs, parseSizeBytes, parseSizeMiB } from '../../base/index.ts'
 
 /** `90s`, `5m`, or a number of seconds; in milliseconds inside. */

@@ -15,9 +15,9 @@ import {
 import { run as runProgram } from '../../host/index.ts'
 import { KernelStore, type Manifest } from '../../kernel/index.ts'
 import type { RunRow } from '../../store/index.ts'
-import { commandLineOf } from '../command-line.ts'
-import type { Lab } from '../context.ts'
-import type { RecordedRequest } from '../run-record.ts'
+import { commandLineOf } from '../run/command-line.ts'
+import type { Lab } from '../session/context.ts'
+import type { RecordedRequest } from '../history/run-record.ts'
 
 /** A line of a source file. */
 export interface SourceLine {

@@ -1,7 +1,7 @@
 import { UsageError } from '../../base/index.ts'
-import type { AllowRule } from '../allow-rule.ts'
+import type { AllowRule } from '../outcome/allow-rule.ts'
 import { editedFile, editList } from '../config/edit.ts'
-import type { Lab } from '../context.ts'
+import type { Lab } from '../session/context.ts'
 import { showCrash } from './list.ts'
 
 const SETTING = 'run.allowReports'

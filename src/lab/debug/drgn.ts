@@ -1,6 +1,6 @@
 import { findProgram, run } from '../../host/index.ts'
 import { runTool } from '../dumps/dump-tools.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { toolsSocket } from '../vms/control.ts'
 import type { NamedVm } from '../vms/registry.ts'
 import { symbolsOfVm } from './symbols-of-vm.ts'

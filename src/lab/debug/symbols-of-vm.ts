@@ -1,6 +1,6 @@
 import { InfraError } from '../../base/index.ts'
 import { findKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import type { NamedVm } from '../vms/registry.ts'
 
 /** The kernel of a VM, and the vmlinux that a debugger needs. Throws InfraError when there is none. */

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { findProgram, runInteractive } from '../../host/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { factsOfDump } from './dump-file.ts'
 import { vmlinuxFor } from './vmlinux-for.ts'
 

@@ -6,7 +6,7 @@ import {
   type StackFrame,
   type Task,
 } from '../../crash/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { infoOf, withDump } from './dump-file.ts'
 import { layoutOf } from './layout-of.ts'
 import { nameFrame, readPicture } from './picture.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { InfraError } from '../../base/index.ts'
 import { buildIdOf, DumpError } from '../../crash/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { fileSource } from './dump-file.ts'
 
 /**

@@ -2,13 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { SymbolTable } from '../../crash/index.ts'
 import type { Vm } from '../../vm/index.ts'
+import type { CpuPlace } from '../outcome/hang.ts'
 import { kernelOffset } from './kernel-offset.ts'
-
-/** Where a virtual CPU was. */
-export interface CpuPlace {
-  readonly cpu: number
-  readonly at: string
-}
 
 /** A single look may find a CPU in an interrupt that has nothing to do with it. */
 const SAMPLES = 7

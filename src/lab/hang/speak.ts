@@ -4,22 +4,13 @@ import { formatDuration, messageOf } from '../../base/index.ts'
 import { waitingTasks, type SymbolTable, type WaitingTask } from '../../crash/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import type { Vm } from '../../vm/index.ts'
-import type { Lab } from '../context.ts'
-import type { OnEvent } from '../events.ts'
+import type { Lab } from '../session/context.ts'
+import type { OnEvent } from '../outcome/events.ts'
+import type { CpuPlace, Hang } from '../outcome/hang.ts'
 import { systemMapOf } from '../symbols/symbolizer.ts'
-import { placesOfCpus, type CpuPlace } from './registers.ts'
+import { placesOfCpus } from './registers.ts'
 import { sysrq, type Askable } from './sysrq.ts'
 import { tasksInMemory } from './tasks-in-memory.ts'
-
-/** What a VM that hangs was made to say. */
-export interface Hang {
-  /** What was done, in its order, and what came of it. */
-  readonly steps: readonly string[]
-  /** Where each virtual CPU was. */
-  readonly cpus: readonly CpuPlace[]
-  /** Who waits for what. */
-  readonly tasks: readonly WaitingTask[]
-}
 
 const SYSRQ_MS = 1_500
 const NMI_MS = 2_000

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 
 import type { Agent, GuestNet } from '../../guest/index.ts'
 import type { NetCard } from '../../vm/index.ts'
-import type { Lab } from '../context.ts'
-import type { OnEvent } from '../events.ts'
+import type { Lab } from '../session/context.ts'
+import type { OnEvent } from '../outcome/events.ts'
 import { findBridge, type BridgeTap } from './bridge.ts'
-import type { NetRequest } from './net-request.ts'
+import type { NetRequest } from '../spec/net-request.ts'
+import type { HostName } from './host-name.ts'
 import { claimPorts } from './ports.ts'
 import { joinSegment } from './segment.ts'
 
@@ -20,11 +21,6 @@ export interface Network {
   readonly onNames?: (listener: (hosts: readonly HostName[]) => void) => void
   /** For the launcher: a tap device of a bridge. */
   readonly tap?: BridgeTap
-}
-
-export interface HostName {
-  readonly address: string
-  readonly name: string
 }
 
 /** The card of a template: nothing behind it. Each clone brings its own. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { isAlive, processIdentity, type ProcessIdentity } from '../../host/index.ts'
-import type { Paths } from '../paths.ts'
-import type { Published } from './net-request.ts'
+import type { Paths } from '../session/paths.ts'
+import type { Published } from '../spec/net-request.ts'
 
 /**
  * Makes sure of the ports that a VM publishes, and chooses those that may be any: a port that another klab has claimed for a

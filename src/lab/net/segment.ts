@@ -20,9 +20,9 @@ import {
   startDetached,
   type ProcessIdentity,
 } from '../../host/index.ts'
-import type { Lab } from '../context.ts'
-import { ownProgram } from '../own-program.ts'
-import type { HostName } from './network.ts'
+import type { Lab } from '../session/context.ts'
+import { ownProgram } from '../session/own-program.ts'
+import type { HostName } from './host-name.ts'
 
 interface Member {
   readonly name: string

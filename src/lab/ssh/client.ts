@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError } from '../../base/index.ts'
 import { runInteractive } from '../../host/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { VmRegistry } from '../vms/registry.ts'
 import { sshName, vmName } from './keys.ts'
 import { writeSshConfig } from './ssh-config.ts'

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 
 import { runOk } from '../../host/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { VmRegistry, type NamedVm } from '../vms/registry.ts'
 
 /** Where the keys of this installation lie, for their owner alone. */

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 
 import { shellWord } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
-import { ownProgram } from '../own-program.ts'
-import type { Paths } from '../paths.ts'
+import { ownProgram } from '../session/own-program.ts'
+import type { Paths } from '../session/paths.ts'
 import { VmRegistry } from '../vms/registry.ts'
 import { sshDirectory, sshName, userKey, writeKnownHosts } from './keys.ts'
 

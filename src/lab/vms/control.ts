@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { isAlive } from '../../host/index.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import type { NamedVm } from './registry.ts'
 
 /** What is asked of a keeper: one line of JSON at the start of a connection. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { formatBytes, InfraError } from '../../base/index.ts'
 import { convertDump, factsOfDump, type DumpFacts } from '../dumps/dump-file.ts'
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import { ask } from './control.ts'
 import type { NamedVm } from './registry.ts'
 

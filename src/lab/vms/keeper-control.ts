@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { messageOf } from '../../base/index.ts'
 import { relay } from '../../guest/index.ts'
 import { serve } from '../../host/index.ts'
-import type { Booted } from '../boot.ts'
-import type { ReportLog } from '../verdict.ts'
+import type { Booted } from '../boot/boot.ts'
+import type { ReportLog } from '../outcome/verdict.ts'
 import { firstLine, type ControlAnswer, type ControlRequest } from './control.ts'
 
 interface Kept {

@@ -5,19 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KlabError, messageOf } from '../../base/index.ts'
 import { processIdentity } from '../../host/index.ts'
 import type { PhaseTimings } from '../../vm/index.ts'
-import { bootFailed } from '../boot-outcome.ts'
-import { boot, type Booted } from '../boot.ts'
-import { chooseKernel } from '../choose-kernel.ts'
-import { lostEnding } from '../command.ts'
-import type { Lab } from '../context.ts'
-import type { LabEvent } from '../events.ts'
-import { exitCodeOf, type Outcome } from '../outcome.ts'
-import { parseNet } from '../net/net-request.ts'
-import { withPhase } from '../run.ts'
-import { CrashDump } from '../crash-dump.ts'
-import { RunRecord } from '../run-record.ts'
-import { parseShare } from '../shares.ts'
-import { outcomeOf, ReportLog, type Ending } from '../verdict.ts'
+import { bootFailed } from '../outcome/boot-outcome.ts'
+import { boot, type Booted } from '../boot/boot.ts'
+import { chooseKernel } from '../kernels/choose-kernel.ts'
+import { lostEnding } from '../life/command.ts'
+import type { Lab } from '../session/context.ts'
+import type { LabEvent } from '../outcome/events.ts'
+import { exitCodeOf, type Outcome } from '../outcome/outcome.ts'
+import { parseNet } from '../spec/net-request.ts'
+import { withPhase } from '../life/with-phase.ts'
+import { CrashDump } from '../life/crash-dump.ts'
+import { RunRecord } from '../history/run-record.ts'
+import { parseShare } from '../spec/shares.ts'
+import { outcomeOf, ReportLog, type Ending } from '../outcome/verdict.ts'
 import { controlPath } from './control.ts'
 import { serveControl } from './keeper-control.ts'
 import { VmRegistry, type VmRecord } from './registry.ts'
@@ -85,7 +85,10 @@ async function live(
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const { machine, fresh, hold, allowReports, name, onCrash } = request
-  const facts = { id: runId, runDir, machine, kernel, argv: ['(a VM that stays)'] }
+  const facts = {
+    ...{ id: runId, runDir, machine, kernel, lastingName: request.kernel },
+    argv: ['(a VM that stays)'],
+  }
   const history = new RunRecord(lab, facts)
   history.begin()
   let phases: PhaseTimings = {}

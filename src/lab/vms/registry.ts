@@ -13,12 +13,12 @@ import { join } from 'node:path'
 
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
-import type { AllowRule } from '../allow-rule.ts'
-import type { Snapshot } from '../boot-plan.ts'
-import type { VmPolicy } from '../crash-policy.ts'
+import type { AllowRule } from '../outcome/allow-rule.ts'
+import type { Snapshot } from '../boot/boot-plan.ts'
+import type { VmPolicy } from '../outcome/crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
-import type { Outcome } from '../outcome.ts'
-import type { Paths } from '../paths.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+import type { Paths } from '../session/paths.ts'
 
 /** What a VM that stays was asked to be; it can be started again with this. */
 export interface KeptRequest {

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Paths } from '../paths.ts'
+import type { Paths } from '../session/paths.ts'
 import type { NamedVm } from './registry.ts'
 
 /** What a running VM takes of this machine. */

@@ -1,4 +1,4 @@
-import { ownVersion } from '../../own-program.ts'
+import { ownVersion } from '../../session/own-program.ts'
 import type { CrashView } from '../list.ts'
 import { asMarkdown } from './markdown.ts'
 import { asSarif } from './sarif.ts'

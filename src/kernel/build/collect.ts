@@ -1,0 +1,96 @@
+import { constants, existsSync } from 'node:fs'
+import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { writeAtomically } from '../../host/index.ts'
+import type { KernelStore } from '../ready-made/kernel-store.ts'
+import { digest, type Manifest } from '../ready-made/manifest.ts'
+import { ARCH, type BuildContext, type BuildPlan, type BuildRequest } from './plan.ts'
+
+/** What a build has left behind. */
+export interface Built {
+  /** The directory of objects. */
+  readonly output: string
+  readonly steps: number
+  readonly buildMs: number
+  /** Where the kernel keeps what (layout.ts), if that is known. */
+  readonly layout: string | undefined
+}
+
+/** Moves the results into the cache, whole or not at all. */
+export async function collect(
+  request: BuildRequest,
+  plan: BuildPlan,
+  built: Built,
+  store: KernelStore,
+  context: BuildContext,
+): Promise<Manifest> {
+  context.onEvent({ kind: 'step', name: 'collect' })
+  const { output } = built
+  const target = store.directory(plan.id)
+  const temporary = `${target}.${process.pid}.tmp`
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true })
+  const copy = (from: string, to: string) =>
+    copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
+  await copy('arch/x86/boot/bzImage', 'image')
+  await copy('vmlinux', 'vmlinux')
+  await copy('System.map', 'System.map')
+  await copy('.config', 'config')
+  await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
+  if (built.layout !== undefined) await writeFile(join(temporary, 'layout.json'), built.layout)
+  await installModules(output, temporary)
+  await installGdbScripts(request.tree.path, output, temporary)
+  const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
+  const { tree, profile, toolchain } = request
+  const manifest: Manifest = {
+    id: plan.id,
+    release,
+    arch: ARCH,
+    profile: profile.name,
+    tree: tree.path,
+    version: tree.version,
+    treeId: plan.state.treeId,
+    ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
+    ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
+    configHash: digest(await readFile(join(temporary, 'config'))),
+    compiler: toolchain.version,
+    imageSha256: digest(await readFile(join(temporary, 'image'))),
+    createdAt: new Date().toISOString(),
+    buildMs: built.buildMs,
+    steps: built.steps,
+    parameters: [...profile.parameters],
+    slowness: profile.slowness,
+  }
+  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await rm(target, { recursive: true, force: true })
+  await rename(temporary, target)
+  return manifest
+}
+
+async function installModules(output: string, target: string): Promise<void> {
+  const order = await readFile(join(output, 'modules.order'), 'utf8').catch(() => '')
+  for (const line of order.split('\n').filter((name) => name !== '')) {
+    // kbuild lists objects (.o) since v6.3, modules (.ko) before.
+    const name = line.replace(/\.o$/, '.ko')
+    const to = join(target, 'modules', name)
+    await mkdir(join(to, '..'), { recursive: true })
+    await copyFile(join(output, name), to, constants.COPYFILE_FICLONE)
+  }
+}
+
+/**
+ * The kernel's own commands for gdb, where the configuration has them (CONFIG_GDB_SCRIPTS); the tree may change later. What kbuild makes of them is
+ * links to the place of the build, but for one file.
+ */
+async function installGdbScripts(tree: string, output: string, target: string): Promise<void> {
+  const gdb = join('scripts', 'gdb')
+  const generated = join(gdb, 'linux', 'constants.py')
+  if (!existsSync(join(output, generated))) return
+  await copyFile(join(tree, gdb, 'vmlinux-gdb.py'), join(target, 'vmlinux-gdb.py'))
+  await cp(join(tree, gdb, 'linux'), join(target, gdb, 'linux'), {
+    recursive: true,
+    filter: (path) => !path.endsWith('.in'),
+  })
+  await copyFile(join(output, generated), join(target, generated))
+}

@@ -1,0 +1,69 @@
+import type { Progress } from './build-progress.ts'
+import { treeState, type TreeState } from '../tree/fingerprint.ts'
+import { KernelStore } from '../ready-made/kernel-store.ts'
+import { formatFragment, type WantedOption } from '../kconfig/kconfig.ts'
+import { kernelId, type Manifest } from '../ready-made/manifest.ts'
+import { profileOptions, type Profile } from '../kconfig/profiles.ts'
+import type { Toolchain } from './toolchain.ts'
+import type { Tree } from '../tree/tree.ts'
+
+export interface BuildRequest {
+  readonly tree: Tree
+  readonly profile: Profile
+  /** Options beyond the profile's; they win over it. */
+  readonly options: readonly WantedOption[]
+  readonly toolchain: Toolchain
+  readonly jobs: number
+}
+
+export interface BuildContext {
+  readonly cacheDir: string
+  readonly env: NodeJS.ProcessEnv
+  readonly signal?: AbortSignal
+  readonly onEvent: (event: BuildEvent) => void
+}
+
+export type BuildEvent =
+  | { readonly kind: 'waiting'; readonly dir: string }
+  | { readonly kind: 'step'; readonly name: 'copy' | 'configure' | 'compile' | 'collect' }
+  | { readonly kind: 'progress'; readonly progress: Progress }
+
+export interface BuildPlan {
+  readonly id: string
+  readonly state: TreeState
+  readonly wanted: readonly WantedOption[]
+}
+
+export const ARCH = 'x86_64'
+/** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
+export async function planBuild(request: BuildRequest, cacheDir: string): Promise<BuildPlan> {
+  const state = await treeState(request.tree, cacheDir)
+  const wanted = [...profileOptions(request.profile, ARCH), ...request.options]
+  const { version, compiler, crossCompile = '' } = request.toolchain
+  const id = kernelId({
+    treeId: state.treeId,
+    dirty: state.dirty,
+    version: request.tree.version,
+    arch: ARCH,
+    base: request.profile.base,
+    fragment: formatFragment(wanted),
+    toolchain: [compiler, crossCompile, version],
+  })
+  return { id, state, wanted }
+}
+
+/** Builds the kernel of the request, or takes it from the cache. Throws InfraError when it cannot be built. */
+export async function buildKernel(request: BuildRequest, context: BuildContext): Promise<Manifest> {
+  const store = new KernelStore(context.cacheDir)
+  const plan = await planBuild(request, context.cacheDir)
+  if (store.has(plan.id)) return await takeKernel(store, plan.id)
+  // Most calls end above: what builds is loaded only when there is something to build.
+  const { buildUnderLock } = await import('./build.ts')
+  return await buildUnderLock(request, plan, context)
+}
+
+/** A kernel of the cache, marked as used. */
+export async function takeKernel(store: KernelStore, id: string): Promise<Manifest> {
+  await store.touch(id)
+  return await store.manifest(id)
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+
+import { InfraError } from '../../base/index.ts'
+import { describeExit, run } from '../../host/index.ts'
+import type { Config } from './boot-needs.ts'
+import { imageFacts } from './image.ts'
+import type { KernelStore } from './kernel-store.ts'
+import { parseConfig } from '../kconfig/kconfig.ts'
+import type { Manifest } from './manifest.ts'
+
+/** A bootable kernel, wherever it came from. */
+export interface Kernel {
+  readonly image: string
+  readonly release: string | undefined
+  readonly config: Config | undefined
+  readonly modulesDir: string | undefined
+  readonly vmlinux: string | undefined
+  /** For people: `6.1.0-56-amd64 (/boot/vmlinuz-…)`. */
+  readonly origin: string
+  /** Of a kernel that klab built. */
+  readonly manifest?: Manifest
+}
+
+/** Where installed kernels are; a test or a chroot has others. */
+const BOOT = '/boot'
+const MODULES = '/lib/modules'
+
+/**
+ * The kernel that the user means: an id of `klab kernel ls`, an image, a directory with one, a .deb, or the release of
+ * an installed kernel. Throws InfraError that says what was tried.
+ */
+export async function findKernel(
+  what: string,
+  store: KernelStore,
+  cacheDir: string,
+): Promise<Kernel> {
+  const built = await store.find(what)
+  if (built) return await builtKernel(built, store)
+  const path = resolve(what)
+  if (existsSync(path)) {
+    if (statSync(path).isDirectory()) return await kernelInDirectory(path)
+    if (path.endsWith('.deb')) return await kernelInDirectory(await unpackDeb(path, cacheDir))
+    return await kernelOfImage(path)
+  }
+  const installed = join(BOOT, `vmlinuz-${what}`)
+  if (existsSync(installed)) return await kernelOfImage(installed)
+  throw new InfraError(
+    'KERNEL',
+    `there is no kernel ${what}: no such file or directory, no installed release (${installed}), and no kernel of that id (klab kernel ls)`,
+  )
+}
+
+/** A kernel of the cache as a bootable one. */
+export async function builtKernel(manifest: Manifest, store: KernelStore): Promise<Kernel> {
+  const dir = store.directory(manifest.id)
+  const config = parseConfig(await readFile(join(dir, 'config'), 'utf8'))
+  return {
+    image: join(dir, startsFromElf(config) ? 'vmlinux' : 'image'),
+    release: manifest.release,
+    config,
+    modulesDir: join(dir, 'modules'),
+    vmlinux: join(dir, 'vmlinux'),
+    origin: `${manifest.release} (${manifest.profile}, ${manifest.id})`,
+    manifest,
+  }
+}
+
+/**
+ * The ELF kernel starts at once (PVH); the compressed one takes 80 ms more when emulating, and moves itself (KASLR). With
+ * KASAN the PVH entry is instrumented like the rest (v6.1) and touches the shadow before there is one: a reset at once.
+ */
+function startsFromElf(config: Config): boolean {
+  // Only the compressed one moves itself: who builds RANDOMIZE_BASE wants to see that.
+  const barriers = ['KASAN', 'RANDOMIZE_BASE']
+  return config.get('PVH') === 'y' && barriers.every((name) => config.get(name) !== 'y')
+}
+
+/** A kernel tree or build directory, a directory with one image, or an unpacked package. */
+export async function kernelInDirectory(dir: string): Promise<Kernel> {
+  const inTree = join(dir, 'arch/x86/boot/bzImage')
+  if (existsSync(inTree)) {
+    const { release } = await imageFacts(inTree)
+    return {
+      image: inTree,
+      release,
+      config: await configAt(join(dir, '.config')),
+      modulesDir: dir,
+      vmlinux: existing(join(dir, 'vmlinux')),
+      origin: `${release ?? 'kernel'} (${dir})`,
+    }
+  }
+  const places = [dir, join(dir, 'boot')].filter((place) => existsSync(place))
+  const images = places.flatMap((place) =>
+    readdirSync(place)
+      .filter((file) => /^(?:vmlinuz|bzImage|image$)/.test(file))
+      .map((file) => join(place, file)),
+  )
+  if (images[0] === undefined) {
+    throw new InfraError(
+      'KERNEL',
+      `${dir} has no kernel image (looked for vmlinuz*, bzImage, boot/vmlinuz*, arch/x86/boot/bzImage)`,
+    )
+  }
+  if (images.length > 1) {
+    throw new InfraError('KERNEL', `${dir} has several kernels; name one: ${images.join(', ')}`)
+  }
+  return await kernelOfImage(images[0])
+}
+
+/** An image, and what lies where distributions put it: the configuration beside it, modules under /lib/modules. */
+async function kernelOfImage(image: string): Promise<Kernel> {
+  const { release } = await imageFacts(image)
+  const dir = dirname(image)
+  const named = /^vmlinuz-(.+)$/.exec(basename(image))?.[1] ?? release
+  const root = basename(dir) === 'boot' ? dirname(dir) : dir
+  const modules = [join(root, 'lib/modules'), join(root, 'usr/lib/modules'), join(dir, 'modules')]
+  return {
+    image,
+    release,
+    config: (await configAt(join(dir, `config-${named}`))) ?? (await configAt(join(dir, 'config'))),
+    modulesDir:
+      modules.map((place) => join(place, release ?? '')).find(existsSync) ??
+      (root === '/' ? join(MODULES, release ?? '') : undefined),
+    vmlinux: existing(join('/usr/lib/debug/boot', `vmlinux-${release}`)),
+    origin: `${release ?? 'kernel'} (${image})`,
+  }
+}
+
+async function configAt(path: string): Promise<Config | undefined> {
+  return existsSync(path) ? parseConfig(await readFile(path, 'utf8')) : undefined
+}
+
+function existing(path: string): string | undefined {
+  return existsSync(path) ? path : undefined
+}
+
+/** Unpacks a kernel package into the cache, once. */
+async function unpackDeb(path: string, cacheDir: string): Promise<string> {
+  const { size, mtimeMs } = statSync(path)
+  const key = createHash('sha256').update(`${path}\0${size}\0${mtimeMs}`).digest('hex').slice(0, 12)
+  const target = join(cacheDir, 'packages', `${basename(path, '.deb')}-${key}`)
+  if (existsSync(target)) return target
+  const temporary = `${target}.${process.pid}.tmp`
+  await mkdir(temporary, { recursive: true })
+  const { exit, stderr } = await run('dpkg-deb', ['--extract', path, temporary])
+  if (exit.kind !== 'exited' || exit.code !== 0) {
+    await rm(temporary, { recursive: true, force: true })
+    throw new InfraError(
+      'PACKAGE',
+      `cannot unpack ${path}: dpkg-deb: ${describeExit(exit)}: ${stderr.trim().split('\n')[0]}`,
+    )
+  }
+  await rename(temporary, target).catch(() => rm(temporary, { recursive: true, force: true }))
+  return target
+}

@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { InfraError, messageOf } from '../../base/index.ts'
+import { bootId, isLocked, lockFile, writeAtomically } from '../../host/index.ts'
+import { binaryKey, qemuArgs, type BootSpec } from '../../vm/index.ts'
+import type { BootDecision, BootRequest } from './boot-plan.ts'
+import type { Lab } from '../session/context.ts'
+
+/** What is kept of a template beside its memory, its state and its console. */
+export interface TemplateFacts {
+  readonly key: string
+  readonly kernel: string
+  readonly release: string
+  readonly machine: BootDecision['machine']
+  readonly accelerator: string
+  readonly madeAt: string
+  readonly madeMs: number
+  /** Of the memory file, when it was done: another time or size means that somebody touched it. */
+  readonly memory: { readonly bytes: number; readonly mtimeMs: number }
+  readonly stateSha256: string
+  /** What the agent had to say when it came up. */
+  readonly notes: readonly string[]
+}
+
+export interface Template {
+  readonly dir: string
+  readonly facts: TemplateFacts
+}
+
+/** Raised when templates of before cannot be used any more. */
+const RECIPE = 2
+
+/**
+ * Names everything that could change a template: the whole command line of QEMU by which it is made (in whatever directory),
+ * and the state of each file that it reads. With KVM the CPU is the host's, and firmware may change it at a boot.
+ */
+export async function templateKey(
+  spec: BootSpec,
+  { kernel }: BootRequest,
+  parts: { readonly agent: string; readonly modules: readonly string[] },
+): Promise<string> {
+  const sockets = {
+    ...{ console: '/console', agent: '/agent', qmp: '/qmp' },
+    ...{ gdb: '/gdb', tools: '/tools' },
+  }
+  const argv = qemuArgs(spec, sockets)
+  const files = [
+    spec.image,
+    parts.agent,
+    ...(kernel.modulesDir && parts.modules.length > 0 ? [kernel.modulesDir] : []),
+  ]
+  const identity = [
+    ...[RECIPE, argv, await binaryKey(spec.qemu), parts.modules],
+    await Promise.all(files.map(fileState)),
+    spec.accelerator.kind === 'kvm' ? bootId() : '',
+  ]
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12)
+}
+
+async function fileState(path: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(path)
+  return [path, ino, size, mtimeMs].join(' ')
+}
+
+/** The templates of this machine, each a directory named by its key. */
+export class TemplateStore {
+  readonly #dir: string
+
+  constructor(lab: Lab) {
+    this.#dir = join(lab.paths.cache, 'templates')
+  }
+
+  directory(key: string): string {
+    return join(this.#dir, key)
+  }
+
+  /** The template of a key, used just now. Undefined if there is none, or one that is not what it was. */
+  async find(key: string): Promise<Template | undefined> {
+    const dir = this.directory(key)
+    if (!existsSync(join(dir, FACTS))) return undefined
+    try {
+      // Written by us below, whole or not at all.
+      const facts = JSON.parse(await readFile(join(dir, FACTS), 'utf8')) as TemplateFacts
+      const template = { dir, facts }
+      const [memory, state] = await Promise.all([memoryOf(dir), stateOf(dir)])
+      const intact =
+        JSON.stringify(memory) === JSON.stringify(facts.memory) && state === facts.stateSha256
+      if (!intact) return undefined
+      const now = new Date()
+      void utimes(join(dir, FACTS), now, now).catch(() => undefined)
+      return template
+    } catch {
+      return undefined
+    }
+  }
+
+  /**
+   * Makes a template, or takes the one that another klab makes meanwhile. `fill` writes `memory`, `state` and
+   * `console.log` into the directory it gets; when it fails nothing is left.
+   */
+  async make(
+    key: string,
+    fill: (
+      dir: string,
+    ) => Promise<Omit<TemplateFacts, 'key' | 'madeAt' | 'memory' | 'stateSha256'>>,
+    onWait: () => void,
+  ): Promise<{ template: Template; isNew: boolean }> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
+    await using _lock = await lockFile(this.#lock(key), onWait)
+    const other = await this.find(key)
+    if (other) return { template: other, isNew: false }
+    const making = join(this.#dir, `${key}${MAKING}`)
+    // Of a klab that was killed.
+    await rm(making, { recursive: true, force: true })
+    await mkdir(making, { mode: 0o700 })
+    try {
+      const filled = await fill(making)
+      const [memory, stateSha256] = await Promise.all([memoryOf(making), stateOf(making)])
+      const facts = { ...filled, key, madeAt: new Date().toISOString(), memory, stateSha256 }
+      await writeFile(join(making, FACTS), JSON.stringify(facts))
+      await rm(this.directory(key), { recursive: true, force: true })
+      await rename(making, this.directory(key))
+      return { template: { dir: this.directory(key), facts }, isNew: true }
+    } catch (error) {
+      await rm(making, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  /** Clones that run keep what they have mapped. */
+  async remove(key: string): Promise<void> {
+    await rm(this.directory(key), { recursive: true, force: true })
+    await rm(this.#refusal(key), { force: true })
+  }
+
+  /** All templates, used last first. */
+  async list(): Promise<(TemplateFacts & { usedAt: Date; bytes: number })[]> {
+    if (!existsSync(this.#dir)) return []
+    const keys = readdirSync(this.#dir).filter((name) => existsSync(join(this.#dir, name, FACTS)))
+    const templates = await Promise.all(
+      keys.map(async (key) => {
+        try {
+          const path = join(this.directory(key), FACTS)
+          const facts = JSON.parse(await readFile(path, 'utf8')) as TemplateFacts
+          const { blocks } = await stat(join(this.directory(key), 'memory'))
+          return [{ ...facts, usedAt: (await stat(path)).mtime, bytes: blocks * 512 }]
+        } catch {
+          return []
+        }
+      }),
+    )
+    return templates.flat().toSorted((a, b) => b.usedAt.getTime() - a.usedAt.getTime())
+  }
+
+  /** The one template whose key begins so. Throws InfraError if there is none, or several. */
+  async get(prefix: string): Promise<TemplateFacts & { usedAt: Date; bytes: number }> {
+    const [found, other] = (await this.list()).filter(({ key }) => key.startsWith(prefix))
+    if (!found || prefix === '')
+      throw new InfraError(
+        'TEMPLATE',
+        `there is no template ${prefix}; klab template ls lists them`,
+      )
+    if (other)
+      throw new InfraError('TEMPLATE', `${prefix} means several templates; give more of it`)
+    return found
+  }
+
+  /** Removes templates, used longest ago first, until they fit. */
+  async prune(limitBytes: number): Promise<{ what: string; bytes: number }[]> {
+    await this.#removeUnfinished()
+    const removed: { what: string; bytes: number }[] = []
+    const templates = await this.list()
+    let bytes = templates.reduce((sum, template) => sum + template.bytes, 0)
+    for (const template of templates.toReversed()) {
+      if (bytes <= limitBytes) break
+      await this.remove(template.key)
+      removed.push({ what: `template ${template.key} (${template.kernel})`, bytes: template.bytes })
+      bytes -= template.bytes
+    }
+    return removed
+  }
+
+  /** Why no template of this key can be had, if that was found out before. */
+  async refusal(key: string): Promise<string | undefined> {
+    return await readFile(this.#refusal(key), 'utf8').catch(() => undefined)
+  }
+
+  async refuse(key: string, error: unknown): Promise<string> {
+    const why = messageOf(error)
+    await writeAtomically(this.#refusal(key), why)
+    return why
+  }
+
+  /** What klabs that were killed have left. */
+  async #removeUnfinished(): Promise<void> {
+    if (!existsSync(this.#dir)) return
+    const unfinished = readdirSync(this.#dir).filter((name) => name.endsWith(MAKING))
+    for (const name of unfinished) {
+      if (!(await isLocked(this.#lock(name))))
+        await rm(join(this.#dir, name), { recursive: true, force: true })
+    }
+  }
+
+  /** One for many keys: a bisection must not leave a file for each kernel it saw. */
+  #lock(key: string): string {
+    return join(this.#dir, `${key.slice(0, 2)}.lock`)
+  }
+
+  #refusal(key: string): string {
+    return join(this.#dir, `${key}.refused`)
+  }
+}
+
+const FACTS = 'template.json'
+const MAKING = '.making'
+
+async function memoryOf(dir: string): Promise<TemplateFacts['memory']> {
+  // Not its blocks: a file system adds some of its own when it writes the file back.
+  const { size, mtimeMs } = await stat(join(dir, 'memory'))
+  return { bytes: size, mtimeMs }
+}
+
+async function stateOf(dir: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(join(dir, 'state')))
+    .digest('hex')
+}

@@ -1,0 +1,37 @@
+import type { BuildEvent } from '../../kernel/index.ts'
+import type { FoundReport } from '../../crash/index.ts'
+import type { Phase } from '../../vm/index.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Everything that happens while a run goes on. The command line renders it, `--events` prints it as NDJSON. */
+export type LabEvent =
+  | { readonly kind: 'note'; readonly message: string }
+  | { readonly kind: 'build'; readonly build: BuildEvent }
+  | { readonly kind: 'kernel'; readonly origin: string; readonly image: string }
+  | { readonly kind: 'accelerator'; readonly accel: 'kvm' | 'tcg'; readonly why: string }
+  | { readonly kind: 'run'; readonly id: string; readonly dir: string }
+  /** `impossible`: the VM boots instead, and `why` says what a template cannot carry. */
+  | {
+      readonly kind: 'template'
+      readonly key: string
+      readonly action: 'made' | 'discarded' | 'impossible'
+      readonly why: string
+    }
+  | {
+      readonly kind: 'published'
+      readonly address: string
+      readonly hostPort: number
+      readonly guestPort: number
+      readonly protocol: string
+    }
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
+  /** `allowed`: why it does not count. */
+  | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed?: string }
+  | {
+      readonly kind: 'outcome'
+      readonly outcome: Outcome
+      readonly exitCode: number
+      readonly durationMs: number
+    }
+
+export type OnEvent = (event: LabEvent) => void

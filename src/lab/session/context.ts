@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+
+import { findProgram } from '../../host/index.ts'
+import { InfraError } from '../../base/index.ts'
+import { loadCachedConfig } from '../config/cached.ts'
+import type { LoadedConfig } from '../config/layers.ts'
+import { findProjectFile } from '../config/project-file.ts'
+import type { Config } from '../config/schema.ts'
+import { pathsFor, preparePaths, type Paths } from './paths.ts'
+
+/** What every use case needs: who is asking, from where, with which settings. */
+export interface Lab {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly uid: number
+  readonly paths: Paths
+  readonly config: Config
+  readonly loaded: LoadedConfig
+}
+
+export interface LabOptions {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly uid: number
+  /** Settings given on the command line, by dotted path. */
+  readonly flags?: ReadonlyMap<string, unknown>
+}
+
+/** Reads the configuration and prepares klab's directories. Throws ConfigError or InfraError. */
+export async function openLab({ cwd, env, uid, flags = new Map() }: LabOptions): Promise<Lab> {
+  const paths = pathsFor(env, uid)
+  const project = findProjectFile(cwd)
+  const files = [paths.userConfig, ...(project === undefined ? [] : [project])]
+  preparePaths(paths)
+  const loaded = await loadCachedConfig({ files, env, flags }, paths.cache)
+  return { cwd, env, uid, paths, config: loaded.config, loaded }
+}
+
+/** Where distributions put what is not on PATH. */
+const DAEMON_DIRECTORIES = ['/usr/lib/qemu', '/usr/libexec', '/usr/lib']
+
+export function qemuPath({ config, env }: Lab): string {
+  const path = findProgram(config.qemu, env['PATH'])
+  if (path !== undefined) return path
+  throw new InfraError(
+    'QEMU',
+    `there is no ${config.qemu}; install QEMU (klab doctor --fix), or set qemu in the configuration`,
+  )
+}
+
+/** The daemon, if this user can run it: the C one of QEMU 7 insists on root. */
+export function usableVirtiofsd(lab: Lab): string | undefined {
+  const path = virtiofsdPath(lab)
+  return path !== undefined && (lab.uid === 0 || !isCVirtiofsd(path)) ? path : undefined
+}
+
+/** Told from the Rust one by a function of libvhost-user in it. */
+export function isCVirtiofsd(path: string): boolean {
+  return readFileSync(path).includes('vu_dispatch')
+}
+
+export function virtiofsdPath({ config, env }: Lab): string | undefined {
+  return findProgram(config.virtiofsd, env['PATH'], DAEMON_DIRECTORIES)
+}
