@@ -61,6 +61,7 @@ export class Agent {
   readonly #owners = new Map<number, StreamOwner>()
   readonly #waiting = new Map<number, PromiseWithResolvers<Message>>()
   #nextStream = 1
+  #lastOutputAt = Date.now()
   /** Settles when the conversation is over: with what the guest did wrong, or nothing when it just ended. */
   readonly closed: Promise<ProtocolError | undefined>
 
@@ -81,6 +82,11 @@ export class Agent {
       socket.on('end', () => socket.destroy())
     })
     void this.closed.then((error) => this.#endAll(error))
+  }
+
+  /** When a command last printed something (Date.now()). */
+  get lastOutputAt(): number {
+    return this.#lastOutputAt
   }
 
   /** Waits until the agent answers; the caller has the deadline. Throws AgentLost, as all that asks does. */
@@ -290,6 +296,7 @@ export class Agent {
   }
 
   #receive(message: Message): void {
+    if (message.name === 'stdout' || message.name === 'stderr') this.#lastOutputAt = Date.now()
     const waiting = this.#waiting.get(message.stream)
     switch (message.name) {
       case 'ready':

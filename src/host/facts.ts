@@ -12,10 +12,17 @@ export function cpuCount(): number {
   return availableParallelism()
 }
 
-/** Memory that can be had without swapping, in MiB (MemAvailable of proc_meminfo(5)). */
+/** Memory that can be had without swapping, and all there is, in MiB (MemAvailable, MemTotal of proc_meminfo(5)). */
+export function memoryMiB(): { availableMiB: number; totalMiB: number } {
+  const text = readFileSync('/proc/meminfo', 'utf8')
+  const of = (name: string) =>
+    Math.floor(Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024)
+  return { availableMiB: of('MemAvailable'), totalMiB: of('MemTotal') }
+}
+
+/** Memory that can be had without swapping, in MiB. */
 export function availableMemoryMiB(): number {
-  const match = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))
-  return Math.floor(Number(match?.[1] ?? 0) / 1024)
+  return memoryMiB().availableMiB
 }
 
 /** How many files a process may open at most: proc_pid_limits(5). */

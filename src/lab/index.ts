@@ -11,9 +11,10 @@ export { askedFor } from './outcome/allow-rule.ts'
 export { RUN_POLICIES, VM_POLICIES } from './outcome/crash-policy.ts'
 export { describeOutcome, exitCodeOf, type Outcome } from './outcome/outcome.ts'
 export type { Paths } from './session/paths.ts'
-export type { RepeatEvent, RepeatSummary } from './run/repeat.ts'
+export type { RepeatEvent } from './run/repeat.ts'
+export type { RepeatSummary } from './run/tally.ts'
 export type { RunResult } from './run/run.ts'
-export type { RunRequest } from './spec/run-request.ts'
+export type { CommandSpec, RunRequest } from './spec/run-request.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
@@ -24,6 +25,7 @@ export const context = () => import('./session/context.ts')
 export const debugging = () => import('./debug/index.ts')
 export const doctor = () => import('./doctor/doctor.ts')
 export const dumps = () => import('./dumps/index.ts')
+export const specs = () => import('./spec/from-config.ts')
 export const guestUser = () => import('./session/guest-user.ts')
 export const history = () => import('./history/history.ts')
 export const kernelCache = () => import('./kernels/kernel-cache.ts')

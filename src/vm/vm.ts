@@ -40,6 +40,8 @@ export interface VmOptions {
   readonly consoleReaders: readonly ConsoleReader[]
   /** The guest has panicked and stands still. Once settled it goes on to its last words and its end; not for `stay`. */
   readonly onPanic?: (vm: Vm) => Promise<'go on' | 'stay'>
+  /** Told the whole command line of QEMU. */
+  readonly onCommand?: (argv: readonly string[]) => void
   /** Of a spec that waits for it: the state of a frozen VM. */
   readonly frozen?: FrozenState
 }
@@ -243,6 +245,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
     ),
   )
   const command = [spec.qemu, ...qemuArgs(spec, sockets)]
+  options.onCommand?.(command)
   const [file, args] = await confined(command, options.confinement, options.cacheDir)
   const phases = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
   watchPhases(console, phases)

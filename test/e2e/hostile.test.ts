@@ -4,11 +4,9 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
-import { machineFor } from '../../src/lab/config/machine.ts'
-import { openLab } from '../../src/lab/session/context.ts'
 import { runInVm, type RunResult } from '../../src/lab/run/run.ts'
 import { TEST_HOME } from '../support/home.ts'
-import { testTree } from '../support/kernels.ts'
+import { testLab, testRequest, uninterrupted } from '../support/request.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-hostile-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -25,28 +23,15 @@ async function runHostile(mode: string): Promise<RunResult> {
     agentPath,
     'test/support/hostile.c',
   ])
-  const env = { ...process.env, KLAB_HOME: TEST_HOME }
-  const lab = await openLab({ cwd: '/tmp', env, uid: process.getuid?.() ?? 0 })
-  const machine = await machineFor(lab.config, undefined, { timeout: '8s', bootTimeout: '3s' })
-  return await runInVm(
-    lab,
-    {
-      choice: { tree: testTree(), options: [], configFiles: [] },
-      machine,
-      argv: ['true'],
-      user: 'root',
-      env: [],
-      allowReports: [],
-      fresh: true,
-      graceMs: 0,
-      onCrash: 'stop',
-      agentPath,
-    },
+  const lab = await testLab()
+  const request = await testRequest(lab, ['true'], { timeout: '8s', bootTimeout: '3s' })
+  return await runInVm(lab, request, {
+    agentPath,
     // A reader that never takes anything: no credit is granted.
-    { stdout: () => new Promise<void>(() => undefined), stderr: () => undefined },
-    { onSignal: () => undefined, stop: new AbortController().signal },
-    () => undefined,
-  )
+    terminal: { stdout: () => new Promise<void>(() => undefined), stderr: () => undefined },
+    interrupts: uninterrupted(),
+    onEvent: () => undefined,
+  })
 }
 
 test.each([

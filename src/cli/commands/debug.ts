@@ -6,6 +6,7 @@ import { InfraError } from '../../base/index.ts'
 import {
   debugging,
   machines,
+  specs,
   vmStarting,
   vms,
   type LabEvent,
@@ -71,8 +72,13 @@ async function debugRunning(
 }
 
 async function debugNew(args: readonly string[], flags: DebugFlags): Promise<number> {
-  const [lab, { startKept }, { endVm, VmRegistry }, { machineFor }, { debugVm, gdbSocket }] =
-    await Promise.all([currentLab(), vmStarting(), vms(), machines(), debugging()])
+  const [lab, { startKept }, { endVm, VmRegistry }, { debugVm, gdbSocket }] = await Promise.all([
+    currentLab(),
+    vmStarting(),
+    vms(),
+    debugging(),
+  ])
+  const [{ machineFor }, { vmSpecOf }] = await Promise.all([machines(), specs()])
   const status = new Status({ quiet: false, verbose: false })
   const input = machineInput(flags)
   const parameters = [
@@ -87,12 +93,18 @@ async function debugNew(args: readonly string[], flags: DebugFlags): Promise<num
       lab,
       {
         name: registry.freeName('debug'),
-        choice: kernelChoice(flags),
-        machine: await machineFor(lab.config, flags.machine, { ...input, parameters }),
-        ...{ fresh: true, hold: true, allowReports: [], onCrash: 'continue' as const },
+        vm: vmSpecOf(await machineFor(lab.config, flags.machine, { ...input, parameters }), {
+          ...{ kernel: kernelChoice(flags), cwd: lab.cwd, start: 'held' },
+        }),
+        judge: {
+          ...{ allowReports: [], onCrash: 'continue', graceMs: 0 },
+          limits: { timeoutMs: null, idleTimeoutMs: null },
+        },
       },
-      interrupts.stop,
-      (event: LabEvent) => status.handle(event),
+      {
+        signal: interrupts.stop,
+        onEvent: (event: LabEvent) => status.handle(event),
+      },
     )
   }
   status.clear()

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
-import { guestUser, vms, type Terminal } from '../../lab/index.ts'
+import { parseDurationMs, UsageError } from '../../base/index.ts'
+import { describeOutcome, exitCodeOf, guestUser, vms } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes, collect } from '../options.ts'
@@ -14,11 +15,14 @@ interface ExecFlags {
   readonly env: readonly string[]
   readonly tty?: boolean
   readonly stdin: boolean
+  readonly timeout?: string
+  readonly idleTimeout?: string
 }
 
 const HELP = `
-Exit codes: the command's own; 128+n when a signal ended it; 125 when the VM cannot be reached or ended;
-126, 127 as in a shell. When this klab ends, so does the command: it is hung up.
+Exit codes, as of klab run: the command's own; 128+n when a signal ended it; 100 when the kernel complained meanwhile;
+124 time-out, or the guest hangs; 125 when the VM cannot be reached or ended; 126, 127 as in a shell. When this klab ends, so
+does the command: it is hung up.
 
 Examples:
   klab exec box -- uname -a
@@ -36,6 +40,8 @@ export function addExecCommand(program: Command, finish: (code: number) => void)
     .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
     .option('--no-tty', 'give the command pipes')
     .option('--no-stdin', 'give the command no input')
+    .option('--timeout <time>', 'limit for the command, such as 5m; the VM goes on')
+    .option('--idle-timeout <time>', 'limit for silence of the command')
     .addHelpText('after', HELP)
     .action(async (name: string, argv: string[], flags: ExecFlags) =>
       finish(await exec(name, afterDashes(argv), flags)),
@@ -62,8 +68,11 @@ function addExecOptions(command: Command): Command {
 }
 
 async function exec(name: string, argv: readonly string[], flags: ExecFlags): Promise<number> {
-  const [paths, { execIn, execOutcome, VmRegistry }, { findUser, guestEnvironment }] =
-    await Promise.all([currentPaths(), vms(), guestUser()])
+  const [paths, { execInVm, VmRegistry }, { findUser, guestEnvironment }] = await Promise.all([
+    currentPaths(),
+    vms(),
+    guestUser(),
+  ])
   const vm = new VmRegistry(paths).getLive(name)
   const status = new Status({ quiet: false, verbose: false })
   using interrupts = processInterrupts(() =>
@@ -80,15 +89,24 @@ async function exec(name: string, argv: readonly string[], flags: ExecFlags): Pr
   const request = {
     argv: argv.length > 0 ? argv : [user.shell, ...(terminal.tty ? ['-i'] : [])],
     env: guestEnvironment(process.env, user, [...vm.request.env, ...flags.env]),
-    cwd: flags.cwd ?? (vm.request.machine.root === 'host' ? vm.request.cwd : '/'),
+    cwd: flags.cwd ?? (vm.request.vm.root.kind === 'host' ? vm.request.cwd : '/'),
     user: user.ids,
     ...(terminal.tty && { tty: terminal.tty }),
   }
-  const parts: { terminal: Terminal; interrupts: typeof interrupts } = { terminal, interrupts }
-  const { exitCode, why } = execOutcome(
-    await execIn(paths, vm, request, parts),
-    request.argv[0] ?? '',
-  )
-  if (why !== undefined) status.line(why)
-  return exitCode
+  const outcome = await execInVm(paths, vm, {
+    ...{ request, terminal, interrupts, graceMs: vm.request.judge.graceMs },
+    limits: {
+      timeoutMs: limitOf('--timeout', flags.timeout),
+      idleTimeoutMs: limitOf('--idle-timeout', flags.idleTimeout),
+    },
+  })
+  if (outcome.kind !== 'exited') status.line(describeOutcome(outcome))
+  return exitCodeOf(outcome)
+}
+
+function limitOf(flag: string, text: string | undefined): number | null {
+  if (text === undefined) return null
+  const ms = parseDurationMs(text)
+  if (ms !== undefined) return ms
+  throw new UsageError(`${flag} ${text} is not a duration such as 90s or 5m`)
 }

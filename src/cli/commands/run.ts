@@ -5,9 +5,11 @@ import { parseDurationMs, UsageError } from '../../base/index.ts'
 import {
   askedFor,
   machines,
+  specs,
   repeating,
   RUN_POLICIES,
   running,
+  type CommandSpec,
   type Lab,
   type LabEvent,
   type RunRequest,
@@ -131,9 +133,9 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
     status.handle(event)
     if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
   }
-  const request = await runRequest(lab, argv, flags, terminal.tty)
+  const request = await runRequest(lab, flags, { argv, tty: terminal.tty })
   try {
-    const result = await runInVm(lab, request, terminal, interrupts, onEvent)
+    const result = await runInVm(lab, request, { terminal, interrupts, onEvent })
     if (flags.json) console.log(JSON.stringify(asJson(result), null, 2))
     return result.exitCode
   } finally {
@@ -150,16 +152,19 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   ])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
   using interrupts = processInterrupts(() => undefined)
-  const request = await runRequest(lab, argv, flags, undefined)
+  const request = await runRequest(lab, flags, { argv, tty: undefined })
   const { repeat: count = 1, jobs, untilFailure = false } = flags
-  if (request.onCrash === 'pause')
+  if (request.judge.onCrash === 'pause')
     throw new UsageError('--on-crash pause waits for somebody to look: not with --repeat')
   const isLast = ({ exitCode }: RunResult) => untilFailure && exitCode !== 0
-  const options = { count, jobs, isLast }
+  const options = { request, count, jobs, isLast }
   const summary = await withTable(count, { status, quiet: flags.quiet ?? false }, (onEvent) =>
-    repeatRun(lab, request, options, interrupts.stop, (event) => {
-      if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
-      onEvent(event)
+    repeatRun(lab, options, {
+      stop: interrupts.stop,
+      onEvent: (event) => {
+        if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
+        onEvent(event)
+      },
     }),
   )
   if (flags.json) console.log(JSON.stringify(summary, null, 2))
@@ -169,24 +174,29 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
 
 async function runRequest(
   lab: Lab,
-  argv: readonly string[],
   flags: RunFlags,
-  tty: RunRequest['tty'],
+  { argv, tty }: { argv: readonly string[]; tty: CommandSpec['tty'] },
 ): Promise<RunRequest> {
-  const { machineFor } = await machines()
+  const [{ machineFor }, { limitsOf, vmSpecOf }] = await Promise.all([machines(), specs()])
   for (const pattern of flags.allowReport) checkRegex(pattern)
+  const machine = await machineFor(lab.config, flags.machine, machineInput(flags))
+  const { run: config } = lab.config
   return {
-    choice: kernelChoice(flags),
-    machine: await machineFor(lab.config, flags.machine, machineInput(flags)),
-    argv,
-    user: flags.user ?? userInfo().username,
-    ...(flags.cwd !== undefined && { cwd: flags.cwd }),
-    env: flags.env,
-    ...(tty && { tty }),
-    allowReports: [...lab.config.run.allowReports, ...flags.allowReport.map(askedFor)],
-    onCrash: oneOf('--on-crash', flags.onCrash ?? lab.config.run.onCrash, RUN_POLICIES),
-    fresh: flags.fresh ?? false,
-    graceMs: flags.grace === undefined ? lab.config.run.grace : durationOf(flags.grace),
+    vm: vmSpecOf(machine, {
+      ...{ kernel: kernelChoice(flags), cwd: lab.cwd },
+      start: flags.fresh ? 'boot' : 'clone',
+    }),
+    command: {
+      ...{ argv, user: flags.user ?? userInfo().username, env: flags.env },
+      ...(flags.cwd !== undefined && { cwd: flags.cwd }),
+      ...(tty && { tty }),
+    },
+    judge: {
+      allowReports: [...config.allowReports, ...flags.allowReport.map(askedFor)],
+      onCrash: oneOf('--on-crash', flags.onCrash ?? config.onCrash, RUN_POLICIES),
+      graceMs: flags.grace === undefined ? config.grace : durationOf(flags.grace),
+      limits: limitsOf(machine),
+    },
   }
 }
 

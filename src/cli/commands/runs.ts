@@ -173,7 +173,10 @@ async function replay(id: string, { json = false, quiet = false }: ReplayFlags):
     stdoutTo: json ? process.stderr : process.stdout,
   })
   try {
-    const replayed = await replayRun(lab, id, terminal, interrupts, (event) => status.handle(event))
+    const replayed = await replayRun(lab, id, {
+      ...{ terminal, interrupts },
+      onEvent: (event) => status.handle(event),
+    })
     const { of, before, isSame } = replayed
     if (json) console.log(JSON.stringify(replayed, null, 2))
     status.line(
@@ -195,7 +198,7 @@ async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
   const status = new Status({ quiet, verbose: false })
   using interrupts = processInterrupts(() => undefined)
   const summary = await withTable(count, { status, quiet }, (onEvent) =>
-    replayOften(lab, id, { count, jobs, untilSame }, interrupts.stop, onEvent),
+    replayOften(lab, { id, count, jobs, untilSame }, { stop: interrupts.stop, onEvent }),
   )
   const { of, before, same, runs } = summary
   if (json) console.log(JSON.stringify(summary, null, 2))

@@ -3,9 +3,11 @@ import type { Command } from 'commander'
 import {
   askedFor,
   machines,
+  specs,
   ssh,
   vmStarting,
   vms,
+  type Lab,
   type LabEvent,
   VM_POLICIES,
 } from '../../lab/index.ts'
@@ -76,39 +78,31 @@ export function addStartCommand(program: Command, finish: (code: number) => void
 }
 
 async function start(name: string | undefined, flags: StartFlags, isPlain: boolean): Promise<void> {
-  const [lab, { startKept, startAgain }, { VmRegistry }, { machineFor }] = await Promise.all([
+  const [lab, { startKept, startAgain }, { VmRegistry }] = await Promise.all([
     currentLab(),
     vmStarting(),
     vms(),
-    machines(),
   ])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false })
   using interrupts = processInterrupts(() => undefined)
-  const onEvent = (event: LabEvent) => status.handle(event)
+  const parts = {
+    signal: interrupts.stop,
+    onEvent: (event: LabEvent) => status.handle(event),
+  }
   const registry = new VmRegistry(lab.paths)
   try {
     const again = name !== undefined && isPlain && registry.find(name)?.state === 'stopped'
     // One word is enough for a machine of the configuration.
     const named = name !== undefined && flags.machine === undefined && name in lab.config.machines
     const vm = again
-      ? await startAgain(lab, name, interrupts.stop, onEvent)
+      ? await startAgain(lab, name, parts)
       : await startKept(
           lab,
           {
             name: named && registry.find(name) ? registry.freeName(name) : name,
-            choice: kernelChoice(flags),
-            machine: await machineFor(
-              lab.config,
-              named ? name : flags.machine,
-              machineInput(flags),
-            ),
-            fresh: flags.fresh ?? false,
-            hold: false,
-            allowReports: [...lab.config.run.allowReports, ...flags.allowReport.map(askedFor)],
-            onCrash: oneOf('--on-crash', flags.onCrash ?? 'continue', VM_POLICIES),
+            ...(await keptRequest(lab, flags, named ? name : flags.machine)),
           },
-          interrupts.stop,
-          onEvent,
+          parts,
         )
     await (await ssh()).refreshSshConfig(lab.paths, lab.env['KLAB_HOME'])
     status.clear()
@@ -116,5 +110,22 @@ async function start(name: string | undefined, flags: StartFlags, isPlain: boole
     else console.log(vm.name)
   } finally {
     status.clear()
+  }
+}
+
+async function keptRequest(lab: Lab, flags: StartFlags, machineName: string | undefined) {
+  const [{ machineFor }, { limitsOf, vmSpecOf }] = await Promise.all([machines(), specs()])
+  const machine = await machineFor(lab.config, machineName, machineInput(flags))
+  const { run } = lab.config
+  return {
+    vm: vmSpecOf(machine, {
+      ...{ kernel: kernelChoice(flags), cwd: lab.cwd },
+      start: flags.fresh ? 'boot' : 'clone',
+    }),
+    judge: {
+      allowReports: [...run.allowReports, ...flags.allowReport.map(askedFor)],
+      onCrash: oneOf('--on-crash', flags.onCrash ?? 'continue', VM_POLICIES),
+      ...{ graceMs: run.grace, limits: limitsOf(machine) },
+    },
   }
 }

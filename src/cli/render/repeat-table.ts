@@ -17,6 +17,7 @@ class RepeatTable implements Disposable {
   #done = 0
   #passed = 0
   #drawn = 0
+  #waits = ''
   #startedAt = performance.now()
 
   constructor(total: number) {
@@ -32,9 +33,13 @@ class RepeatTable implements Disposable {
       case 'end':
         this.#end(event)
         return
-      case 'wait':
-        this.#say(`waiting for memory: ${event.availableMiB} MiB are free`)
     }
+  }
+
+  /** A run waits for room; said once for as long as it is true of the same. */
+  wait(why: string): void {
+    if (why !== this.#waits) this.#say(why)
+    this.#waits = why
   }
 
   [Symbol.dispose](): void {
@@ -97,6 +102,8 @@ export async function withTable<Summary>(
   return await repeat((event) => {
     if (event.kind !== 'event') {
       if (!quiet) table.handle(event)
+    } else if (event.event.kind === 'waiting') {
+      if (!quiet) table.wait(event.event.why)
     } else if (SAID_ONCE.includes(event.event.kind)) status.handle(event.event)
   })
 }

@@ -35,6 +35,9 @@ export class Status {
       case 'note':
         this.line(event.message)
         return
+      case 'waiting':
+        this.line(event.why)
+        return
       case 'build':
         this.#build(event.build)
         return

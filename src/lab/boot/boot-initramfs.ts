@@ -5,7 +5,7 @@ import { InfraError } from '../../base/index.ts'
 import { AGENT, initramfs } from '../../guest/index.ts'
 import { nativeProgram } from '../../host/index.ts'
 import { ModuleDirectory, type BootPlan, type Kernel } from '../../kernel/index.ts'
-import type { BootRequest } from './boot-plan.ts'
+import type { BootRequest } from './boot-request.ts'
 import type { Lab } from '../session/context.ts'
 
 /** Writes the initramfs of a boot into a directory: the agent, and the modules that its plan needs. Throws InfraError. */

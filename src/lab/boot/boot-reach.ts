@@ -1,9 +1,7 @@
 import { AgentLost } from '../../guest/index.ts'
 import { BootFailure, type Phase, type Vm } from '../../vm/index.ts'
-import type { BootRequest } from './boot-plan.ts'
-import type { Lab } from '../session/context.ts'
-import type { OnEvent } from '../outcome/events.ts'
 import { HungBoot } from '../outcome/hung-boot.ts'
+import type { Scene } from './scene.ts'
 
 /** As Vm.reach, for what the agent has to answer: one that breaks the protocol has failed, one that is gone tells nothing. */
 export async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): Promise<T> {
@@ -17,11 +15,8 @@ export async function reachAgent<T>(vm: Vm, phase: Phase, answer: Promise<T>): P
 
 /** A boot that may come to a standstill. */
 interface Boot {
-  readonly lab: Lab
-  readonly request: BootRequest
+  readonly scene: Scene
   readonly vm: Vm
-  readonly slowness: number
-  readonly onEvent: OnEvent
 }
 
 /** As reachAgent; a kernel that comes to a standstill on the way is asked where it is: throws HungBoot then. */
@@ -33,13 +28,12 @@ export async function reachOrAsk<T>(boot: Boot, phase: Phase, answer: Promise<T>
   }
 }
 
-async function askedWhy(
-  { lab, request, vm, slowness, onEvent }: Boot,
-  failure: BootFailure,
-): Promise<HungBoot> {
-  await request.onSilence?.(vm)
+async function askedWhy({ scene, vm }: Boot, failure: BootFailure): Promise<HungBoot> {
+  const { lab, request, hooks, decision } = scene
+  await hooks.onSilence(vm)
   const { makeSpeak } = await import('../hang/speak.ts')
   const { kernel, runDir } = request
-  const stuck = { vm, agent: undefined, slowness }
-  return new HungBoot(failure, await makeSpeak(stuck, kernel, { lab, runDir, onEvent }))
+  const stuck = { vm, agent: undefined, slowness: decision.slowness }
+  const place = { lab, runDir, onEvent: hooks.onEvent }
+  return new HungBoot(failure, await makeSpeak(stuck, kernel, place))
 }

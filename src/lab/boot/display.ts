@@ -2,8 +2,8 @@ import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import type { Display } from '../../vm/index.ts'
-import type { MachineConfig } from '../config/schema.ts'
 import type { Lab } from '../session/context.ts'
+import type { BootRequest } from './boot-request.ts'
 import { claimPorts } from '../net/ports.ts'
 
 /** What a graphical session is known by. */
@@ -14,10 +14,10 @@ const VNC_PORTS = { first: 5900, count: 100 }
 /** The screen that is asked for. Throws InfraError when this QEMU, or this session, cannot show it. */
 export async function displayFor(
   lab: Lab,
-  { machine, id }: { readonly machine: Pick<MachineConfig, 'display'>; readonly id: string },
+  { vm, id }: BootRequest,
   { displays, resources }: { displays: readonly string[]; resources: AsyncDisposableStack },
 ): Promise<Display | undefined> {
-  const { display: kind } = machine
+  const { display: kind } = vm.machine
   switch (kind) {
     case 'none':
       return undefined

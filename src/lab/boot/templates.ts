@@ -5,8 +5,9 @@ import { join } from 'node:path'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { bootId, isLocked, lockFile, writeAtomically } from '../../host/index.ts'
+import type { Kernel } from '../../kernel/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../../vm/index.ts'
-import type { BootDecision, BootRequest } from './boot-plan.ts'
+import type { BootDecision } from './decision.ts'
 import type { Lab } from '../session/context.ts'
 
 /** What is kept of a template beside its memory, its state and its console. */
@@ -39,7 +40,7 @@ const RECIPE = 2
  */
 export async function templateKey(
   spec: BootSpec,
-  { kernel }: BootRequest,
+  kernel: Kernel,
   parts: { readonly agent: string; readonly modules: readonly string[] },
 ): Promise<string> {
   const sockets = {

@@ -77,10 +77,10 @@ async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Mani
 }
 
 function reproduceOf({ request }: RunRow): string | undefined {
-  // Written by us (run-record.ts).
-  return request === null
-    ? undefined
-    : commandLineOf((JSON.parse(request) as RecordedRequest).request)
+  if (request === null) return undefined
+  // Written by us (run-record.ts), perhaps by one of an earlier version.
+  const { request: asked } = JSON.parse(request) as RecordedRequest
+  return 'vm' in asked ? commandLineOf(asked) : undefined
 }
 
 const LINES_AROUND = 5

@@ -25,7 +25,7 @@ export interface DebugRequest {
 /** Runs gdb on a VM in our terminal, with the right symbols. Returns its exit code. Throws InfraError. */
 export async function debugVm(paths: Paths, vm: NamedVm, request: DebugRequest): Promise<number> {
   const { kernel, vmlinux } = await symbolsOfVm(paths, vm)
-  const isHeld = vm.request.hold && vm.state === 'starting'
+  const isHeld = vm.request.vm.start === 'held' && vm.state === 'starting'
   // One that has not begun is where it was linked: it got nokaslr.
   const offset = isHeld ? 0n : await kaslrOffset(paths, vm, kernel)
   const socket = isHeld ? gdbSocket(paths, vm) : String(await ask(paths, vm, { do: 'gdb' }))
@@ -81,7 +81,7 @@ function gdbArguments(parts: {
 /** By how much a running kernel is away from where it was linked. */
 async function kaslrOffset(paths: Paths, vm: NamedVm, kernel: Kernel): Promise<bigint> {
   const isFixed =
-    vm.request.machine.parameters.includes('nokaslr') ||
+    vm.request.vm.machine.parameters.includes('nokaslr') ||
     (kernel.config !== undefined && kernel.config.get('RANDOMIZE_BASE') !== 'y')
   if (isFixed) return 0n
   const seen = await offsetInMemory(paths, vm, kernel)
@@ -109,7 +109,7 @@ async function offsetInMemory(
 ): Promise<bigint | undefined> {
   const table = await systemMapOf(vmlinux)
   if (!table) return undefined
-  const cpus = Array.from({ length: vm.request.machine.cpus }, (_, cpu) => cpu)
+  const cpus = Array.from({ length: vm.request.vm.machine.cpus }, (_, cpu) => cpu)
   const execute = (command: string, args: Readonly<Record<string, unknown>>) =>
     ask(paths, vm, { do: 'qmp', command, args })
   return await kernelOffset(execute, table, cpus)

@@ -8,7 +8,11 @@ export async function symbolsOfVm(
   paths: Paths,
   vm: NamedVm,
 ): Promise<{ readonly kernel: Kernel; readonly vmlinux: string }> {
-  const kernel = await findKernel(vm.request.kernel, new KernelStore(paths.cache), paths.cache)
+  const kernel = await findKernel(
+    vm.request.vm.kernel.kernel ?? '',
+    new KernelStore(paths.cache),
+    paths.cache,
+  )
   const { vmlinux } = kernel
   if (vmlinux !== undefined) return { kernel, vmlinux }
   throw new InfraError(

@@ -4,11 +4,11 @@ import type { FoundReport } from '../../crash/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import type { NewRun, Store } from '../../store/index.ts'
 import type { PhaseTimings } from '../../vm/index.ts'
-import type { MachineConfig } from '../config/schema.ts'
 import type { Lab } from '../session/context.ts'
 import { takeInEntries, waitingEntries, writeEntry } from './journal.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { RunRequest } from '../spec/run-request.ts'
+import type { MachineSpec } from '../spec/vm-spec.ts'
 import type { KeptInput } from './run-input.ts'
 
 /** Opens the database of runs, with all that runs have written down since. */
@@ -23,7 +23,7 @@ export async function openStore(lab: Lab): Promise<Store> {
 interface RunFacts {
   readonly id: string
   readonly runDir: string
-  readonly machine: MachineConfig
+  readonly machine: MachineSpec
   readonly kernel: Kernel
   /** How the kernel is named from anywhere, later. */
   readonly lastingName: string
@@ -40,6 +40,8 @@ interface RunEnd {
   readonly durationMs: number
   readonly peakMemoryKiB?: number | undefined
   readonly input?: KeptInput
+  /** QEMU's command line. */
+  readonly qemu?: readonly string[]
 }
 
 /** What a run was asked for, as it is recorded: ready to be asked for again. */
@@ -59,7 +61,7 @@ export class RunRecord {
   readonly #request: RunRequest | undefined
 
   constructor(lab: Lab, { id, runDir, machine, kernel, lastingName, argv, request }: RunFacts) {
-    const { cpus, memory, type } = machine
+    const { cpus, memoryMiB, type } = machine
     this.#lab = lab
     this.#request = request && recorded(lab, request, lastingName)
     this.#row = {
@@ -70,7 +72,7 @@ export class RunRecord {
       kernel: kernel.origin,
       kernelId: kernel.manifest?.id ?? null,
       release: kernel.release ?? null,
-      machine: JSON.stringify({ cpus, memoryMiB: memory, type }),
+      machine: JSON.stringify({ cpus, memoryMiB, type }),
       consolePath: join(runDir, 'console.log'),
       pid: process.pid,
       request: this.#asked(),
@@ -131,11 +133,15 @@ export class RunRecord {
 
 /** The request with the kernel that it came to, and all that the configuration had to say. Variables that are passed on keep their names alone. */
 function recorded(lab: Lab, request: RunRequest, kernel: string): RunRequest {
+  const { vm, command, judge } = request
   return {
-    ...request,
-    choice: { kernel, options: [], configFiles: [] },
-    cwd: request.cwd ?? lab.cwd,
-    env: [...lab.config.run.env, ...request.env],
+    vm: { ...vm, kernel: { kernel, options: [], configFiles: [] } },
+    command: {
+      ...command,
+      cwd: command.cwd ?? lab.cwd,
+      env: [...lab.config.run.env, ...command.env],
+    },
+    judge,
   }
 }
 

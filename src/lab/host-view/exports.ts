@@ -6,6 +6,7 @@ import type { Confinement } from '../../host/index.ts'
 import { startVirtiofsd, type Export } from '../../vm/index.ts'
 import { virtiofsdPath, type Lab } from '../session/context.ts'
 import type { Share } from '../spec/shares.ts'
+import type { Root } from '../spec/vm-spec.ts'
 import { hiddenPaths } from './hidden.ts'
 
 /** A host directory on its way into the guest. */
@@ -28,14 +29,14 @@ export interface HostView {
 /** Whose view is planned: a VM with its root and shares. */
 export interface Viewer {
   readonly id: string
-  readonly machine: { readonly root: 'host' | 'none' }
+  readonly root: Root
   readonly shares: readonly Share[]
 }
 
 /** Plans what the guest sees of this machine. */
 export function planView(
   lab: Lab,
-  { id, machine, shares }: Viewer,
+  { id, root: asked, shares }: Viewer,
   transport: '9p' | 'virtiofs',
 ): HostView {
   const dir = join(lab.paths.runtime, id, 'root')
@@ -54,7 +55,7 @@ export function planView(
       options: options(cached),
     },
   }))
-  if (machine.root !== 'host') return { mounts: shared, rootConfinement: {} }
+  if (asked.kind !== 'host') return { mounts: shared, rootConfinement: {} }
   const hidden = hiddenPaths(lab.env['HOME'] ?? '/', lab.cwd, lab.config.run.hide)
   return { mounts: [root, ...shared], rootConfinement: { export: { dir, hidden } } }
 }

@@ -30,8 +30,7 @@ import type { KernelChoice } from '../spec/kernel-choice.ts'
 export async function chooseKernel(
   lab: Lab,
   choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  { signal, onEvent }: { readonly signal: AbortSignal; readonly onEvent: OnEvent },
 ): Promise<Kernel> {
   const store = new KernelStore(lab.paths.cache)
   const kernel =

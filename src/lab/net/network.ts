@@ -36,7 +36,7 @@ const USER_NAME_SERVER = '10.0.2.3'
 /** Prepares a network. Throws InfraError for what this machine does not have. */
 export async function prepareNetwork(
   lab: Lab,
-  request: Exclude<NetRequest, { kind: 'none' }>,
+  request: NetRequest,
   parts: { name: string; resources: AsyncDisposableStack; onEvent: OnEvent },
 ): Promise<Network> {
   const mac = randomMac()

@@ -4,11 +4,13 @@ import type { Phase } from '../../vm/index.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Everything that happens while a run goes on. The command line renders it, `--events` prints it as NDJSON. */
-export type LabEvent =
+type EventBody =
   | { readonly kind: 'note'; readonly message: string }
   | { readonly kind: 'build'; readonly build: BuildEvent }
   | { readonly kind: 'kernel'; readonly origin: string; readonly image: string }
   | { readonly kind: 'accelerator'; readonly accel: 'kvm' | 'tcg'; readonly why: string }
+  /** For room beside other VMs. */
+  | { readonly kind: 'waiting'; readonly why: string }
   | { readonly kind: 'run'; readonly id: string; readonly dir: string }
   /** `impossible`: the VM boots instead, and `why` says what a template cannot carry. */
   | {
@@ -33,5 +35,8 @@ export type LabEvent =
       readonly exitCode: number
       readonly durationMs: number
     }
+
+/** `run`: the id of the run that it is of; absent before there is one, as while a kernel is built. */
+export type LabEvent = EventBody & { readonly run?: string }
 
 export type OnEvent = (event: LabEvent) => void

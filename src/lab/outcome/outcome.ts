@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: 'signalled'; readonly signal: string; readonly number: number }
   | { readonly kind: 'crashed'; readonly report: FoundReport }
   | { readonly kind: 'hung'; readonly silentMs: number; readonly hang?: Hang }
-  | { readonly kind: 'timed-out'; readonly limitMs: number }
+  | { readonly kind: 'timed-out'; readonly limitMs: number; readonly hang?: Hang }
   | {
       readonly kind: 'boot-failed'
       readonly phase: Phase
@@ -63,7 +63,7 @@ export function describeOutcome(outcome: Outcome): string {
     case 'hung':
       return `hung: silent for ${formatDuration(outcome.silentMs)}${describeHang(outcome.hang)}`
     case 'timed-out':
-      return `timed out after ${formatDuration(outcome.limitMs)}`
+      return `timed out after ${formatDuration(outcome.limitMs)}${describeHang(outcome.hang)}`
     case 'boot-failed':
       return `boot failed (${outcome.phase}): ${outcome.reason}${describeHang(outcome.hang)}`
     case 'lost':

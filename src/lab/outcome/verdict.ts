@@ -1,10 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
-import { ReportScanner, type FoundReport } from '../../crash/index.ts'
-import { errnoName, ProtocolError, type ExecEnd } from '../../guest/index.ts'
-import type { ConsoleReader, Vm, VmEnd } from '../../vm/index.ts'
-import { AllowRules, type AllowRule } from './allow-rule.ts'
-import type { OnEvent } from './events.ts'
+import type { FoundReport } from '../../crash/index.ts'
+import { errnoName, type ExecEnd, type ProtocolError } from '../../guest/index.ts'
+import type { VmEnd } from '../../vm/index.ts'
 import type { Hang } from './hang.ts'
 import { signalName, type Outcome } from './outcome.ts'
 
@@ -13,86 +9,16 @@ export type Ending =
   | { readonly kind: 'command'; readonly end: ExecEnd }
   | { readonly kind: 'vm'; readonly end: VmEnd }
   | { readonly kind: 'agent'; readonly error: ProtocolError | undefined }
-  | { readonly kind: 'timeout'; readonly limitMs: number }
+  | { readonly kind: 'timeout'; readonly limitMs: number; readonly hang?: Hang }
   | { readonly kind: 'silence'; readonly silentMs: number; readonly hang?: Hang }
+  /** The user has ended it. */
   | { readonly kind: 'stopped'; readonly signal: number }
+  /** What it ran in, which others use as well, has ended so. */
+  | { readonly kind: 'over'; readonly outcome: Outcome; readonly reports: readonly FoundReport[] }
+  /** A VM that stays was to end, and did. */
+  | { readonly kind: 'dismissed' }
   /** The kernel complained, and nothing after that matters. */
   | { readonly kind: 'report' }
-
-/** A report that has ended is told when nothing follows for so long. */
-const SETTLED_AFTER_MS = 300
-
-/** From a panic to the reset that follows it. */
-const LAST_WORDS_MS = 30
-
-/** Of a flood of reports the first ones tell the story. */
-const MAX_REPORTS = 100
-
-/** Reports on the console, sorted into those that count and those that the user allows. */
-export class ReportLog {
-  readonly #counted: FoundReport[] = []
-  readonly #rules: AllowRules
-  readonly #all: FoundReport[] = []
-  #isOver = false
-  readonly #crashed = Promise.withResolvers<void>()
-  readonly scanner: ReportScanner
-  /** For the console. */
-  readonly reader: ConsoleReader
-
-  constructor(rules: readonly AllowRule[], onEvent: OnEvent) {
-    this.#rules = new AllowRules(rules)
-    this.scanner = new ReportScanner((report) => {
-      if (this.#isOver) return
-      const allowed = this.#rules.reasonFor(report)
-      this.#all.push(report)
-      if (allowed === undefined) this.#counted.push(report)
-      onEvent({ kind: 'report', report, ...(allowed !== undefined && { allowed }) })
-      if (allowed === undefined) this.#crashed.resolve()
-    }, MAX_REPORTS)
-    let quiet: NodeJS.Timeout | undefined
-    this.reader = {
-      lines: (lines) => {
-        this.scanner.lines(lines)
-        clearTimeout(quiet)
-        quiet = this.scanner.isOpen
-          ? setTimeout(() => this.scanner.settle(), SETTLED_AFTER_MS).unref()
-          : undefined
-      },
-    }
-  }
-
-  /** Nothing that comes from now on counts. A report that is open is told if it is `complete`, or in any case (`all`). */
-  end(what: 'complete' | 'all'): void {
-    if (this.#isOver) return
-    if (what === 'all') this.scanner.flush()
-    else this.scanner.settle()
-    this.#isOver = true
-  }
-
-  /** The kernel has panicked and stood still, and goes on to its end: what it says in its last moments belongs to the report, and one that comes to no end is not waited for. */
-  async endWithPanic({ console, ended }: Pick<Vm, 'console' | 'ended'>): Promise<void> {
-    const isOver = ended.then(() => true)
-    do {
-      if (await Promise.race([sleep(LAST_WORDS_MS, false, { ref: false }), isOver])) return
-    } while (Date.now() - console.lastByteAt < LAST_WORDS_MS / 2)
-    // Of a panic in an NMI nothing was printed before.
-    if (this.scanner.isPanic) this.end('all')
-  }
-
-  /** Resolves when the first report that counts is complete. */
-  get crashed(): Promise<void> {
-    return this.#crashed.promise
-  }
-
-  get all(): readonly FoundReport[] {
-    return this.#all
-  }
-
-  /** The first that counts: later ones are mostly its consequences. */
-  get first(): FoundReport | undefined {
-    return this.#counted[0]
-  }
-}
 
 /** What a run's ending means. A kernel's complaint outweighs all else. Pure. */
 export function outcomeOf(
@@ -106,11 +32,19 @@ export function outcomeOf(
     case 'command':
       return commandOutcome(ending.end, command)
     case 'timeout':
-      return { kind: 'timed-out', limitMs: ending.limitMs }
+      return {
+        kind: 'timed-out',
+        limitMs: ending.limitMs,
+        ...(ending.hang && { hang: ending.hang }),
+      }
     case 'silence':
       return { kind: 'hung', silentMs: ending.silentMs, ...(ending.hang && { hang: ending.hang }) }
     case 'stopped':
       return { kind: 'signalled', signal: signalName(ending.signal), number: ending.signal }
+    case 'dismissed':
+      return { kind: 'exited', code: 0 }
+    case 'over':
+      return endOfSurroundings(ending.outcome)
     case 'agent':
       return {
         kind: 'lost',
@@ -123,6 +57,12 @@ export function outcomeOf(
     case 'report':
       return { kind: 'lost', reason: 'its kernel crashed' }
   }
+}
+
+/** A VM that was stopped has lost the command, whatever that says of the VM itself. */
+function endOfSurroundings(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'exited') return outcome
+  return { kind: 'lost', reason: 'the VM was stopped before the command ended' }
 }
 
 /** How a command ended, without regard to anything else. */

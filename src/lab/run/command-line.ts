@@ -1,43 +1,65 @@
 import { shellWord } from '../../base/index.ts'
+import type { NetRequest } from '../spec/net-request.ts'
 import type { RunRequest } from '../spec/run-request.ts'
+import type { Share } from '../spec/shares.ts'
 
 /** The command that asks for such a run, its words quoted for a shell. What is as always is left out. Pure. */
-export function commandLineOf({
-  choice,
-  machine,
-  argv,
-  user,
-  cwd,
-  env,
-  allowReports,
-  fresh,
-}: RunRequest): string {
-  const one = (flag: string, value: string | undefined, usual?: string) =>
-    value === undefined || value === usual ? [] : [flag, value]
-  const each = (flag: string, values: readonly string[]) => values.flatMap((value) => [flag, value])
-  const limit = (ms: number | null) => (ms === null ? undefined : `${ms / 1000}s`)
+export function commandLineOf({ vm, command, judge }: RunRequest): string {
+  const { machine } = vm
   const words = [
     ...['klab', 'run'],
-    ...one('--kernel', choice.kernel),
+    ...one('--kernel', vm.kernel.kernel),
     ...one('--cpus', String(machine.cpus), '2'),
-    ...one('--memory', `${machine.memory}M`, '1024M'),
+    ...one('--memory', `${machine.memoryMiB}M`, '1024M'),
     ...one('--type', machine.type, 'auto'),
-    ...one('--root', machine.root, 'host'),
-    ...each('--share', machine.shares),
-    ...one('--net', machine.net, 'none'),
-    ...each('--publish', machine.publish),
+    ...one('--root', vm.root.kind, 'host'),
+    ...each('--share', vm.shares.map(shareText)),
+    ...vm.networks.flatMap(netWords),
     ...each('--append', machine.parameters),
-    ...one('--timeout', limit(machine.timeout)),
-    ...one('--idle-timeout', limit(machine.idleTimeout)),
-    ...one('--user', user),
-    ...one('--cwd', cwd),
-    ...each('--env', env),
+    ...one('--timeout', durationText(judge.limits.timeoutMs)),
+    ...one('--idle-timeout', durationText(judge.limits.idleTimeoutMs)),
+    ...one('--user', command.user),
+    ...one('--cwd', command.cwd),
+    ...each('--env', command.env),
     ...each(
       '--allow-report',
-      allowReports.flatMap(({ report }) => report ?? []),
+      judge.allowReports.flatMap(({ report }) => report ?? []),
     ),
-    ...(fresh ? ['--fresh'] : []),
-    ...(argv.length > 0 ? ['--', ...argv] : []),
+    ...(vm.start === 'boot' ? ['--fresh'] : []),
+    ...(command.argv.length > 0 ? ['--', ...command.argv] : []),
   ]
   return words.map(shellWord).join(' ')
+}
+
+function one(flag: string, value: string | undefined, usual?: string): string[] {
+  return value === undefined || value === usual ? [] : [flag, value]
+}
+
+function each(flag: string, values: readonly string[]): string[] {
+  return values.flatMap((value) => [flag, value])
+}
+
+function durationText(ms: number | null): string | undefined {
+  return ms === null ? undefined : `${ms / 1000}s`
+}
+
+function shareText({ mode, host, guest, cached }: Share): string {
+  const flags = cached && mode !== 'cow' ? `${mode},cached` : mode
+  return `${flags}:${host}${guest === host ? '' : `:${guest}`}`
+}
+
+function netWords(net: NetRequest): string[] {
+  switch (net.kind) {
+    case 'user': {
+      const published = net.publish.map(
+        ({ address, hostPort, guestPort, protocol }) =>
+          `${address}:${hostPort}:${guestPort}${protocol === 'udp' ? '/udp' : ''}`,
+      )
+      return ['--net', net.restrict ? 'restrict' : 'user', ...each('--publish', published)]
+    }
+    case 'bridge':
+      return ['--net', `bridge=${net.bridge}`]
+    case 'lab':
+      return ['--net', `lab:${net.segment}`]
+  }
 }

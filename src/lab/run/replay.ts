@@ -3,16 +3,15 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
 import { InfraError } from '../../base/index.ts'
-import type { Interrupts, Terminal } from '../session/terminal.ts'
 import type { Lab } from '../session/context.ts'
-import type { OnEvent } from '../outcome/events.ts'
 import { viewOf, withStore, type RunView } from '../history/history.ts'
 import { isSameOutcome, type Outcome } from '../outcome/outcome.ts'
 import { hasInput, inputPath } from '../history/run-input.ts'
 import type { RecordedRequest } from '../history/run-record.ts'
-import { repeatRun, type RepeatEvent, type RepeatSummary } from './repeat.ts'
+import { repeatRun, type RepeatParts } from './repeat.ts'
 import type { RunRequest } from '../spec/run-request.ts'
-import { runInVm, type RunResult } from './run.ts'
+import { runInVm, type RunParts, type RunResult } from './run.ts'
+import type { RepeatSummary } from './tally.ts'
 
 /** A run that was done again. */
 export interface Replay {
@@ -34,31 +33,18 @@ export interface ReplaySummary extends RepeatSummary {
  * The same kernel, machine, command, directory and input again, in a fresh VM, and whether it ends in the same way. Throws InfraError for a run
  * that cannot be done again: one that goes on, whose input was typed or was not kept, or a VM that stayed.
  */
-export async function replayRun(
-  lab: Lab,
-  id: string,
-  terminal: Terminal,
-  interrupts: Interrupts,
-  onEvent: OnEvent,
-): Promise<Replay> {
+export async function replayRun(lab: Lab, id: string, parts: RunParts): Promise<Replay> {
   const { run, before, request, stdin } = await recordedRun(lab, id)
-  const result = await runInVm(
-    asThen(lab, run, request),
-    request,
-    { ...terminal, ...(stdin && { stdin: stdin() }) },
-    interrupts,
-    onEvent,
-  )
+  const terminal = { ...parts.terminal, ...(stdin && { stdin: stdin() }) }
+  const result = await runInVm(asThen(lab, run, request), request, { ...parts, terminal })
   return { of: run.id, before, result, isSame: isSameOutcome(before, result.outcome) }
 }
 
 /** As replayRun, several times: how often it ends in the same way. With `untilSame` it stops at the first that does. */
 export async function replayOften(
   lab: Lab,
-  id: string,
-  { count, jobs, untilSame }: { count: number; jobs: number; untilSame: boolean },
-  stop: AbortSignal,
-  onEvent: (event: RepeatEvent) => void,
+  { id, untilSame, ...times }: ReplayTimes,
+  parts: RepeatParts,
 ): Promise<ReplaySummary> {
   const { run, before, request, stdin } = await recordedRun(lab, id)
   let same = 0
@@ -67,24 +53,35 @@ export async function replayOften(
     if (isSame) same++
     return isSame && untilSame
   }
+  const { judge } = request
   // Nobody is there to look at each.
-  const onCrash = request.onCrash === 'pause' ? 'stop' : request.onCrash
+  const onCrash = judge.onCrash === 'pause' ? 'stop' : judge.onCrash
   const summary = await repeatRun(
     asThen(lab, run, request),
-    { ...request, onCrash },
-    { count, jobs, isLast, ...(stdin && { stdin }) },
-    stop,
-    onEvent,
+    {
+      ...times,
+      ...{ request: { ...request, judge: { ...judge, onCrash } }, isLast },
+      ...(stdin && { stdin }),
+    },
+    parts,
   )
   return { of: run.id, before, same, ...summary }
 }
 
+/** Which run is to be done again, and how often. */
+export interface ReplayTimes {
+  readonly id: string
+  readonly count: number
+  readonly jobs: number
+  readonly untilSame: boolean
+}
+
 /** Where the run was, with what the configuration had to say then. */
-function asThen(lab: Lab, run: RunView, request: RunRequest): Lab {
+function asThen(lab: Lab, run: RunView, { command }: RunRequest): Lab {
   const { run: config, ...rest } = lab.config
   return {
     ...lab,
-    cwd: request.cwd ?? run.cwd,
+    cwd: command.cwd ?? run.cwd,
     config: { ...rest, run: { ...config, env: [] } },
   }
 }
@@ -108,6 +105,7 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     return refuse('it is of a VM that stayed, or of a klab that did not record what was asked for')
   // Written by us (run-record.ts).
   const asked = JSON.parse(row.request) as RecordedRequest
+  if (!('vm' in asked.request)) return refuse('it was recorded by a klab of another version')
   const dir = join(lab.paths.state, 'runs', run.id)
   switch (asked.input) {
     case 'typed':

@@ -4,13 +4,13 @@ import { parseNet } from './net-request.ts'
 import { segmentNet } from '../net/segment.ts'
 
 test.each([
-  ['none', { kind: 'none' }],
+  ['none', undefined],
   ['user', { kind: 'user', restrict: false, publish: [] }],
   ['restrict', { kind: 'user', restrict: true, publish: [] }],
   ['bridge=br0', { kind: 'bridge', bridge: 'br0' }],
   ['lab:red', { kind: 'lab', segment: 'red' }],
 ])('--net %s', (text, request) => {
-  expect(parseNet(text, [])).toEqual(request)
+  expect(parseNet(text, [])).toEqual(request ? [request] : [])
 })
 
 test.each([
@@ -18,7 +18,7 @@ test.each([
   ['0:53/udp', { address: '127.0.0.1', hostPort: 0, guestPort: 53, protocol: 'udp' }],
   ['0.0.0.0:1:2', { address: '0.0.0.0', hostPort: 1, guestPort: 2, protocol: 'tcp' }],
 ])('--publish %s', (text, published) => {
-  expect(parseNet('user', [text])).toMatchObject({ publish: [published] })
+  expect(parseNet('user', [text])).toMatchObject([{ publish: [published] }])
 })
 
 test.each(['', 'usr', 'bridge=', 'bridge=a,b', 'bridge=../x', 'lab:', 'lab:../x', 'lab:a b'])(

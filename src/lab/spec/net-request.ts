@@ -1,8 +1,7 @@
 import { UsageError } from '../../base/index.ts'
 
-/** The network that a VM is asked to have. */
+/** A network that a VM is asked to have a card in. */
 export type NetRequest =
-  | { readonly kind: 'none' }
   /** Out through this machine as any program of ours would; `restrict` cuts that off. */
   | { readonly kind: 'user'; readonly restrict: boolean; readonly publish: readonly Published[] }
   | { readonly kind: 'bridge'; readonly bridge: string }
@@ -21,10 +20,13 @@ const INTERFACE = /^[A-Za-z0-9_.-]{1,15}$/
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/
 
 /** Throws UsageError for what is none, or does not go together. Pure. */
-export function parseNet(net: string, publish: readonly string[]): NetRequest {
+export function parseNet(net: string, publish: readonly string[]): NetRequest[] {
   if (publish.length > 0 && net !== 'user')
     throw new UsageError(`--publish ${publish[0]} needs --net user, and the network is ${net}`)
-  if (net === 'none') return { kind: 'none' }
+  return net === 'none' ? [] : [parseCard(net, publish)]
+}
+
+function parseCard(net: string, publish: readonly string[]): NetRequest {
   if (net === 'user' || net === 'restrict')
     return { kind: 'user', restrict: net === 'restrict', publish: publish.map(parsePublished) }
   const [, bridge] = /^bridge=(.*)$/.exec(net) ?? []

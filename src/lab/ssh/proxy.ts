@@ -57,7 +57,7 @@ async function prepareGuest(paths: Paths, vm: NamedVm, agent: Agent): Promise<st
   if (sshd === undefined) {
     throw new InfraError(
       'SSH',
-      vm.request.machine.root === 'host'
+      vm.request.vm.root.kind === 'host'
         ? 'there is no sshd in the guest, which is a view of this machine: install openssh-server here'
         : `there is no sshd in the guest of ${vm.name}; klab exec and klab cp work without one`,
     )

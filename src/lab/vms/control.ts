@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError, messageOf } from '../../base/index.ts'
+import type { FoundReport } from '../../crash/index.ts'
 import { isAlive } from '../../host/index.ts'
+import type { Outcome } from '../outcome/outcome.ts'
 import type { Paths } from '../session/paths.ts'
 import type { NamedVm } from './registry.ts'
 
@@ -15,6 +17,8 @@ export type ControlRequest =
   /** The rest of the connection is the serial console, both ways. */
   | { readonly do: 'console' }
   | { readonly do: 'status' }
+  /** The complaints of its kernel that count, from one on, late ones included. */
+  | { readonly do: 'reports'; readonly from: number; readonly graceMs: number }
   | {
       readonly do: 'qmp'
       readonly command: string
@@ -31,6 +35,12 @@ export type ControlRequest =
   | { readonly do: 'gdb' }
   /** Answers when the memory is written; a running VM goes on then. */
   | { readonly do: 'dump'; readonly path: string; readonly format: string }
+
+/** The last line of a connection that waits: how the VM has ended, and all that counts of what its kernel complained of. */
+export interface Farewell {
+  readonly outcome: Outcome
+  readonly reports: readonly FoundReport[]
+}
 
 /** Its answer: one line as well. */
 export type ControlAnswer = { readonly value: unknown } | { readonly error: string }

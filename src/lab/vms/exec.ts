@@ -1,50 +1,113 @@
-import { interruptOf } from '../../base/index.ts'
-import { Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
-import { feed } from '../life/command.ts'
-import type { Interrupts, Terminal } from '../session/terminal.ts'
-import { describeOutcome, exitCodeOf } from '../outcome/outcome.ts'
-import type { Paths } from '../session/paths.ts'
-import { commandOutcome } from '../outcome/verdict.ts'
-import { converse } from './control.ts'
-import type { NamedVm } from './registry.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The agent of a running VM, by way of its keeper. Disposing of it leaves the VM alone. */
-export async function agentOf(paths: Paths, vm: NamedVm): Promise<Agent & Disposable> {
+import { formatDuration, InfraError } from '../../base/index.ts'
+import type { FoundReport } from '../../crash/index.ts'
+import { Agent, type ExecRequest } from '../../guest/index.ts'
+import { execIn, type Guest } from '../life/exec.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+import type { Ending } from '../outcome/verdict.ts'
+import type { Paths } from '../session/paths.ts'
+import type { ExecParts } from '../session/session.ts'
+import { ask, converse, firstLine, type Farewell } from './control.ts'
+import { VmRegistry, type NamedVm } from './registry.ts'
+
+/** A hundred reports, each as long as reports are. */
+const MAX_FAREWELL = 16 * 1024 * 1024
+
+/** How long a guest may take to answer, multiplied by slowness. */
+const PATIENCE_MS = 2_000
+
+/** The agent of a VM that goes on without us. */
+export type JoinedAgent = Agent & Disposable
+
+/**
+ * The agent of a running VM, by way of its keeper. Disposing of it leaves the VM alone. Throws InfraError when the VM is paused, or its guest
+ * does not answer.
+ */
+export async function agentOf(paths: Paths, vm: NamedVm): Promise<JoinedAgent> {
+  const agent = await connect(paths, vm)
+  try {
+    await withPatience(vm, agent.ping())
+    return agent
+  } catch (error) {
+    agent[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** Runs a command in a running VM until it, the VM, a limit or the user ends it, and judges it as `klab run` does. Throws InfraError. */
+export async function execInVm(
+  paths: Paths,
+  vm: NamedVm,
+  { request, ...parts }: ExecParts & { readonly request: ExecRequest },
+): Promise<Outcome> {
+  using agent = await connect(paths, vm)
+  return await execIn(guestOf(paths, vm, agent), request, parts)
+}
+
+/** A VM behind a keeper, as commands see it. */
+export function guestOf(paths: Paths, vm: NamedVm, agent: JoinedAgent): Guest {
+  const started = Date.now()
+  return {
+    ...{ agent, slowness: vm.slowness ?? 1 },
+    over: endOf(paths, vm),
+    // The keeper hears the console; what counts here is the command.
+    lastConsoleAt: () => started,
+    isPaused: () => new VmRegistry(paths).read(vm.id)?.state === 'paused',
+    mark: async () => (await reportsOf(paths, vm, { from: 0, graceMs: 0 })).length,
+    since: async (from, graceMs) =>
+      // One that has ended tells no more.
+      await reportsOf(paths, vm, { from, graceMs }).catch(() => []),
+    untilStarted: (begun) => withPatience(vm, begun),
+  }
+}
+
+/** The complaints of a VM's kernel that count, from one on. Throws InfraError. */
+export async function reportsOf(
+  paths: Paths,
+  vm: NamedVm,
+  { from, graceMs }: { from: number; graceMs: number },
+): Promise<readonly FoundReport[]> {
+  // Written by a keeper (keeper-control.ts).
+  return (await ask(paths, vm, { do: 'reports', from, graceMs })) as FoundReport[]
+}
+
+/** How a VM ends: asked for while it lives, told when it is over. */
+async function endOf(paths: Paths, vm: NamedVm): Promise<Ending> {
+  try {
+    const { socket } = await converse(paths, vm, { do: 'wait' })
+    socket.unref()
+    const last = await firstLine(socket, MAX_FAREWELL)
+    // Written by a keeper (keeper-control.ts).
+    if (last !== undefined) return { kind: 'over', ...(JSON.parse(last) as Farewell) }
+  } catch {
+    // It is gone already.
+  }
+  const outcome = new VmRegistry(paths).read(vm.id)?.outcome
+  return outcome ? { kind: 'over', outcome, reports: [] } : { kind: 'agent', error: undefined }
+}
+
+async function connect(paths: Paths, vm: NamedVm): Promise<JoinedAgent> {
+  if (vm.state === 'paused')
+    throw new InfraError(
+      'VM',
+      `the VM ${vm.name} is paused, so its guest does nothing; klab resume ${vm.name} lets it go on`,
+    )
   const { socket } = await converse(paths, vm, { do: 'agent' })
   const agent = new Agent(socket)
   return Object.assign(agent, { [Symbol.dispose]: () => void socket.destroy() })
 }
 
-/** Runs a command in a running VM until it, the VM or the user ends it. */
-export async function execIn(
-  paths: Paths,
-  vm: NamedVm,
-  request: ExecRequest,
-  { terminal, interrupts }: { terminal: Terminal; interrupts: Interrupts },
-): Promise<ExecEnd> {
-  using agent = await agentOf(paths, vm)
-  const execution = agent.exec(request, { stdout: terminal.stdout, stderr: terminal.stderr })
-  interrupts.onSignal((signal) => execution.signal(signal))
-  terminal.onResize?.((rows, cols) => execution.resize(rows, cols))
-  void feed(execution, terminal.stdin)
-  return await Promise.race([
-    execution.ended,
-    new Promise<ExecEnd>((resolve) => {
-      interrupts.stop.addEventListener('abort', () => {
-        const signal = interruptOf(interrupts.stop)
-        // The keeper hangs the command up when we are gone.
-        resolve({ kind: 'signalled', signal, maxRssKiB: 0, cpuMs: 0 })
-      })
-    }),
-  ])
-}
-
-/** What to exit with after a command in a running VM, and what to say beyond that, if anything. */
-export function execOutcome(
-  end: ExecEnd,
-  command: string,
-): { exitCode: number; why: string | undefined } {
-  const outcome = commandOutcome(end, command)
-  const exitCode = exitCodeOf(outcome)
-  return { exitCode, why: outcome.kind === 'exited' ? undefined : describeOutcome(outcome) }
+/** Throws InfraError when the guest does not come to do it. */
+async function withPatience(vm: NamedVm, done: Promise<void>): Promise<void> {
+  const limitMs = PATIENCE_MS * (vm.slowness ?? 1)
+  const over = new AbortController()
+  const late = sleep(limitMs, 'late', { signal: over.signal }).catch(() => undefined)
+  const first = await Promise.race([done, late])
+  over.abort()
+  if (first === undefined) return
+  throw new InfraError(
+    'VM',
+    `the guest of ${vm.name} does not answer (waited ${formatDuration(limitMs)}); klab inspect ${vm.name} shows what it does, klab stop --force ${vm.name} ends it`,
+  )
 }

@@ -5,14 +5,17 @@ import { join } from 'node:path'
 import { messageOf } from '../../base/index.ts'
 import { relay } from '../../guest/index.ts'
 import { serve } from '../../host/index.ts'
-import type { Booted } from '../boot/boot.ts'
-import type { ReportLog } from '../outcome/verdict.ts'
-import { firstLine, type ControlAnswer, type ControlRequest } from './control.ts'
+import type { Booted } from '../boot/booted.ts'
+import { waitForLateReports } from '../life/late-reports.ts'
+import type { ReportLog } from '../outcome/report-log.ts'
+import { firstLine, type ControlAnswer, type ControlRequest, type Farewell } from './control.ts'
 
 interface Kept {
   readonly booted: Booted
   readonly reports: ReportLog
   readonly onState: (state: 'running' | 'paused') => void
+  /** Settles when the end is recorded. */
+  readonly farewell: Promise<Farewell>
   /** Begins the end of the VM. */
   readonly stop: (force: boolean) => void
 }
@@ -62,7 +65,7 @@ function isLasting(request: ControlRequest): request is Lasting {
   return LASTING.includes(request.do)
 }
 
-function goOn(request: Lasting, { booted, stop }: Kept, socket: Socket): void {
+function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket): void {
   switch (request.do) {
     case 'agent':
       relay(booted.agent, socket)
@@ -74,6 +77,7 @@ function goOn(request: Lasting, { booted, stop }: Kept, socket: Socket): void {
       stop(request.force)
       return
     case 'wait':
+      void farewell.then((last) => socket.write(`${JSON.stringify(last)}\n`))
   }
 }
 
@@ -88,6 +92,10 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
       ])
       return { qemu: status, agent: answers, reports: reports.all.map(({ title }) => title) }
     }
+    case 'reports':
+      await waitForLateReports(vm, request.graceMs, reports)
+      reports.settle()
+      return reports.counted.slice(request.from)
     case 'qmp':
       return await vm.qmp.execute(request.command, request.args)
     case 'monitor':

@@ -1,24 +1,21 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { once } from 'node:events'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 
 import { KlabError, messageOf } from '../../base/index.ts'
+import type { FoundReport } from '../../crash/index.ts'
 import { processIdentity } from '../../host/index.ts'
-import type { PhaseTimings } from '../../vm/index.ts'
-import { bootFailed } from '../outcome/boot-outcome.ts'
-import { boot, type Booted } from '../boot/boot.ts'
+import type { Booted } from '../boot/booted.ts'
 import { chooseKernel } from '../kernels/choose-kernel.ts'
-import { lostEnding } from '../life/command.ts'
-import type { Lab } from '../session/context.ts'
+import { timeLimit } from '../life/command.ts'
+import { endOfVm } from '../life/end-of-vm.ts'
+import { liveOnce } from '../life/life.ts'
+import type { Living } from '../life/living.ts'
+import { silence } from '../life/silence.ts'
 import type { LabEvent } from '../outcome/events.ts'
-import { exitCodeOf, type Outcome } from '../outcome/outcome.ts'
-import { parseNet } from '../spec/net-request.ts'
-import { withPhase } from '../life/with-phase.ts'
-import { CrashDump } from '../life/crash-dump.ts'
-import { RunRecord } from '../history/run-record.ts'
-import { parseShare } from '../spec/shares.ts'
-import { outcomeOf, ReportLog, type Ending } from '../outcome/verdict.ts'
-import { controlPath } from './control.ts'
+import { describeOutcome, exitCodeOf, type Outcome } from '../outcome/outcome.ts'
+import type { Ending } from '../outcome/verdict.ts'
+import type { Lab } from '../session/context.ts'
+import { controlPath, type Farewell } from './control.ts'
 import { serveControl } from './keeper-control.ts'
 import { VmRegistry, type VmRecord } from './registry.ts'
 
@@ -57,120 +54,139 @@ export async function keepVm(
     registry.write(record)
   }
   change({ state: 'starting' })
-  try {
-    await live(lab, record, change, tell)
-  } catch (error) {
-    const outcome: Outcome = { kind: 'lost', reason: messageOf(error) }
+  const ended = (outcome: Outcome) =>
     change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
-    tell({
-      kind: 'failed',
-      message: messageOf(error),
-      exitCode: error instanceof KlabError ? error.exitCode : 125,
-      details: 'lastLines' in (error as object) ? (error as { lastLines: string[] }).lastLines : [],
+  await using resources = new AsyncDisposableStack()
+  const farewell = Promise.withResolvers<Farewell>()
+  let counted: () => readonly FoundReport[] = () => []
+  try {
+    const outcome = await live(lab, record, {
+      ...{ change, tell, resources, farewell: farewell.promise },
+      said: (reports) => {
+        counted = reports
+      },
     })
+    // Before whoever waits for it is let go.
+    ended(outcome)
+    farewell.resolve({ outcome, reports: counted() })
+    // It is written by then.
+    await setImmediate()
+    if (outcome.kind === 'boot-failed')
+      tell({
+        kind: 'failed',
+        message: describeOutcome(outcome),
+        ...{ exitCode: exitCodeOf(outcome), details: outcome.lastLines },
+      })
+  } catch (error) {
+    ended({ kind: 'lost', reason: messageOf(error) })
+    const exitCode = error instanceof KlabError ? error.exitCode : 125
+    tell({ kind: 'failed', message: messageOf(error), exitCode, details: [] })
   }
 }
 
-/** One life of a VM. Throws what a boot throws. */
+interface Registered {
+  readonly farewell: Promise<Farewell>
+  /** Where to find what its kernel has said, at the end. */
+  readonly said: (counted: () => readonly FoundReport[]) => void
+  /** Disposed of when the end is recorded. */
+  readonly resources: AsyncDisposableStack
+  readonly change: (values: Partial<VmRecord>) => void
+  readonly tell: (news: KeeperNews) => void
+}
+
+/** One life of a VM. Throws what a boot throws that is no outcome. */
 async function live(
   lab: Lab,
   { request, runId, snapshot }: VmRecord,
-  change: (values: Partial<VmRecord>) => void,
-  tell: (news: KeeperNews) => void,
-): Promise<void> {
-  const startedAt = performance.now()
+  registered: Registered,
+): Promise<Outcome> {
   const never = new AbortController().signal
-  const choice = { kernel: request.kernel, options: [], configFiles: [] }
-  const kernel = await chooseKernel(lab, choice, never, () => undefined)
-  const runDir = join(lab.paths.state, 'runs', runId)
-  await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const { machine, fresh, hold, allowReports, name, onCrash } = request
-  const facts = {
-    ...{ id: runId, runDir, machine, kernel, lastingName: request.kernel },
-    argv: ['(a VM that stays)'],
-  }
-  const history = new RunRecord(lab, facts)
-  history.begin()
-  let phases: PhaseTimings = {}
-  const onEvent = (event: LabEvent) => {
-    if (event.kind === 'phase') phases = withPhase(phases, event)
-    tell({ kind: 'event', event })
-    if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
-  }
-  const reports = new ReportLog(allowReports, onEvent)
-  const dump = new CrashDump(runDir, onEvent)
-  const end = (outcome: Outcome) =>
-    history.end(
-      {
-        ...{ outcome, exitCode: exitCodeOf(outcome), phases },
-        durationMs: Math.round(performance.now() - startedAt),
+  const { name, vm, judge } = request
+  const { tell } = registered
+  const choosing = { signal: never, onEvent: () => undefined }
+  const kernel = await chooseKernel(lab, vm.kernel, choosing)
+  const { outcome } = await liveOnce(
+    lab,
+    {
+      ...{ id: runId, vm, kernel, judge, hostname: name, stays: true },
+      ...(snapshot && { snapshot }),
+      argv: ['(a VM that stays)'],
+    },
+    {
+      stop: never,
+      onEvent: (event) => {
+        tell({ kind: 'event', event })
+        if (vm.start === 'held' && event.kind === 'phase' && event.phase === 'process')
+          tell({ kind: 'held' })
       },
-      reports.all,
-    )
+      live: (living) => stay(living, registered),
+    },
+  )
+  return outcome
+}
+
+/** Serves whoever asks, until the VM ends, is to end, or one of its limits is reached. */
+async function stay(living: Living, registered: Registered): Promise<Ending> {
+  const { lab, booted, reports, dump, request } = living
+  const { onCrash, limits } = request.judge
+  const { change, tell, resources, said } = registered
+  said(() => reports.counted)
+  const stopping = new AbortController()
+  let isPaused = false
+  const onSignal = () => stopping.abort(false)
+  process.once('SIGTERM', onSignal)
+  const path = controlPath(lab.paths, { runId: request.id })
+  const control = await serveControl(path, {
+    ...{ booted, reports, farewell: registered.farewell },
+    onState: (state) => {
+      isPaused = state === 'paused'
+      change({ state })
+    },
+    stop: (force) => stopping.abort(force),
+  })
+  // Whoever waits is let go when the end is recorded.
+  resources.use(control)
+  const qemu = booted.vm.pid === undefined ? undefined : processIdentity(booted.vm.pid)
+  const { slowness } = booted
+  change({ state: 'running', startedAt: new Date().toISOString(), slowness, ...(qemu && { qemu }) })
+  tell({ kind: 'ready' })
+  void reports.crashed.then(async () => {
+    if (onCrash === 'dump') await dump.write(booted.vm)
+    // One that is gone stands still.
+    if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
+  })
+  const done = new AbortController()
   try {
-    await using booted = await boot(
-      lab,
-      {
-        ...{ id: runId, kernel, machine, runDir, fresh, hold, name, stays: true },
-        ...(snapshot && { snapshot }),
-        net: parseNet(machine.net, machine.publish),
-        shares: machine.shares.map((text) => parseShare(text, lab.cwd)),
-        consoleReaders: [reports.reader],
-        onSilence: async (vm) => {
-          reports.end('all')
-          if (onCrash === 'dump') await dump.write(vm)
-        },
-        onPanic: async (vm) => {
-          if (onCrash === 'dump') await dump.write(vm)
-          return onCrash === 'pause' ? 'stay' : 'go on'
-        },
-      },
-      onEvent,
-    )
-    const stopping = new AbortController()
-    const onSignal = () => stopping.abort(false)
-    process.once('SIGTERM', onSignal)
-    await using _control = await serveControl(controlPath(lab.paths, { runId }), {
-      ...{ booted, reports },
-      onState: (state) => change({ state }),
-      stop: (force) => stopping.abort(force),
-    })
-    const qemu = booted.vm.pid === undefined ? undefined : processIdentity(booted.vm.pid)
-    change({ state: 'running', startedAt: new Date().toISOString(), ...(qemu && { qemu }) })
-    tell({ kind: 'ready' })
-    void reports.crashed.then(async () => {
-      if (onCrash === 'dump') await dump.write(booted.vm)
-      // One that is gone stands still.
-      if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
-    })
-    const ending = await Promise.race([ended(booted), stopped(booted, stopping.signal)])
-    booted.vm.kill()
-    await booted.vm.ended
-    booted.vm.console.close()
-    reports.scanner.flush()
-    const outcome = stopping.signal.aborted
-      ? stoppedOutcome(reports)
-      : outcomeOf(ending, reports.first)
-    await end(outcome)
-    // Before whoever waits for it is let go.
-    change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
-  } catch (error) {
-    await end(bootFailed(error) ?? { kind: 'lost', reason: messageOf(error) })
-    throw error
+    return await Promise.race([
+      endOfVm(booted),
+      dismissed(booted, stopping.signal),
+      timeLimit(limits.timeoutMs, done.signal),
+      ...(limits.idleTimeoutMs === null
+        ? []
+        : [
+            silence(
+              { ...listened(booted), isPaused: () => isPaused },
+              limits.idleTimeoutMs,
+              done.signal,
+            ),
+          ]),
+    ])
+  } finally {
+    done.abort()
   }
 }
 
-/** The VM ends by itself: QEMU is gone, or its agent is not to be trusted any more. */
-async function ended(booted: Booted): Promise<Ending> {
-  const gone = booted.vm.ended.then((end): Ending => ({ kind: 'vm', end }))
-  return await Promise.race([lostEnding(booted), gone])
+/** The console and all commands. */
+function listened({ vm, agent, slowness }: Booted) {
+  const heard = () => Math.max(vm.console.lastByteAt, agent.lastOutputAt)
+  return { agent, slowness, heard }
 }
 
 /** The end that was asked for, with or without force. */
-async function stopped(booted: Booted, signal: AbortSignal): Promise<Ending> {
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
+  if (!signal.aborted) await once(signal, 'abort')
   if (signal.reason === false) await powerOff(booted)
-  return { kind: 'stopped', signal: 0 }
+  return { kind: 'dismissed' }
 }
 
 /** Lets the guest write back and power off; it may not come to it. */
@@ -179,9 +195,4 @@ async function powerOff({ vm, agent, slowness }: Booted): Promise<void> {
   await vm.qmp.execute('cont').catch(() => undefined)
   agent.powerOff()
   await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
-}
-
-function stoppedOutcome(reports: ReportLog): Outcome {
-  if (reports.first) return { kind: 'crashed', report: reports.first }
-  return { kind: 'exited', code: 0 }
 }

@@ -13,32 +13,28 @@ import { join } from 'node:path'
 
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
-import type { AllowRule } from '../outcome/allow-rule.ts'
-import type { Snapshot } from '../boot/boot-plan.ts'
-import type { VmPolicy } from '../outcome/crash-policy.ts'
-import type { MachineConfig } from '../config/schema.ts'
+import type { Snapshot } from '../boot/boot-request.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Paths } from '../session/paths.ts'
+import type { Judge } from '../spec/run-request.ts'
+import type { VmSpec } from '../spec/vm-spec.ts'
 
 /** What a VM that stays was asked to be; it can be started again with this. */
 export interface KeptRequest {
-  /** A ready kernel: id, path or release. */
-  readonly kernel: string
-  readonly machine: MachineConfig
   /** The name it had at first: its host name for good. */
   readonly name: string
+  /** With a kernel that is ready: id, path or release. */
+  readonly vm: VmSpec
+  readonly judge: Judge
   readonly cwd: string
   /** For every command in it, as the configuration had them. */
   readonly env: readonly string[]
-  readonly fresh: boolean
-  /** It waits for a debugger before its first instruction. */
-  readonly hold: boolean
-  readonly allowReports: readonly AllowRule[]
-  readonly onCrash: VmPolicy
 }
 
 export interface VmRecord {
   readonly id: string
+  /** A run is here as long as its klab lives; absent for a VM that stays. */
+  readonly kind?: 'run'
   readonly createdAt: string
   readonly request: KeptRequest
   readonly kernel: string
@@ -50,6 +46,8 @@ export interface VmRecord {
   readonly snapshot?: Snapshot
   readonly keeper?: ProcessIdentity
   readonly qemu?: ProcessIdentity
+  /** By how much its guest is slower than a plain one under KVM. */
+  readonly slowness?: number
   readonly startedAt?: string
   readonly endedAt?: string
   readonly outcome?: Outcome
@@ -92,6 +90,11 @@ export class VmRegistry {
   /** As find. Throws InfraError, with the name that was perhaps meant. */
   get(name: string): NamedVm {
     const vm = this.find(name)
+    if (vm && !('vm' in vm.request))
+      throw new InfraError(
+        'VM',
+        `the VM ${name} was made by a klab of another version; that one can use it, and klab rm ${name} forgets it`,
+      )
     if (vm) return vm
     const near = nearest(name, readdirSync(join(this.#dir, BY_NAME)))
     throw new InfraError(
@@ -143,8 +146,7 @@ export class VmRegistry {
 
   /** Removes a VM, whatever its name is by now. */
   forget(id: string): void {
-    for (const vm of this.list()) if (vm.id === id) this.remove(vm)
-    rmSync(this.directory(id), { recursive: true, force: true })
+    this.#drop(id)
   }
 
   write(record: VmRecord): void {
@@ -161,6 +163,10 @@ export class VmRegistry {
     const record = JSON.parse(readFileSync(path, 'utf8')) as VmRecord
     const isKept = record.keeper !== undefined && isAlive(record.keeper)
     if (record.state === 'stopped' || isKept || isBeingStarted(record)) return record
+    if (record.kind === 'run') {
+      this.#drop(id)
+      return undefined
+    }
     // QEMU dies with its keeper.
     const lost: VmRecord = {
       ...record,
@@ -177,6 +183,12 @@ export class VmRegistry {
     let name = wish === 'vm' ? `vm-${newId().slice(0, 4)}` : wish
     for (let number = 2; this.#idOf(name) !== undefined; number++) name = `${wish}-${number}`
     return name
+  }
+
+  #drop(id: string): void {
+    for (const name of readdirSync(join(this.#dir, BY_NAME)))
+      if (this.#idOf(name) === id) rmSync(this.#link(name), { force: true })
+    rmSync(this.directory(id), { recursive: true, force: true })
   }
 
   #link(name: string): string {

@@ -11,7 +11,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError, messageOf, nearest, newId, UsageError } from '../../base/index.ts'
-import type { Layout, Snapshot } from '../boot/boot-plan.ts'
+import type { Layout, Snapshot } from '../boot/boot-request.ts'
 import type { Lab } from '../session/context.ts'
 import type { Paths } from '../session/paths.ts'
 import type { OnEvent } from '../outcome/events.ts'
@@ -116,7 +116,7 @@ export async function restoreSnapshot(
   const dir = join(snapshotsDir(lab.paths, vm), name)
   const next = nextLife(registry.get(vm.name), { dir, layout })
   registry.write(next)
-  return await bringUp(lab, registry, { ...next, name: vm.name }, parts.signal, parts.onEvent)
+  return await bringUp(lab, { ...next, name: vm.name }, parts)
 }
 
 /** Makes a second VM of a running one; both go on from the same moment. */
@@ -142,7 +142,7 @@ export async function forkVm(
     }
     registry.add(name, fork)
     try {
-      return await bringUp(lab, registry, { ...fork, name }, parts.signal, parts.onEvent)
+      return await bringUp(lab, { ...fork, name }, parts)
     } catch (error) {
       registry.remove({ ...fork, name })
       throw error

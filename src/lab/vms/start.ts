@@ -4,62 +4,54 @@ import { join } from 'node:path'
 
 import { InfraError, newId, UsageError } from '../../base/index.ts'
 import { startDetached } from '../../host/index.ts'
-import type { AllowRule } from '../outcome/allow-rule.ts'
 import { chooseKernel, lastingName } from '../kernels/choose-kernel.ts'
-import type { KernelChoice } from '../spec/kernel-choice.ts'
 import type { VmPolicy } from '../outcome/crash-policy.ts'
-import type { MachineConfig } from '../config/schema.ts'
-import type { Lab } from '../session/context.ts'
 import type { OnEvent } from '../outcome/events.ts'
-import { parseNet } from '../spec/net-request.ts'
+import type { Lab } from '../session/context.ts'
 import { ownProgram } from '../session/own-program.ts'
-import { parseShare } from '../spec/shares.ts'
+import type { Judge } from '../spec/run-request.ts'
+import type { VmSpec } from '../spec/vm-spec.ts'
 import type { KeeperNews } from './keeper.ts'
 import { VmRegistry, type NamedVm, type VmRecord } from './registry.ts'
 
+/** A VM that is to stay, as it is asked for. */
 export interface StartRequest {
   /** Absent for one that klab makes up. */
   readonly name: string | undefined
-  readonly choice: KernelChoice
-  readonly machine: MachineConfig
-  readonly fresh: boolean
-  readonly hold: boolean
-  readonly allowReports: readonly AllowRule[]
-  readonly onCrash: VmPolicy
+  readonly vm: VmSpec
+  readonly judge: Judge<VmPolicy>
+}
+
+/** Who waits for a VM to come up. */
+export interface StartParts {
+  readonly signal: AbortSignal
+  readonly onEvent: OnEvent
 }
 
 /** Starts a VM that outlives this process. Throws KlabError when it does not come up; then it is not there. */
 export async function startKept(
   lab: Lab,
-  request: StartRequest,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  { name: wish, vm, judge }: StartRequest,
+  parts: StartParts,
 ): Promise<NamedVm> {
   const registry = new VmRegistry(lab.paths)
-  const name = request.name ?? registry.freeName()
+  const name = wish ?? registry.freeName()
   if (registry.find(name))
     throw new InfraError(
       'VM',
       `there is a VM ${name} already; klab ps shows it, klab rm ${name} removes it`,
     )
-  parseNet(request.machine.net, request.machine.publish)
-  for (const share of request.machine.shares) parseShare(share, lab.cwd)
-  const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
-  const { choice, machine, fresh, hold, allowReports, onCrash } = request
-  const ready = lastingName(lab, choice, kernel)
+  const kernel = await chooseKernel(lab, vm.kernel, parts)
+  const ready = lastingName(lab, vm.kernel, kernel)
   const record: VmRecord = {
     id: newId(),
     createdAt: new Date().toISOString(),
     request: {
       name,
-      kernel: ready,
-      machine,
+      vm: { ...vm, kernel: { kernel: ready, options: [], configFiles: [] } },
+      judge,
       cwd: lab.cwd,
       env: lab.config.run.env,
-      fresh,
-      hold,
-      allowReports,
-      onCrash,
     },
     kernel: kernel.origin,
     release: kernel.release,
@@ -68,7 +60,7 @@ export async function startKept(
   }
   registry.add(name, record)
   try {
-    return await bringUp(lab, registry, { ...record, name }, signal, onEvent)
+    return await bringUp(lab, { ...record, name }, parts)
   } catch (error) {
     registry.remove({ ...record, name })
     throw error
@@ -76,12 +68,7 @@ export async function startKept(
 }
 
 /** Starts a stopped VM again, as it was asked for at first. */
-export async function startAgain(
-  lab: Lab,
-  name: string,
-  signal: AbortSignal,
-  onEvent: OnEvent,
-): Promise<NamedVm> {
+export async function startAgain(lab: Lab, name: string, parts: StartParts): Promise<NamedVm> {
   const registry = new VmRegistry(lab.paths)
   const vm = registry.get(name)
   if (vm.state !== 'stopped')
@@ -94,21 +81,19 @@ export async function startAgain(
     createdAt: new Date().toISOString(),
   }
   registry.write(record)
-  return await bringUp(lab, registry, { ...record, name }, signal, onEvent)
+  return await bringUp(lab, { ...record, name }, parts)
 }
 
 /** Starts the keeper of a VM and waits until the VM runs. */
 export async function bringUp(
   lab: Lab,
-  registry: VmRegistry,
   vm: NamedVm,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  { signal, onEvent }: StartParts,
 ): Promise<NamedVm> {
   const runDir = join(lab.paths.state, 'runs', vm.runId)
   mkdirSync(runDir, { recursive: true, mode: 0o700 })
   const logPath = join(runDir, 'keeper.log')
-  onEvent({ kind: 'run', id: vm.runId, dir: runDir })
+  onEvent({ kind: 'run', id: vm.runId, dir: runDir, run: vm.runId })
   const keeper = startDetached(process.execPath, [...ownProgram(), 'keep', vm.id], {
     ...{ logPath, env: lab.env },
     cwd: existsSync(vm.request.cwd) ? vm.request.cwd : '/',
@@ -120,7 +105,7 @@ export async function bringUp(
   signal.removeEventListener('abort', onAbort)
   keeper.forget()
   if (outcome?.kind === 'ready' || outcome?.kind === 'held')
-    return { ...(registry.find(vm.name) ?? vm) }
+    return { ...(new VmRegistry(lab.paths).find(vm.name) ?? vm) }
   if (signal.aborted) throw new InfraError('VM', `the start of ${vm.name} was stopped`)
   if (outcome?.kind === 'failed')
     throw new InfraError('VM', outcome.message, { details: outcome.details })

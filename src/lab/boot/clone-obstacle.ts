@@ -1,0 +1,15 @@
+import type { Scene } from './scene.ts'
+
+/** Why a VM is booted and not cloned from a template: empty when that is as the user wants it; undefined when it can be cloned. */
+export function cloneObstacle({ lab, request, decision, view }: Scene): string | undefined {
+  const { vm } = request
+  if (vm.start !== 'clone' || request.agentPath !== undefined || !lab.config.run.templates)
+    return ''
+  if (decision.plan.transport === 'virtiofs' && view.mounts.length > 0)
+    return vm.transport === 'virtiofs'
+      ? 'a virtiofs device cannot be carried over'
+      : 'its kernel has no 9p, and a virtiofs device cannot be carried over'
+  if (decision.display) return 'a display cannot be carried over'
+  if (vm.networks.some(({ kind }) => kind === 'bridge')) return 'its card depends on the bridge'
+  return undefined
+}

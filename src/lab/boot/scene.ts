@@ -1,0 +1,73 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Confinement } from '../../host/index.ts'
+import { startVm, type BootSpec, type FrozenState, type Vm } from '../../vm/index.ts'
+import { nineExports, withSlots, type HostView } from '../host-view/exports.ts'
+import type { Network } from '../net/network.ts'
+import type { Lab } from '../session/context.ts'
+import type { BootHooks, BootRequest } from './boot-request.ts'
+import type { BootDecision } from './decision.ts'
+
+/** What the steps of a boot share. */
+export interface Scene {
+  readonly lab: Lab
+  readonly request: BootRequest
+  readonly hooks: BootHooks
+  readonly decision: BootDecision
+  readonly view: HostView
+  /** Made ready when it is asked for: a template that has to be made first may take long, and the switch of a segment does not wait. */
+  readonly network: () => Promise<Network | undefined>
+}
+
+/** QEMU's part of a scene; `change` is what this VM has of its own. */
+export function specOf({ request, decision }: Scene, change: Partial<BootSpec>): BootSpec {
+  const { qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, display } = decision
+  return {
+    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo },
+    image: request.kernel.image,
+    exports: [],
+    ...(display && { display }),
+    ...(request.vm.start === 'held' && { hold: true }),
+    ...change,
+  }
+}
+
+/** The exports of a VM that has the devices of a template: places that nothing is on hold an empty directory. */
+export function slottedExports({ request, view }: Scene, empty: string) {
+  return withSlots(nineExports(view), { hasRoot: request.vm.root.kind === 'host', empty })
+}
+
+/** Starts QEMU for a scene. Throws BootFailure. */
+export async function startQemu(
+  { lab, request, hooks, decision }: Scene,
+  spec: BootSpec,
+  parts: {
+    readonly confinement: Confinement
+    readonly frozen?: FrozenState
+    readonly socketDir?: string
+  },
+): Promise<Vm> {
+  const { confinement } = parts
+  // Made here and not once: it goes with each VM.
+  if (confinement.export) await mkdir(confinement.export.dir, { recursive: true, mode: 0o700 })
+  const vm = await startVm({
+    spec,
+    runDir: request.runDir,
+    socketDir: join(lab.paths.runtime, request.id, parts.socketDir ?? ''),
+    confinement: { ...confinement, lock: join(request.runDir, 'lock') },
+    cacheDir: lab.paths.cache,
+    slowness: decision.slowness,
+    bootTimeoutMs: request.vm.bootTimeoutMs * decision.slowness,
+    consoleReaders: hooks.consoleReaders,
+    onPhase: (phase, ms) => hooks.onEvent({ kind: 'phase', phase, ms }),
+    onPanic: hooks.onPanic,
+    onCommand: hooks.onQemu,
+    ...(parts.frozen && { frozen: parts.frozen }),
+  })
+  const { stop } = hooks
+  // Whoever waits for it waits for its end then.
+  if (stop.aborted) vm.kill()
+  else stop.addEventListener('abort', () => vm.kill(), { once: true })
+  return vm
+}

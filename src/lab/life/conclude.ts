@@ -1,0 +1,64 @@
+import { outcomeOf, type Ending } from '../outcome/verdict.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+import type { ReportLog } from '../outcome/report-log.ts'
+import type { Living, Purpose } from './living.ts'
+
+/** From what ended a VM's life to its outcome: what hangs is asked, what crashed is dumped or kept; then QEMU ends. */
+export async function conclude(
+  living: Living,
+  ending: Ending,
+  hold: Purpose['hold'],
+): Promise<Outcome> {
+  const { booted, reports, dump, request } = living
+  const { vm } = booted
+  const { onCrash } = request.judge
+  closeReports(living, ending)
+  let last = ending
+  if (hold && onCrash === 'pause' && isWorthALook(ending, reports)) await hold(living)
+  else if (isStandstill(ending) && !reports.first) last = await explained(living, ending)
+  if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
+  vm.kill()
+  if (request.stays) await vm.ended
+  vm.console.close()
+  reports.end('all')
+  return outcomeOf(last, reports.first, request.argv[0])
+}
+
+/** What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say. */
+function closeReports({ reports, request }: Living, ending: Ending): void {
+  const isLast = request.judge.onCrash === 'pause' && ending.kind === 'command'
+  if (ending.kind === 'report' || isLast) reports.end('complete')
+  if (isStandstill(ending)) reports.end('all')
+}
+
+type Standstill = Extract<Ending, { kind: 'silence' | 'timeout' }>
+
+/** It goes on, but nothing comes of it. */
+function isStandstill(ending: Ending): ending is Standstill {
+  return ending.kind === 'silence' || ending.kind === 'timeout'
+}
+
+async function explained(living: Living, ending: Standstill): Promise<Ending> {
+  const { lab, booted, request, dump, runDir, onEvent } = living
+  if (request.judge.onCrash === 'dump') await dump.write(booted.vm)
+  const { makeSpeak } = await import('../hang/speak.ts')
+  return { ...ending, hang: await makeSpeak(booted, request.kernel, { lab, runDir, onEvent }) }
+}
+
+/** Whether a VM is held for somebody to look at: it is there, and something is wrong with it. */
+function isWorthALook(ending: Ending, reports: ReportLog): boolean {
+  switch (ending.kind) {
+    case 'report':
+    case 'silence':
+      return true
+    case 'command':
+    case 'timeout':
+    case 'dismissed':
+      return reports.first !== undefined
+    case 'vm':
+    case 'agent':
+    case 'over':
+    case 'stopped':
+      return false
+  }
+}

@@ -1,0 +1,224 @@
+import { readFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { Interrupted, interruptOf, messageOf } from '../../base/index.ts'
+import { cpuCount } from '../../host/index.ts'
+import type { PhaseTimings, Vm } from '../../vm/index.ts'
+import { boot } from '../boot/boot.ts'
+import type { BootHooks, BootRequest } from '../boot/boot-request.ts'
+import type { Booted } from '../boot/booted.ts'
+import { RunRecord } from '../history/run-record.ts'
+import { lastingName } from '../kernels/choose-kernel.ts'
+import { bootFailed } from '../outcome/boot-outcome.ts'
+import type { RunPolicy } from '../outcome/crash-policy.ts'
+import type { LabEvent } from '../outcome/events.ts'
+import { exitCodeOf, signalName, type Outcome } from '../outcome/outcome.ts'
+import { ReportLog } from '../outcome/report-log.ts'
+import { takePlace, type Place } from '../schedule/schedule.ts'
+import type { Lab } from '../session/context.ts'
+import { conclude } from './conclude.ts'
+import { CrashDump } from './crash-dump.ts'
+import type { LifeRequest, LifeResult, Living, Purpose } from './living.ts'
+import { withPhase } from './phases.ts'
+
+/** The directory of a run: console, output, dumps. */
+export function runDirectory(lab: Pick<Lab, 'paths'>, id: string): string {
+  return join(lab.paths.state, 'runs', id)
+}
+
+/**
+ * One life of a VM, from its boot to a verdict: recorded, its reports collected, its panic dealt with, its hang explained. Throws KlabError
+ * when it does not come to a VM at all.
+ */
+export async function liveOnce(
+  lab: Lab,
+  request: LifeRequest,
+  purpose: Purpose,
+): Promise<LifeResult> {
+  const { id, kernel } = request
+  const runDir = runDirectory(lab, id)
+  await mkdir(runDir, { recursive: true, mode: 0o700 })
+  const life = new Life(lab, request, { runDir, purpose })
+  const startedAt = performance.now()
+  const outcome = await life.outcome()
+  await rm(join(runDir, 'initramfs'), { force: true })
+  const result: LifeResult = {
+    ...{ id, outcome, exitCode: exitCodeOf(outcome) },
+    durationMs: Math.round(performance.now() - startedAt),
+    ...{ phases: life.phases, peakMemoryKiB: life.peakMemoryKiB },
+    consolePath: join(runDir, 'console.log'),
+    ...{ kernel: kernel.origin, release: kernel.release },
+  }
+  await life.record(result)
+  return result
+}
+
+class Life {
+  phases: PhaseTimings = {}
+  peakMemoryKiB: number | undefined
+  readonly #lab: Lab
+  readonly #request: LifeRequest
+  readonly #purpose: Purpose
+  readonly #runDir: string
+  readonly #record: RunRecord
+  readonly #reports: ReportLog
+  readonly #dump: CrashDump
+  #qemu: readonly string[] | undefined
+  #isUp = false
+
+  constructor(lab: Lab, request: LifeRequest, parts: { runDir: string; purpose: Purpose }) {
+    this.#lab = lab
+    this.#request = request
+    this.#runDir = parts.runDir
+    this.#purpose = parts.purpose
+    const { id, vm, kernel, argv, asked, judge } = request
+    this.#record = new RunRecord(lab, {
+      ...{ id, runDir: parts.runDir, kernel, machine: vm.machine, argv },
+      lastingName: lastingName(lab, vm.kernel, kernel),
+      ...(asked && { request: asked }),
+    })
+    this.#reports = new ReportLog(judge.allowReports, this.#onEvent)
+    this.#dump = new CrashDump(parts.runDir, this.#onEvent)
+  }
+
+  /** Lives it. */
+  async outcome(): Promise<Outcome> {
+    const { id } = this.#request
+    this.#onEvent({ kind: 'run', id, dir: this.#runDir })
+    this.#record.begin()
+    const reports = this.#reports
+    try {
+      using place = await this.#place()
+      await using booted = await this.#boot(place)
+      this.#isUp = true
+      if (booted.vm.pid !== undefined) place.occupy(booted.vm.pid)
+      const living: Living = {
+        ...{ lab: this.#lab, request: this.#request, runDir: this.#runDir },
+        ...{ booted, reports, dump: this.#dump, onEvent: this.#onEvent },
+      }
+      const ending = await this.#purpose.live(living)
+      this.peakMemoryKiB = peakMemoryKiB(booted.vm)
+      return await conclude(living, ending, this.#purpose.hold)
+    } catch (error) {
+      reports.end('all')
+      const failed = bootOutcome(error)
+      if (failed) return crashedOr(failed, reports)
+      this.#record.abandon(messageOf(error))
+      throw error
+    }
+  }
+
+  async record(result: LifeResult): Promise<void> {
+    const { outcome, exitCode, durationMs } = result
+    const input = this.#purpose.input?.()
+    await this.#record.end(
+      {
+        ...result,
+        ...(input !== undefined && { input }),
+        ...(this.#qemu && { qemu: this.#qemu }),
+      },
+      this.#reports.all,
+    )
+    this.#onEvent({ kind: 'outcome', outcome, exitCode, durationMs })
+  }
+
+  readonly #onEvent = (event: LabEvent): void => {
+    if (event.kind === 'phase') this.phases = withPhase(this.phases, event)
+    this.#purpose.onEvent({ ...event, run: this.#request.id })
+  }
+
+  async #place(): Promise<Place> {
+    const { vm, batch } = this.#request
+    const { cpus, memoryMiB } = vm.machine
+    const patient = batch !== undefined
+    return await takePlace(
+      this.#lab.paths,
+      { cpus, memoryMiB, patient },
+      {
+        stop: this.#purpose.stop,
+        onWait: (why) => this.#onEvent({ kind: 'waiting', why }),
+      },
+    )
+  }
+
+  /** Boots, unless the user ends it first. */
+  async #boot(place: Place): Promise<Booted> {
+    const { id, vm, batch, kernel, hostname, stays, snapshot, agentPath } = this.#request
+    // Those that come right after it count already.
+    const crowded = place.crowded || (batch?.jobs ?? 1) * vm.machine.cpus > cpuCount()
+    const request: BootRequest = {
+      ...{ id, vm, kernel, hostname, stays, crowded, runDir: this.#runDir },
+      ...(snapshot && { snapshot }),
+      ...(agentPath !== undefined && { agentPath }),
+    }
+    const { stop } = this.#purpose
+    const booting = boot(this.#lab, request, this.#hooks())
+    const stopped = new Promise<never>((_, reject) => {
+      const settle = () => reject(new Interrupted(interruptOf(stop)))
+      if (stop.aborted) settle()
+      else stop.addEventListener('abort', settle, { once: true })
+    })
+    try {
+      return await Promise.race([booting, stopped])
+    } catch (error) {
+      // A VM that comes up after all is not wanted any more.
+      if (error instanceof Interrupted)
+        void booting.then((booted) => booted[Symbol.asyncDispose]()).catch(() => undefined)
+      throw error
+    }
+  }
+
+  #hooks(): BootHooks {
+    const { onCrash } = this.#request.judge
+    const reports = this.#reports
+    const { stop, onEntering } = this.#purpose
+    return {
+      ...{ stop, onEvent: this.#onEvent },
+      // What a kernel says while it boots belongs to its run as well.
+      consoleReaders: [reports.reader],
+      onQemu: (argv) => {
+        this.#qemu = argv
+      },
+      ...(onEntering && { onEntering }),
+      onSilence: async (vm) => {
+        reports.end('all')
+        if (onCrash === 'dump') await this.#dump.write(vm)
+      },
+      onPanic: (vm) => this.#panic(vm, onCrash),
+    }
+  }
+
+  async #panic(vm: Vm, onCrash: RunPolicy): Promise<'go on' | 'stay'> {
+    if (onCrash === 'dump') await this.#dump.write(vm)
+    if (this.#request.stays) return onCrash === 'pause' ? 'stay' : 'go on'
+    if (onCrash === 'pause' && this.#isUp) {
+      // What it has said is all that it says.
+      this.#reports.end('all')
+      return 'stay'
+    }
+    if (onCrash !== 'continue') void this.#reports.endWithPanic(vm)
+    return 'go on'
+  }
+}
+
+/** The outcome of a boot that failed or was stopped; undefined for an error that is none. */
+function bootOutcome(error: unknown): Outcome | undefined {
+  if (!(error instanceof Interrupted)) return bootFailed(error)
+  const { signal: number } = error
+  return { kind: 'signalled', signal: signalName(number), number }
+}
+
+function crashedOr(failed: Outcome, { first }: ReportLog): Outcome {
+  return first && failed.kind === 'lost' ? { kind: 'crashed', report: first } : failed
+}
+
+/** The most memory QEMU ever had (VmHWM of proc_pid_status(5)). */
+function peakMemoryKiB({ pid }: Vm): number | undefined {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return match ? Number(match[1]) : undefined
+  } catch {
+    return undefined
+  }
+}

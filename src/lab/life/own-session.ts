@@ -1,0 +1,90 @@
+import { convertDump } from '../dumps/dump-file.ts'
+import { rm } from 'node:fs/promises'
+
+import { fetchFile } from '../host-view/fetch-file.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+import type { Lab } from '../session/context.ts'
+import type { Session } from '../session/session.ts'
+import { endOfVm } from './end-of-vm.ts'
+import { execIn, type Guest } from './exec.ts'
+import { waitForLateReports } from './late-reports.ts'
+import { liveOnce } from './life.ts'
+import type { LifeRequest, Living, Purpose } from './living.ts'
+
+/**
+ * Brings a VM of this process up and hands it over; disposing of the session ends it, and it is judged and recorded then. Throws KlabError, or Error
+ * with the outcome, when it does not come up.
+ */
+export async function openSession(
+  lab: Lab,
+  request: LifeRequest,
+  { onEvent, stop }: Pick<Purpose, 'onEvent' | 'stop'>,
+): Promise<Session> {
+  const up = Promise.withResolvers<Living>()
+  const dismissed = Promise.withResolvers<void>()
+  const life = liveOnce(lab, request, {
+    ...{ onEvent, stop },
+    live: async (living) => {
+      up.resolve(living)
+      const end = dismissed.promise.then(() => ({ kind: 'dismissed' }) as const)
+      return await Promise.race([endOfVm(living.booted), end])
+    },
+  })
+  const ended = life.then(({ outcome }) => outcome)
+  ended.catch(() => undefined)
+  const living = await Promise.race([up.promise, ended])
+  if ('kind' in living) throw new SessionFailed(living)
+  return sessionOf(living, {
+    ended,
+    dismiss: async () => {
+      dismissed.resolve()
+      await ended
+    },
+  })
+}
+
+/** A VM that did not come up, and how that ended. */
+export class SessionFailed extends Error {
+  readonly outcome: Outcome
+
+  constructor(outcome: Outcome) {
+    super('the VM did not come up')
+    this.outcome = outcome
+  }
+}
+
+function sessionOf(
+  { booted, reports, request }: Living,
+  { ended, dismiss }: { ended: Promise<Outcome>; dismiss: () => Promise<void> },
+): Session {
+  const { agent, vm, slowness } = booted
+  const guest: Guest = {
+    ...{ agent, slowness, over: endOfVm(booted) },
+    lastConsoleAt: () => vm.console.lastByteAt,
+    mark: async () => reports.counted.length,
+    since: async (mark, graceMs) => {
+      await waitForLateReports(vm, graceMs, reports)
+      reports.settle()
+      return reports.counted.slice(mark)
+    },
+    untilStarted: (started) => vm.reach('command', started),
+  }
+  return {
+    id: request.id,
+    exec: (command, parts) => execIn(guest, command, parts),
+    put: (path, data, mode) => agent.put(path, data, { mode, uid: 0, gid: 0 }),
+    get: (path, place) => fetchFile(agent, path, place),
+    dump: async (place) => {
+      const packed = `${place}.packed`
+      try {
+        await vm.dump(packed, 'kdump-zlib')
+        convertDump(packed, place, 'kdump')
+      } finally {
+        await rm(packed, { force: true })
+      }
+    },
+    reports: async () => reports.counted,
+    ended,
+    [Symbol.asyncDispose]: dismiss,
+  }
+}

@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+import { newId } from '../../src/base/index.ts'
+import { chooseKernel } from '../../src/lab/kernels/choose-kernel.ts'
+import { openSession, SessionFailed } from '../../src/lab/life/own-session.ts'
+import type { Lab } from '../../src/lab/session/context.ts'
+import type { ExecParts, Session } from '../../src/lab/session/session.ts'
+import { joinSession } from '../../src/lab/vms/kept-session.ts'
+import { VmRegistry } from '../../src/lab/vms/registry.ts'
+import { testLab, testRequest, uninterrupted } from '../support/request.ts'
+import { TestVms } from '../support/vms.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-session-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+const user = { uid: 0, gid: 0, groups: [0] }
+
+function command(...argv: string[]) {
+  return { argv, env: { PATH: '/usr/bin:/bin' }, cwd: '/', user }
+}
+
+function quietly(output: Buffer[] = [], limits: Partial<ExecParts['limits']> = {}): ExecParts {
+  return {
+    terminal: { stdout: (chunk) => void output.push(chunk), stderr: () => undefined },
+    interrupts: uninterrupted(),
+    limits: { timeoutMs: null, idleTimeoutMs: null, ...limits },
+    graceMs: 200,
+  }
+}
+
+async function ownSession(lab: Lab, parameters: string[] = []): Promise<Session> {
+  const { vm, judge } = await testRequest(lab, [], { parameters, bootTimeout: '5s' })
+  const [stop, onEvent] = [new AbortController().signal, () => undefined]
+  const kernel = await chooseKernel(lab, vm.kernel, { signal: stop, onEvent })
+  const request = {
+    ...{ id: newId(), vm, kernel, judge, hostname: 'session', stays: true },
+    argv: ['(a session)'],
+  }
+  return await openSession(lab, request, { stop, onEvent })
+}
+
+/** What everything above a VM may count on, whosever VM it is. */
+async function works(session: Session): Promise<void> {
+  const output: Buffer[] = []
+  await session.put('/tmp/script', Buffer.from('#!/bin/sh\necho made; exit 7\n'), 0o755)
+  expect(await session.exec(command('/tmp/script'), quietly(output))).toEqual({
+    kind: 'exited',
+    code: 7,
+  })
+  expect(Buffer.concat(output).toString()).toBe('made\n')
+  await session.get('/tmp/script', join(dir, 'back'))
+  expect(readFileSync(join(dir, 'back'), 'utf8')).toContain('exit 7')
+  expect(await session.exec(command('/nowhere'), quietly())).toMatchObject({
+    kind: 'not-executed',
+    code: 127,
+  })
+  expect(await session.exec(command('sleep', '60'), quietly([], { timeoutMs: 300 }))).toMatchObject(
+    { kind: 'timed-out' },
+  )
+  const warn = command('sh', '-c', 'echo WARNING > /sys/kernel/debug/provoke-crash/DIRECT; exit 0')
+  expect(await session.exec(warn, quietly())).toMatchObject({
+    kind: 'crashed',
+    report: { title: 'WARNING in lkdtm_WARNING' },
+  })
+  // What was before a command is none of its business.
+  expect(await session.exec(command('true'), quietly())).toEqual({ kind: 'exited', code: 0 })
+  expect((await session.reports()).map(({ title }) => title)).toEqual(['WARNING in lkdtm_WARNING'])
+  await session.dump(join(dir, `${session.id}.dump`))
+  const panic = command('sh', '-c', 'echo PANIC > /sys/kernel/debug/provoke-crash/DIRECT')
+  const crash = { kind: 'crashed', report: { title: expect.stringContaining('panic') } }
+  expect(await session.exec(panic, quietly())).toMatchObject(crash)
+}
+
+test('a VM of this process is a session', async () => {
+  await using session = await ownSession(await testLab())
+  await works(session)
+  expect(await session.ended).toMatchObject({ kind: 'crashed' })
+})
+
+test('a VM behind a keeper is the same', async () => {
+  const lab = await testLab()
+  await using vms = new TestVms()
+  const name = await vms.start('session')
+  await using session = await joinSession(lab, new VmRegistry(lab.paths).getLive(name))
+  await works(session)
+  expect(await session.ended).toMatchObject({ kind: 'crashed' })
+})
+
+test('a session that does not come up says how it ended', async () => {
+  const failed = ownSession(await testLab(), ['rdinit=/nothing', 'root=/dev/none'])
+  await expect(failed).rejects.toThrow(SessionFailed)
+  await expect(failed).rejects.toMatchObject({ outcome: { kind: 'boot-failed' } })
+})
