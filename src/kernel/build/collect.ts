@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { writeAtomically } from '../../host/index.ts'
 import type { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
-import { ARCH, type BuildContext, type BuildPlan, type BuildRequest } from './plan.ts'
+import { ARCH } from './plan.ts'
+import type { BuildWork } from './work.ts'
 
 /** What a build has left behind. */
 export interface Built {
@@ -19,12 +20,11 @@ export interface Built {
 
 /** Moves the results into the cache, whole or not at all. */
 export async function collect(
-  request: BuildRequest,
-  plan: BuildPlan,
+  work: BuildWork,
   built: Built,
   store: KernelStore,
-  context: BuildContext,
 ): Promise<Manifest> {
+  const { request, plan, context } = work
   context.onEvent({ kind: 'step', name: 'collect' })
   const { output } = built
   const target = store.directory(plan.id)
@@ -41,11 +41,24 @@ export async function collect(
   if (built.layout !== undefined) await writeFile(join(temporary, 'layout.json'), built.layout)
   await installModules(output, temporary)
   await installGdbScripts(request.tree.path, output, temporary)
-  const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
+  const manifest = await describe(work, built, temporary)
+  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await rm(target, { recursive: true, force: true })
+  await rename(temporary, target)
+  return manifest
+}
+
+/** What is to be known of a kernel whose files are in a directory. */
+async function describe(
+  { request, plan }: BuildWork,
+  { output, buildMs, steps }: Built,
+  dir: string,
+): Promise<Manifest> {
   const { tree, profile, toolchain } = request
-  const manifest: Manifest = {
+  const release = await readFile(join(output, 'include/config/kernel.release'), 'utf8')
+  return {
     id: plan.id,
-    release,
+    release: release.trim(),
     arch: ARCH,
     profile: profile.name,
     tree: tree.path,
@@ -53,19 +66,15 @@ export async function collect(
     treeId: plan.state.treeId,
     ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
     ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
-    configHash: digest(await readFile(join(temporary, 'config'))),
+    configHash: digest(await readFile(join(dir, 'config'))),
     compiler: toolchain.version,
-    imageSha256: digest(await readFile(join(temporary, 'image'))),
+    imageSha256: digest(await readFile(join(dir, 'image'))),
     createdAt: new Date().toISOString(),
-    buildMs: built.buildMs,
-    steps: built.steps,
+    buildMs,
+    steps,
     parameters: [...profile.parameters],
     slowness: profile.slowness,
   }
-  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await rm(target, { recursive: true, force: true })
-  await rename(temporary, target)
-  return manifest
 }
 
 async function installModules(output: string, target: string): Promise<void> {

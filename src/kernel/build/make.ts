@@ -55,16 +55,18 @@ export async function make(spec: MakeSpec): Promise<void> {
   await new Promise((resolve) => log.end(resolve))
   signal?.throwIfAborted()
   if (exit.kind === 'exited' && exit.code === 0) return
-  throw buildFailure(error, targets, describeExit(exit), spec.log, last)
+  throw buildFailure(spec, { error, last, exit: describeExit(exit) })
 }
 
 function buildFailure(
-  error: CompileError | undefined,
-  targets: readonly string[],
-  exit: string,
-  log: string,
-  last: readonly string[],
+  { targets, log }: MakeSpec,
+  seen: {
+    readonly error: CompileError | undefined
+    readonly last: readonly string[]
+    readonly exit: string
+  },
 ): InfraError {
+  const { error, last, exit } = seen
   const what = `make ${targets.join(' ')} failed (${exit})`
   if (!error) {
     return new InfraError('BUILD', `${what}; the log is ${log}`, { details: last.slice(-8) })

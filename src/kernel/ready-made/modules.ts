@@ -43,21 +43,20 @@ export class ModuleDirectory {
    */
   async closure(names: readonly string[]): Promise<LoadedModule[]> {
     const loaded = new Map<string, LoadedModule>()
-    const visit = async (name: string, optional: boolean): Promise<void> => {
+    const visit = async (name: string): Promise<void> => {
       const key = canonical(name)
       const file = this.#paths.get(key)
       if (loaded.has(key)) return
-      // A soft dependency, or one that is built in.
-      if (file === undefined && optional) return
       if (file === undefined)
         throw new InfraError('MODULE', `there is no module ${name} in ${this.#dir}`)
       const data = await readModule(join(this.#dir, file))
       const info = modinfo(data, file)
-      for (const soft of info.softBefore) await visit(soft, true)
-      for (const needed of info.depends) await visit(needed, false)
+      // A soft dependency may be missing, or built in.
+      for (const soft of info.softBefore) if (this.has(soft)) await visit(soft)
+      for (const needed of info.depends) await visit(needed)
       loaded.set(key, { path: file.replace(SUFFIX, '.ko'), data })
     }
-    for (const name of names) await visit(name, false)
+    for (const name of names) await visit(name)
     return [...loaded.values()]
   }
 }

@@ -26,19 +26,24 @@ import type { Lab } from '../session/context.ts'
 import type { OnEvent } from '../outcome/events.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
 
+/** Who waits for a kernel. */
+export interface Watcher {
+  readonly signal: AbortSignal
+  readonly onEvent: OnEvent
+}
+
 /** The kernel to boot: named, built in the tree itself, or built by us now if it is not up to date. */
 export async function chooseKernel(
   lab: Lab,
   choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  watcher: Watcher,
 ): Promise<Kernel> {
   const store = new KernelStore(lab.paths.cache)
   const kernel =
     choice.kernel === undefined
-      ? await kernelOfTree(lab, choice, store, signal, onEvent)
+      ? await kernelOfTree(lab, choice, watcher)
       : await readyMade(lab, choice, store)
-  onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
+  watcher.onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
   return kernel
 }
 
@@ -63,34 +68,29 @@ async function readyMade(lab: Lab, choice: KernelChoice, store: KernelStore): Pr
   return await findKernel(choice.kernel ?? '', store, lab.paths.cache)
 }
 
-async function kernelOfTree(
-  lab: Lab,
-  choice: KernelChoice,
-  store: KernelStore,
-  signal: AbortSignal,
-  onEvent: OnEvent,
-): Promise<Kernel> {
+async function kernelOfTree(lab: Lab, choice: KernelChoice, watcher: Watcher): Promise<Kernel> {
   const tree = await chosenTree(lab, choice.tree)
   const plain =
     choice.profile === undefined && choice.options.length === 0 && choice.configFiles.length === 0
   if (plain && tree.inPlace && existsSync(join(tree.path, 'arch/x86/boot/bzImage'))) {
-    onEvent({
+    watcher.onEvent({
       kind: 'note',
       message: `${tree.path} was built in place: its own kernel is used as it is (--profile builds one)`,
     })
     return await kernelInDirectory(tree.path)
   }
-  return await builtKernel(await build(lab, tree, choice, signal, onEvent), store)
+  const manifest = await build(lab, { tree, choice }, watcher)
+  return await builtKernel(manifest, new KernelStore(lab.paths.cache))
 }
 
 /** Builds the kernel that the choice asks for, or takes it from the cache. */
 export async function buildChosen(
   lab: Lab,
   choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  watcher: Watcher,
 ): Promise<Manifest> {
-  return await build(lab, await chosenTree(lab, choice.tree), choice, signal, onEvent)
+  const tree = await chosenTree(lab, choice.tree)
+  return await build(lab, { tree, choice }, watcher)
 }
 
 async function chosenTree(lab: Lab, path: string | undefined): Promise<Tree> {
@@ -105,10 +105,8 @@ async function chosenTree(lab: Lab, path: string | undefined): Promise<Tree> {
 
 async function build(
   lab: Lab,
-  tree: Tree,
-  choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  { tree, choice }: { readonly tree: Tree; readonly choice: KernelChoice },
+  { signal, onEvent }: Watcher,
 ): Promise<Manifest> {
   const { compiler, crossCompile, ccache, jobs } = lab.config.build
   const toolchain = await findToolchain({

@@ -62,7 +62,7 @@ export async function repeatRun(
   const crowded = options.jobs * asked.machine.cpus > cpuCount()
   const request = { ...asked, crowded }
   const pass: OnEvent = (event) => onEvent({ kind: 'event', event })
-  const kernel = await chooseKernel(lab, request.choice, stop, pass)
+  const kernel = await chooseKernel(lab, request.choice, { signal: stop, onEvent: pass })
   const results: RunResult[] = []
   const state = { next: 1, running: 0, isOver: false }
   const job = async (number: number) => {

@@ -47,7 +47,7 @@ export async function runInVm(
   onEvent: OnEvent,
 ): Promise<RunResult> {
   checkRequest(lab, request)
-  const kernel = await chooseKernel(lab, request.choice, interrupts.stop, onEvent)
+  const kernel = await chooseKernel(lab, request.choice, { signal: interrupts.stop, onEvent })
   return await runOnKernel(lab, request, { kernel, terminal, interrupts, onEvent })
 }
 

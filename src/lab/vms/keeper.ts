@@ -81,7 +81,7 @@ async function live(
   const startedAt = performance.now()
   const never = new AbortController().signal
   const choice = { kernel: request.kernel, options: [], configFiles: [] }
-  const kernel = await chooseKernel(lab, choice, never, () => undefined)
+  const kernel = await chooseKernel(lab, choice, { signal: never, onEvent: () => undefined })
   const runDir = join(lab.paths.state, 'runs', runId)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const { machine, fresh, hold, allowReports, name, onCrash } = request

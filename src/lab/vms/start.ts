@@ -44,7 +44,7 @@ export async function startKept(
     )
   parseNet(request.machine.net, request.machine.publish)
   for (const share of request.machine.shares) parseShare(share, lab.cwd)
-  const kernel = await chooseKernel(lab, request.choice, signal, onEvent)
+  const kernel = await chooseKernel(lab, request.choice, { signal, onEvent })
   const { choice, machine, fresh, hold, allowReports, onCrash } = request
   const ready = lastingName(lab, choice, kernel)
   const record: VmRecord = {
