@@ -1,3 +1,4 @@
+export { archFacts, DEFAULT_ARCH } from './arch/arch.ts'
 export { planBoot, type BootPlan, type BootWishes } from './ready-made/boot-needs.ts'
 export { buildKernel, type BuildEvent, type BuildRequest } from './build/plan.ts'
 export { KernelStore } from './ready-made/kernel-store.ts'

@@ -3,9 +3,9 @@ import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 
 import { writeAtomically } from '../../host/index.ts'
+import { archFacts } from '../arch/arch.ts'
 import type { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
-import { ARCH } from './plan.ts'
 import type { BuildWork } from './work.ts'
 
 /** What a build has left behind. */
@@ -33,7 +33,7 @@ export async function collect(
   await mkdir(temporary, { recursive: true })
   const copy = (from: string, to: string) =>
     copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
-  await copy('arch/x86/boot/bzImage', 'image')
+  await copy(archFacts(request.arch).image.path, 'image')
   await copy('vmlinux', 'vmlinux')
   await copy('System.map', 'System.map')
   await copy('.config', 'config')
@@ -59,7 +59,7 @@ async function describe(
   return {
     id: plan.id,
     release: release.trim(),
-    arch: ARCH,
+    arch: request.arch,
     profile: profile.name,
     tree: tree.path,
     version: tree.version,

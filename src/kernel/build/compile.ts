@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { confined, run, type Confinement } from '../../host/index.ts'
+import { archFacts } from '../arch/arch.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { Profile } from '../kconfig/profiles.ts'
 import { syncShadow } from '../tree/shadow.ts'
@@ -33,7 +34,8 @@ export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> 
     })
   }
   const hasScripts = parseConfig(await readFile(join(output, '.config'), 'utf8')).get('GDB_SCRIPTS')
-  const targets = ['bzImage', 'modules', ...(hasScripts === 'y' ? ['scripts_gdb'] : [])]
+  const { target } = archFacts(request.arch).image
+  const targets = [target, 'modules', ...(hasScripts === 'y' ? ['scripts_gdb'] : [])]
   await make({ ...common, jobs: request.jobs, targets, onStep })
   const layout = await compileLayout(output, common)
   return { output, steps: done, layout }
@@ -93,11 +95,11 @@ async function buildPlace(source: string, output: string, cacheDir: string) {
   return { source, output, confinement: {} }
 }
 
-function variables({ toolchain }: BuildRequest, source: string): string[] {
+function variables({ arch, toolchain }: BuildRequest, source: string): string[] {
   // DWARF would name the place of the build; relative names serve every checkout.
   const map = `-fdebug-prefix-map=${source}/=`
   return [
-    'ARCH=x86_64',
+    `ARCH=${archFacts(arch).make}`,
     // Set, and empty: no `+` and no commit in the release; CONFIG_LOCALVERSION has klab's suffix.
     'LOCALVERSION=',
     `KCFLAGS=${map}`,

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
+import { archFacts } from '../arch/arch.ts'
 import { explainLost } from '../kconfig/kconfig-explain.ts'
 import { readKconfig } from '../kconfig/kconfig-tree.ts'
 import { formatFragment, lostOptions, parseConfig, type WantedOption } from '../kconfig/kconfig.ts'
@@ -32,14 +33,14 @@ export async function configure(
 }
 
 async function verify(
-  { tree, options }: BuildRequest,
+  { tree, arch, options }: BuildRequest,
   wanted: readonly WantedOption[],
   path: string,
 ): Promise<void> {
   const final = parseConfig(await readFile(path, 'utf8'))
   const lost = lostOptions(wanted, final)
   if (lost.length === 0) return
-  const kconfig = readKconfig(tree.path, 'x86')
+  const kconfig = readKconfig(tree.path, archFacts(arch).directory)
   const asked = new Set(options.map(({ name }) => name))
   // A profile is for trees of all ages: what this one does not know is not for it.
   const missed = lost.filter(({ name }) => asked.has(name) || kconfig.symbols.has(name))

@@ -1,3 +1,4 @@
+import type { Arch } from '../arch/arch.ts'
 import type { Progress } from './build-progress.ts'
 import { treeState, type TreeState } from '../tree/fingerprint.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
@@ -9,6 +10,7 @@ import type { Tree } from '../tree/tree.ts'
 
 export interface BuildRequest {
   readonly tree: Tree
+  readonly arch: Arch
   readonly profile: Profile
   /** Options beyond the profile's; they win over it. */
   readonly options: readonly WantedOption[]
@@ -34,17 +36,16 @@ export interface BuildPlan {
   readonly wanted: readonly WantedOption[]
 }
 
-export const ARCH = 'x86_64'
 /** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
 export async function planBuild(request: BuildRequest, cacheDir: string): Promise<BuildPlan> {
   const state = await treeState(request.tree, cacheDir)
-  const wanted = [...profileOptions(request.profile, ARCH), ...request.options]
+  const wanted = [...profileOptions(request.profile, request.arch), ...request.options]
   const { version, compiler, crossCompile = '' } = request.toolchain
   const id = kernelId({
     treeId: state.treeId,
     dirty: state.dirty,
     version: request.tree.version,
-    arch: ARCH,
+    arch: request.arch,
     base: request.profile.base,
     fragment: formatFragment(wanted),
     toolchain: [compiler, crossCompile, version],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 
 import { UsageError, nearest } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
+import type { Arch } from '../arch/arch.ts'
 import { parseConfig, type WantedOption } from './kconfig.ts'
 
 interface ProfileFacts {
@@ -56,7 +57,7 @@ export function findProfile(name: string): Profile {
 }
 
 /** The options that a profile wants, fragment by fragment. */
-export function profileOptions(profile: Profile, arch: string): WantedOption[] {
+export function profileOptions(profile: Profile, arch: Arch): WantedOption[] {
   return profile.fragments.flatMap((fragment) =>
     [fragment, `${fragment}.${arch}`].flatMap((file) => fragmentOptions(file)),
   )

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 
+import type { Arch } from '../arch/arch.ts'
+
 /** What is known of a kernel in the cache. */
 export interface Manifest {
   readonly id: string
   readonly release: string
-  readonly arch: 'x86_64'
+  readonly arch: Arch
   readonly profile: string
   readonly tree: string
   readonly version: string

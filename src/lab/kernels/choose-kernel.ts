@@ -4,8 +4,10 @@ import { join, resolve } from 'node:path'
 import { InfraError, UsageError } from '../../base/index.ts'
 import { findProgram } from '../../host/index.ts'
 import {
+  archFacts,
   buildKernel,
   builtKernel,
+  DEFAULT_ARCH,
   defaultJobs,
   findKernel,
   findProfile,
@@ -72,7 +74,7 @@ async function kernelOfTree(lab: Lab, choice: KernelChoice, watcher: Watcher): P
   const tree = await chosenTree(lab, choice.tree)
   const plain =
     choice.profile === undefined && choice.options.length === 0 && choice.configFiles.length === 0
-  if (plain && tree.inPlace && existsSync(join(tree.path, 'arch/x86/boot/bzImage'))) {
+  if (plain && tree.inPlace && existsSync(join(tree.path, archFacts(DEFAULT_ARCH).image.path))) {
     watcher.onEvent({
       kind: 'note',
       message: `${tree.path} was built in place: its own kernel is used as it is (--profile builds one)`,
@@ -116,6 +118,7 @@ async function build(
   })
   const request: BuildRequest = {
     tree,
+    arch: DEFAULT_ARCH,
     profile: findProfile(choice.profile ?? lab.config.profile),
     options: wantedOptions(lab, choice),
     toolchain,
