@@ -6,29 +6,27 @@ import { archFacts } from '../arch/arch.ts'
 import { explainLost } from '../kconfig/kconfig-explain.ts'
 import { readKconfig } from '../kconfig/kconfig-tree.ts'
 import { formatFragment, lostOptions, parseConfig, type WantedOption } from '../kconfig/kconfig.ts'
-import { make, type MakeSpec } from './make.ts'
 import type { BuildRequest } from './plan.ts'
-import type { BuildWork } from './work.ts'
+import type { BuildWork, Shop } from './work.ts'
 
 /** Makes the .config among the objects. Throws InfraError for wanted options that did not get into it. */
 export async function configure(
   { request, plan }: BuildWork,
   output: string,
-  common: Omit<MakeSpec, 'targets' | 'jobs' | 'onStep'>,
+  { workshop, variables }: Shop,
 ): Promise<void> {
   const { base } = request.profile
   const path = join(output, '.config')
   const fragment = formatFragment(plan.wanted)
   await writeFile(join(output, 'klab.fragment'), fragment)
-  const quiet = { ...common, onStep: () => undefined, jobs: 1 }
   if (base === 'allnoconfig') {
-    const asked = `KCONFIG_ALLCONFIG=${join(common.output, 'klab.fragment')}`
-    await make({ ...quiet, variables: [...common.variables, asked], targets: ['allnoconfig'] })
+    const asked = `KCONFIG_ALLCONFIG=${join(workshop.output, 'klab.fragment')}`
+    await workshop.make({ targets: [base], variables: [...variables, asked], jobs: 1 })
   } else {
-    await make({ ...quiet, targets: [base] })
+    await workshop.make({ targets: [base], variables, jobs: 1 })
     await writeFile(path, (await readFile(path, 'utf8')) + fragment)
   }
-  await make({ ...quiet, targets: ['olddefconfig'] })
+  await workshop.make({ targets: ['olddefconfig'], variables, jobs: 1 })
   await verify(request, plan.wanted, path)
 }
 

@@ -1,5 +1,6 @@
 import type { Arch } from '../arch/arch.ts'
 import type { Progress } from './build-progress.ts'
+import type { Builder } from './builder.ts'
 import { treeState, type TreeState } from '../tree/fingerprint.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { formatFragment, type WantedOption } from '../kconfig/kconfig.ts'
@@ -23,6 +24,8 @@ export interface BuildContext {
   readonly env: NodeJS.ProcessEnv
   readonly signal?: AbortSignal
   readonly onEvent: (event: BuildEvent) => void
+  /** Where it is compiled; on this machine when absent. */
+  readonly builder?: Builder
 }
 
 export type BuildEvent =
