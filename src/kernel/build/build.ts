@@ -31,10 +31,13 @@ export async function buildUnderLock(
   await using _lock = await lockFile(join(dir, 'lock'), () =>
     context.onEvent({ kind: 'waiting', dir }),
   )
+  let notes = request.notes
   for (let round = 0; round < MAX_ROUNDS; round++) {
     // Whoever had the lock may have built just this.
     const plan = await planBuild(request, context.cacheDir)
     if (store.has(plan.id)) return await takeKernel(store, plan.id)
+    for (const note of notes) context.onNote(note)
+    notes = []
     const work = { request, plan, context, dir }
     const startedAt = performance.now()
     const built = await compile(work)

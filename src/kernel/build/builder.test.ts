@@ -15,7 +15,7 @@ import { findProfile } from '../kconfig/profiles.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { treeAt } from '../tree/tree.ts'
 import type { Builder, MakeRequest } from './builder.ts'
-import { buildKernel, type BuildEvent } from './plan.ts'
+import { buildKernel, type BuildContext, type BuildEvent, type BuildRequest } from './plan.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-builder-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -61,17 +61,22 @@ test('what another place of builds has made becomes the kernel, and its steps ar
   const cacheDir = join(dir, 'cache')
   const asked: MakeRequest[] = []
   const events: BuildEvent[] = []
-  const manifest = await buildKernel(
-    {
-      tree: await treeAt(smallTree(join(dir, 'tree'))),
-      arch: 'x86_64',
-      profile: findProfile('minimal'),
-      options: [],
-      toolchain: { compiler: 'gcc', ccache: false, version: 'gcc (there) 1' },
-      jobs: 7,
-    },
-    { cacheDir, env: process.env, builder: placeOf(asked), onEvent: (event) => events.push(event) },
-  )
+  const notes: string[] = []
+  const request: BuildRequest = {
+    tree: await treeAt(smallTree(join(dir, 'tree'))),
+    arch: 'x86_64',
+    profile: findProfile('minimal'),
+    options: [],
+    toolchain: { compiler: 'gcc', ccache: false, version: 'gcc (there) 1' },
+    jobs: 7,
+    notes: ['built there'],
+  }
+  const context: BuildContext = {
+    ...{ cacheDir, env: process.env, builder: placeOf(asked) },
+    onEvent: (event) => events.push(event),
+    onNote: (note) => notes.push(note),
+  }
+  const manifest = await buildKernel(request, context)
   expect(asked.map(({ targets, jobs }) => [targets.join(' '), jobs])).toEqual([
     ['allnoconfig', 1],
     ['olddefconfig', 1],
@@ -86,6 +91,9 @@ test('what another place of builds has made becomes the kernel, and its steps ar
     'collect',
   ])
   expect(manifest.release).toBe('6.1.0-there')
+  // What is to be said of a build is said once, and not of a kernel that is there.
+  await buildKernel(request, context)
+  expect([asked.length, notes]).toEqual([4, ['built there']])
   const image = join(new KernelStore(cacheDir).directory(manifest.id), 'image')
   expect(readFileSync(image, 'utf8')).toBe('arch/x86/boot/bzImage')
 })

@@ -17,6 +17,8 @@ export interface BuildRequest {
   readonly options: readonly WantedOption[]
   readonly toolchain: Toolchain
   readonly jobs: number
+  /** What is to be said when it is built, and not whenever it is taken from the cache. */
+  readonly notes: readonly string[]
 }
 
 export interface BuildContext {
@@ -24,6 +26,7 @@ export interface BuildContext {
   readonly env: NodeJS.ProcessEnv
   readonly signal?: AbortSignal
   readonly onEvent: (event: BuildEvent) => void
+  readonly onNote: (message: string) => void
   /** Where it is compiled; on this machine when absent. */
   readonly builder?: Builder
 }

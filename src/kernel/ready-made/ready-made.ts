@@ -80,7 +80,7 @@ function startsFromElf(config: Config): boolean {
 }
 
 /** A kernel tree or build directory, a directory with one image, or an unpacked package. */
-export async function kernelInDirectory(dir: string): Promise<Kernel> {
+async function kernelInDirectory(dir: string): Promise<Kernel> {
   const { path: pathOfImage, names } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {

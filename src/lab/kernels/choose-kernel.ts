@@ -13,7 +13,6 @@ import {
   findProfile,
   findToolchain,
   findTree,
-  kernelInDirectory,
   KernelStore,
   parseAssignment,
   parseConfig,
@@ -34,7 +33,7 @@ export interface Watcher {
   readonly onEvent: OnEvent
 }
 
-/** The kernel to boot: named, built in the tree itself, or built by us now if it is not up to date. */
+/** The kernel to boot: named, or built by us now if it is not up to date. */
 export async function chooseKernel(
   lab: Lab,
   choice: KernelChoice,
@@ -71,18 +70,22 @@ async function readyMade(lab: Lab, choice: KernelChoice, store: KernelStore): Pr
 }
 
 async function kernelOfTree(lab: Lab, choice: KernelChoice, watcher: Watcher): Promise<Kernel> {
-  const tree = await chosenTree(lab, choice.tree)
-  const plain =
-    choice.profile === undefined && choice.options.length === 0 && choice.configFiles.length === 0
-  if (plain && tree.inPlace && existsSync(join(tree.path, archFacts(DEFAULT_ARCH).image.path))) {
-    watcher.onEvent({
-      kind: 'note',
-      message: `${tree.path} was built in place: its own kernel is used as it is (--profile builds one)`,
-    })
-    return await kernelInDirectory(tree.path)
-  }
-  const manifest = await build(lab, { tree, choice }, watcher)
+  const manifest = await buildChosen(lab, choice, watcher)
   return await builtKernel(manifest, new KernelStore(lab.paths.cache))
+}
+
+/**
+ * A tree that was configured in itself may hold a kernel, too. Whether that is up to date only a `make` there could tell, which is not ours to run; so
+ * it is booted when it is named, and never because it lies there: a bisection would boot it at every commit.
+ */
+function noteOfOwnConfig(lab: Lab, choice: KernelChoice, tree: Tree): string[] {
+  const isAsked = choice.profile !== undefined || lab.loaded.sources.has('profile')
+  if (isAsked || !existsSync(join(tree.path, '.config'))) return []
+  const image = existsSync(join(tree.path, archFacts(DEFAULT_ARCH).image.path))
+  const boot = image ? `; --kernel ${tree.path} boots the kernel that lies there, as it is` : ''
+  return [
+    `${tree.path} has a .config of its own, and klab builds its profile ${lab.config.profile}${boot}`,
+  ]
 }
 
 /** Builds the kernel that the choice asks for, or takes it from the cache. */
@@ -123,6 +126,7 @@ async function build(
     options: wantedOptions(lab, choice),
     toolchain,
     jobs: jobs || defaultJobs(),
+    notes: noteOfOwnConfig(lab, choice, tree),
   }
   const startedAt = Date.now()
   const manifest = await buildKernel(request, {
@@ -130,6 +134,7 @@ async function build(
     env: lab.env,
     signal,
     onEvent: (event) => onEvent({ kind: 'build', build: event }),
+    onNote: (message) => onEvent({ kind: 'note', message }),
   })
   if (Date.parse(manifest.createdAt) >= startedAt) {
     const { cleanCache } = await import('./kernel-cache.ts')
