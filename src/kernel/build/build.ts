@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { lockFile } from '../../host/index.ts'
+import { baseKey } from '../kconfig/config-base.ts'
 import { formatFragment } from '../kconfig/kconfig.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
@@ -54,11 +55,11 @@ export async function buildUnderLock(
 
 /** Objects are kept per tree and configuration, so that the next build of it is incremental. */
 function buildDirectory(request: BuildRequest, plan: BuildPlan, cacheDir: string): string {
-  const { tree, profile, toolchain } = request
+  const { tree, base, profile, toolchain } = request
   const config = formatFragment(plan.wanted)
   const key = JSON.stringify([
     tree.path,
-    profile.base,
+    baseKey(base),
     config,
     toolchain.version,
     toolchain.compiler,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { writeAtomically } from '../../host/index.ts'
 import { archFacts } from '../arch/arch.ts'
+import { parseConfig } from '../kconfig/kconfig.ts'
 import type { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
 import type { BuildWork } from './work.ts'
@@ -54,27 +55,37 @@ async function describe(
   { output, buildMs, steps }: Built,
   dir: string,
 ): Promise<Manifest> {
-  const { tree, profile, toolchain } = request
+  const { tree, base, profile, toolchain } = request
+  const config = await readFile(join(dir, 'config'), 'utf8')
   const release = await readFile(join(output, 'include/config/kernel.release'), 'utf8')
   return {
     id: plan.id,
     release: release.trim(),
     arch: request.arch,
     profile: profile.name,
+    ...(base.kind === 'config' && { configBase: base.source }),
     tree: tree.path,
     version: tree.version,
     treeId: plan.state.treeId,
     ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
     ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
-    configHash: digest(await readFile(join(dir, 'config'))),
+    configHash: digest(config),
     compiler: toolchain.version,
     imageSha256: digest(await readFile(join(dir, 'image'))),
     createdAt: new Date().toISOString(),
     buildMs,
     steps,
     parameters: [...profile.parameters],
-    slowness: profile.slowness,
+    slowness: Math.max(profile.slowness, slownessOf(parseConfig(config))),
   }
+}
+
+/** What makes a kernel slow, and by how much, whoever asked for it (debug, a profile, measures 6). */
+const SLOW: Readonly<Record<string, number>> = { KASAN: 6, KMSAN: 6, KCSAN: 6, PROVE_LOCKING: 3 }
+
+function slownessOf(config: ReadonlyMap<string, string>): number {
+  const found = Object.entries(SLOW).filter(([name]) => config.get(name) === 'y')
+  return Math.max(1, ...found.map(([, slowness]) => slowness))
 }
 
 async function installModules(output: string, target: string): Promise<void> {

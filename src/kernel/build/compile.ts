@@ -4,7 +4,6 @@ import { join } from 'node:path'
 
 import { archFacts } from '../arch/arch.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
-import type { Profile } from '../kconfig/profiles.ts'
 import { syncShadow } from '../tree/shadow.ts'
 import type { BuildSite } from './builder.ts'
 import type { Built } from './collect.ts'
@@ -17,7 +16,7 @@ import type { BuildWork } from './work.ts'
 
 /** Configures and compiles; the results stay among the objects. Throws InfraError with the first real error. */
 export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> {
-  const { request, context, dir } = work
+  const { request, context } = work
   const site = await siteOf(work)
   const builder = context.builder ?? localBuilder(context.cacheDir)
   const workshop = await builder.open(site)
@@ -26,7 +25,7 @@ export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> 
   context.onEvent({ kind: 'step', name: 'configure' })
   await configure(work, output, shop)
   context.onEvent({ kind: 'step', name: 'compile' })
-  const total = await expectedSteps(dir, request.profile)
+  const total = expectedSteps(work)
   let done = 0
   const onStep = (current: string) => {
     done++
@@ -56,10 +55,11 @@ async function siteOf({ request, context, dir }: BuildWork): Promise<BuildSite> 
   return { source, output, env, log, ...(context.signal && { signal: context.signal }) }
 }
 
-/** The lines that a full build prints are known from the last one; an incremental build says nothing of its length. */
-async function expectedSteps(dir: string, profile: Profile): Promise<number | undefined> {
-  if (!existsSync(join(dir, 'objects', 'vmlinux.o'))) return profile.steps
-  return undefined
+/** The lines that a full build of a profile prints are known; an incremental build says nothing of its length. */
+function expectedSteps({ request: { base, profile }, dir }: BuildWork): number | undefined {
+  const isFirst = !existsSync(join(dir, 'objects', 'vmlinux.o'))
+  const isItsOwn = base.kind === 'target' && base.target === profile.base
+  return isFirst && isItsOwn ? profile.steps : undefined
 }
 
 function variables({ arch, toolchain }: BuildRequest, source: string): string[] {

@@ -2,6 +2,7 @@ import type { Arch } from '../arch/arch.ts'
 import type { Progress } from './build-progress.ts'
 import type { Builder } from './builder.ts'
 import { treeState, type TreeState } from '../tree/fingerprint.ts'
+import { baseKey, type ConfigBase } from '../kconfig/config-base.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { formatFragment, type WantedOption } from '../kconfig/kconfig.ts'
 import { kernelId, type Manifest } from '../ready-made/manifest.ts'
@@ -13,6 +14,8 @@ export interface BuildRequest {
   readonly tree: Tree
   readonly arch: Arch
   readonly profile: Profile
+  /** What the options of the profile are laid over. */
+  readonly base: ConfigBase
   /** Options beyond the profile's; they win over it. */
   readonly options: readonly WantedOption[]
   readonly toolchain: Toolchain
@@ -45,14 +48,16 @@ export interface BuildPlan {
 /** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
 export async function planBuild(request: BuildRequest, cacheDir: string): Promise<BuildPlan> {
   const state = await treeState(request.tree, cacheDir)
-  const wanted = [...profileOptions(request.profile, request.arch), ...request.options]
+  const { base, profile, options } = request
+  const adjusted = base.kind === 'config' ? base.adjusted : []
+  const wanted = [...adjusted, ...profileOptions(profile, request.arch), ...options]
   const { version, compiler, crossCompile = '' } = request.toolchain
   const id = kernelId({
     treeId: state.treeId,
     dirty: state.dirty,
     version: request.tree.version,
     arch: request.arch,
-    base: request.profile.base,
+    base: baseKey(base),
     fragment: formatFragment(wanted),
     toolchain: [compiler, crossCompile, version],
   })

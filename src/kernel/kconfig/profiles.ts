@@ -7,7 +7,7 @@ import { parseConfig, type WantedOption } from './kconfig.ts'
 
 interface ProfileFacts {
   readonly summary: string
-  /** What the fragments are laid over; with allnoconfig the result is exactly what they ask for. */
+  /** What the fragments are laid over where nothing else is asked for. */
   readonly base: 'allnoconfig' | 'defconfig'
   /** Files in profiles/, without `.config`; later ones win. One named `x.ARCH` is added where there is one. */
   readonly fragments: readonly string[]
@@ -15,15 +15,15 @@ interface ProfileFacts {
   readonly parameters: readonly string[]
   /** How much slower than the minimal kernel it boots and runs; deadlines are multiplied by it. */
   readonly slowness: number
-  /** Lines that a full build prints, for the progress of the first one; later ones know their own count. */
-  readonly steps: number
+  /** Lines that a full build prints, for the progress of the first one, if it is laid over its own base. */
+  readonly steps?: number
 }
 
 const PROFILES = {
   minimal: {
     summary: 'the smallest kernel that supports every klab feature; all drivers built in',
     base: 'allnoconfig',
-    fragments: ['core', 'guest', 'userland'],
+    fragments: ['core', 'choices', 'guest', 'userland'],
     parameters: [],
     slowness: 1,
     steps: 1500,
@@ -31,10 +31,17 @@ const PROFILES = {
   debug: {
     summary: 'minimal with KASAN, lockdep, hung-task and lockup detection, and DWARF',
     base: 'allnoconfig',
-    fragments: ['core', 'guest', 'userland', 'debug'],
+    fragments: ['core', 'choices', 'guest', 'userland', 'debug'],
     parameters: ['rcupdate.rcu_expedited=1'],
     slowness: 6,
     steps: 1650,
+  },
+  vm: {
+    summary: 'what a VM needs, and no more, over defconfig or a configuration of your own',
+    base: 'defconfig',
+    fragments: ['core', 'guest'],
+    parameters: [],
+    slowness: 1,
   },
 } as const satisfies Record<string, ProfileFacts>
 
@@ -70,5 +77,6 @@ function fragmentOptions(file: string): WantedOption[] {
   } catch {
     return []
   }
-  return [...parseConfig(text)].map(([name, value]) => ({ name, value, source: `${file}.config` }))
+  const source = `${file}.config`
+  return [...parseConfig(text)].map(([name, value]) => ({ name, value, source, by: 'klab' }))
 }

@@ -8,6 +8,8 @@ export interface Manifest {
   readonly release: string
   readonly arch: Arch
   readonly profile: string
+  /** The whole configuration that it was laid over. */
+  readonly configBase?: string
   readonly tree: string
   readonly version: string
   readonly treeId: string

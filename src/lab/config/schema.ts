@@ -146,6 +146,12 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('kernel options for every build, as CONFIG_X=y; they win over the profile'),
+      configBase: z
+        .string()
+        .default('')
+        .describe(
+          'the whole configuration that all is laid over: a file, relative to this one, or running, defconfig, tree; the base of the profile when empty',
+        ),
     })
     .prefault({})
     .describe('how kernels are built'),
