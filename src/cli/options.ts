@@ -14,7 +14,7 @@ export function oneOf<T extends string>(flag: string, word: string, words: reado
 export function addKernelOptions(command: Command): Command {
   return command
     .option('--tree <dir>', 'kernel tree (default: the one around this directory)')
-    .option('--profile <name>', 'kernel profile: minimal, debug, vm')
+    .option('--profile <name>', 'kernel profile: minimal, debug, vm, or one of your own')
     .option('--config <CONFIG_X=y>', 'kernel option, may be repeated', collect, [])
     .option('--config-file <file>', 'file with kernel options, may be repeated', collect, [])
     .option(

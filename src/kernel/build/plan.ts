@@ -59,6 +59,7 @@ export async function planBuild(request: BuildRequest, cacheDir: string): Promis
     arch: request.arch,
     base: baseKey(base),
     fragment: formatFragment(wanted),
+    parameters: profile.parameters,
     toolchain: [compiler, crossCompile, version],
   })
   return { id, state, wanted }

@@ -51,15 +51,16 @@ export interface Profile extends ProfileFacts {
   readonly name: string
 }
 
-const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[]
+export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[]
 
-/** A profile by name. Throws UsageError naming those that exist. */
-export function findProfile(name: string): Profile {
-  const facts = PROFILES[name as ProfileName] as ProfileFacts | undefined
-  if (facts) return { name, ...facts }
-  const near = nearest(name, PROFILE_NAMES)
+/** A profile by name. Throws UsageError naming those that exist, and `others` that somebody else knows. */
+export function findProfile(name: string, others: readonly string[] = []): Profile {
+  const known = PROFILE_NAMES.find((one) => one === name)
+  if (known) return { name, ...(PROFILES[known] satisfies ProfileFacts) }
+  const names = [...PROFILE_NAMES, ...others]
+  const near = nearest(name, names)
   throw new UsageError(
-    `there is no profile ${name}${near ? `; did you mean ${near}?` : ''} (there are: ${PROFILE_NAMES.join(', ')})`,
+    `there is no profile ${name}${near ? `; did you mean ${near}?` : ''} (there are: ${names.join(', ')})`,
   )
 }
 

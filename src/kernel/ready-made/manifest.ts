@@ -63,6 +63,8 @@ export function kernelId(input: {
   readonly arch: string
   readonly base: string
   readonly fragment: string
+  /** They are in the manifest. */
+  readonly parameters: readonly string[]
   readonly toolchain: readonly string[]
 }): string {
   return digest(JSON.stringify([RECIPE, input])).slice(0, 12)

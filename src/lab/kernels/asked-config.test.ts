@@ -71,7 +71,7 @@ describe('a configuration to begin with', () => {
   })
 
   test.each([
-    ['not-there', /--config-base not-there: there is no such file/],
+    ['not-there', /--config-base not-there: there is no such file .*not-there/],
     ['/dev/zero', /--config-base \/dev\/zero: \/dev\/zero is no file/],
     ['../empty', /has no option in it/],
     ['../arm64', /is for another architecture: it has no CONFIG_X86_64=y/],
@@ -109,4 +109,66 @@ test('a tree with a configuration of its own says what is built instead, and how
   ])
   expect((await asked({ profile: 'minimal' })).notes).toEqual([])
   rmSync(join(tree, '.config'))
+})
+
+describe('a profile of the project', () => {
+  const PROFILES = `profiles:
+  small:
+    fragments: [xfs.config, CONFIG_QUOTA=y]
+    parameters: [quiet]
+    summary: for xfs
+  more: { base: small, fragments: [CONFIG_XFS_QUOTA=y] }
+  slow: { base: debug }
+  theirs: { base: their.config }
+  round: { base: about }
+  about: { base: round }
+  wrong: { base: debg }
+  gone: { fragments: [gone.config] }
+  big: { fragments: [their.config] }
+`
+  beforeEach(() => {
+    writeFileSync(project, PROFILES)
+    write(join(dir, 'xfs.config'), 'CONFIG_XFS_FS=y\n')
+  })
+  const wanted = ({ options }: Awaited<ReturnType<typeof asked>>) =>
+    options.map(({ name, value }) => `${name}=${value}`)
+
+  test('is klab’s own with options and parameters, found beside the klab.yaml', async () => {
+    const small = await asked({ profile: 'small', options: ['CONFIG_X=y'] })
+    expect(small.profile).toMatchObject({ name: 'small', parameters: ['quiet'], slowness: 1 })
+    expect(wanted(small)).toEqual(['XFS_FS=y', 'QUOTA=y', 'X=y'])
+    expect(small.profile.fragments).toContain('userland')
+  })
+
+  test('goes on from another, from one of klab’s, or from a whole configuration', async () => {
+    expect(wanted(await asked({ profile: 'more' }))).toEqual(['XFS_FS=y', 'QUOTA=y', 'XFS_QUOTA=y'])
+    expect((await asked({ profile: 'slow' })).profile).toMatchObject({ name: 'slow', slowness: 6 })
+    const { profile, base } = await asked({ profile: 'theirs' })
+    expect(base).toMatchObject({ kind: 'config', source: file })
+    expect(profile).toMatchObject({ name: 'theirs', fragments: ['core', 'guest'] })
+    // Who says more on the command line has the last word.
+    const { base: other } = await asked({ profile: 'theirs', configBase: 'defconfig' })
+    expect(other.kind).toBe('target')
+  })
+
+  test.each([
+    [
+      'smal',
+      /there is no profile smal; did you mean small\? \(there are: minimal, debug, vm, small/,
+    ],
+    ['round', /its base leads back to it \(round -> about -> round\)/],
+    ['wrong', /profiles.wrong.base: debg: there is no such profile .* did you mean debug\?/],
+    ['gone', /profiles.gone: there is no such file .*gone.config/],
+    [
+      'big',
+      /profiles.big: their.config is a whole configuration, and no fragment: name it as base/,
+    ],
+  ])('%s is refused by name', async (profile, reason) => {
+    await expect(asked({ profile })).rejects.toThrow(reason)
+  })
+
+  test('may not have the name of one of klab’s', async () => {
+    writeFileSync(project, 'profiles: { debug: { fragments: [CONFIG_X=y] } }\n')
+    await expect(asked({})).rejects.toThrow(/profiles.debug: klab has a profile of that name/)
+  })
 })

@@ -1,20 +1,13 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { UsageError } from '../../base/index.ts'
-import {
-  archFacts,
-  DEFAULT_ARCH,
-  findProfile,
-  isWholeConfig,
-  parseAssignment,
-  parseConfig,
-  type BuildRequest,
-  type Tree,
-  type WantedOption,
-} from '../../kernel/index.ts'
+import { archFacts, DEFAULT_ARCH, type BuildRequest, type Tree } from '../../kernel/index.ts'
 import type { Lab } from '../session/context.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
+import { chosenProfile } from './chosen-profile.ts'
+import { configuredBase, type NamedBase } from './named-base.ts'
+import { assignments, readFiles } from './options-files.ts'
 
 /** The part of a build that says how the kernel is to be configured. */
 type AskedConfig = Pick<BuildRequest, 'profile' | 'base' | 'options' | 'notes'>
@@ -25,77 +18,62 @@ export async function askedConfig(
   choice: KernelChoice,
   tree: Tree,
 ): Promise<AskedConfig> {
-  const { fragments, whole } = await readFiles(choice.configFiles)
-  const found = await askedBase(lab, tree, { named: choice.configBase, whole })
-  const profile = findProfile(profileName(lab, choice, { hasBase: found !== undefined }))
-  const base = found?.base ?? { kind: 'target', target: profile.base }
+  const named = choice.configFiles.map((file) => ({ file, asked: `--config-file ${file}` }))
+  const { options: fragments, whole } = await readFiles(named)
+  const onLine = baseOnLine(lab, choice, whole?.file)
+  const profileName = nameOfProfile(lab, choice, onLine)
+  const { profile, options: ownOptions, base: ownBase } = await chosenProfile(lab, profileName)
   const options = [
+    ...ownOptions,
     ...assignments(lab.config.build.options, 'build.options'),
     ...fragments,
     ...assignments(choice.options, '--config'),
   ]
-  return { profile, base, options, notes: found?.notes ?? noteOfOwnConfig(lab, choice, tree) }
+  const base = onLine ?? ownBase ?? configuredBase(lab)
+  if (!base) {
+    const notes = noteOfOwnConfig(lab, choice, tree)
+    return { profile, base: { kind: 'target', target: profile.base }, options, notes }
+  }
+  const { findBase } = await import('./config-base.ts')
+  const found = findBase(lab, tree, base)
+  return {
+    profile,
+    base: found.base,
+    options,
+    notes: [...noteOfWhole(whole?.file), ...found.notes],
+  }
+}
+
+/** What the command line names to begin with: in so many words, or by a file that is no fragment. */
+function baseOnLine(
+  { cwd: dir }: Lab,
+  { configBase }: KernelChoice,
+  whole: string | undefined,
+): NamedBase | undefined {
+  if (configBase !== undefined && whole !== undefined)
+    throw new UsageError(
+      `--config-file ${whole} is a whole configuration, and --config-base ${configBase} another: a kernel has one`,
+    )
+  if (configBase !== undefined)
+    return { name: configBase, dir, asked: `--config-base ${configBase}` }
+  // A whole path: a file may be called as one of the words is.
+  return whole === undefined
+    ? undefined
+    : { name: resolve(dir, whole), dir, asked: `--config-file ${whole}` }
 }
 
 /** Over a configuration of one's own only what a VM needs is laid, unless somebody asks for more. */
-function profileName(
-  { config, loaded }: Lab,
-  { profile }: KernelChoice,
-  { hasBase }: { readonly hasBase: boolean },
-): string {
+function nameOfProfile(lab: Lab, { profile }: KernelChoice, onLine: NamedBase | undefined): string {
+  const { config, loaded } = lab
+  const hasBase = (onLine ?? configuredBase(lab)) !== undefined
   return profile ?? (hasBase && !loaded.sources.has('profile') ? 'vm' : config.profile)
 }
 
-interface Files {
-  readonly fragments: readonly WantedOption[]
-  /** The one among them that is no fragment. */
-  readonly whole: string | undefined
-}
-
-/** Reads the files of --config-file. */
-async function readFiles(files: readonly string[]): Promise<Files> {
-  // Most runs have none.
-  if (files.length === 0) return { fragments: [], whole: undefined }
-  const { configText } = await import('./config-text.ts')
-  const texts = files.map((file) => ({ file, text: configText(file, `--config-file ${file}`) }))
-  const whole = texts.filter(({ text }) => isWholeConfig(text)).map(({ file }) => file)
-  if (whole.length > 1)
-    throw new UsageError(
-      `--config-file ${whole[0]} and ${whole[1]} are whole configurations: a kernel has one`,
-    )
-  const fragments = texts
-    .filter(({ file }) => file !== whole[0])
-    .flatMap(({ file, text }) => fragmentOptions(file, text))
-  return { fragments, whole: whole[0] }
-}
-
-function fragmentOptions(file: string, text: string): WantedOption[] {
-  const found = parseConfig(text)
-  if (found.size === 0)
-    throw new UsageError(`--config-file ${file} has no option in it (lines such as CONFIG_X=y)`)
-  return [...found].map(([name, value]) => ({ name, value, source: file, by: 'file' }))
-}
-
-/** What all is laid over, if it is not the profile's own base. */
-async function askedBase(
-  lab: Lab,
-  tree: Tree,
-  { named, whole }: { readonly named: string | undefined; readonly whole: string | undefined },
-) {
-  if (whole === undefined && named === undefined && lab.config.build.configBase === '')
-    return undefined
-  const { findBase, namedBase, wholeBase } = await import('./config-base.ts')
-  if (whole === undefined) {
-    const base = namedBase(lab, named)
-    return base && findBase(lab, tree, base)
-  }
-  if (named !== undefined)
-    throw new UsageError(
-      `--config-file ${whole} is a whole configuration, and --config-base ${named} another: a kernel has one`,
-    )
-  const { base, notes } = wholeBase(lab, tree, { path: whole, asked: `--config-file ${whole}` })
-  const note = `${whole} is a whole configuration: it is taken as --config-base would, brought to this tree and compiler, with what a VM needs over it`
-  return { base, notes: [note, ...notes] }
+function noteOfWhole(file: string | undefined): string[] {
+  if (file === undefined) return []
+  return [
+    `${file} is a whole configuration: it is taken as --config-base would, brought to this tree and compiler, with what a VM needs over it`,
+  ]
 }
 
 /**
@@ -110,21 +88,4 @@ function noteOfOwnConfig(lab: Lab, choice: KernelChoice, tree: Tree): string[] {
   return [
     `${tree.path} has a .config of its own, and klab builds its profile ${lab.config.profile}: --config-base tree builds that configuration${boot}`,
   ]
-}
-
-/** Options that are said one by one; later ones win. Throws on a contradiction in one place. */
-function assignments(texts: readonly string[], source: string): WantedOption[] {
-  const wanted = texts.map((text): WantedOption => {
-    const assignment = parseAssignment(text)
-    if (!assignment) throw new UsageError(`${source} ${text} is not of the form CONFIG_NAME=value`)
-    return { ...assignment, source, by: 'user' }
-  })
-  for (const { name, value } of wanted) {
-    const other = wanted.find((option) => option.name === name && option.value !== value)
-    if (other)
-      throw new UsageError(
-        `${source} contradicts itself: CONFIG_${name}=${value} and CONFIG_${name}=${other.value}`,
-      )
-  }
-  return wanted
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { release } from 'node:os'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { InfraError, UsageError } from '../../base/index.ts'
 import { findProgram } from '../../host/index.ts'
@@ -15,6 +15,7 @@ import {
 } from '../../kernel/index.ts'
 import type { Lab } from '../session/context.ts'
 import { configText } from './config-text.ts'
+import { BASE_WORDS, type NamedBase } from './named-base.ts'
 
 /** What a configuration is laid over, and what is to be said of that. */
 export interface FoundBase {
@@ -22,30 +23,9 @@ export interface FoundBase {
   readonly notes: readonly string[]
 }
 
-/** Which base is meant, and where: relative to that directory; `asked` is how the user said it. */
-export interface NamedBase {
-  readonly name: string
-  readonly dir: string
-  readonly asked: string
-}
-
-/** Words that mean a configuration; anything else is a file. */
-const WORDS = ['running', 'defconfig', 'tree'] as const
-
-/** The base that the command line names, else the configuration; undefined where neither does. */
-export function namedBase(lab: Lab, configBase: string | undefined): NamedBase | undefined {
-  if (configBase !== undefined)
-    return { name: configBase, dir: lab.cwd, asked: `--config-base ${configBase}` }
-  const name = lab.config.build.configBase
-  if (name === '') return undefined
-  const source = lab.loaded.sources.get('build.configBase') ?? ''
-  const dir = isAbsolute(source) ? dirname(source) : lab.cwd
-  return { name, dir, asked: `build.configBase: ${name}` }
-}
-
 /** Finds and reads a base, and takes from it what cannot be built here. Throws UsageError or InfraError for one that cannot be used. */
 export function findBase(lab: Lab, tree: Tree, { name, dir, asked }: NamedBase): FoundBase {
-  const word = WORDS.find((one) => one === name)
+  const word = BASE_WORDS.find((one) => one === name)
   switch (word) {
     case 'defconfig':
       return { base: { kind: 'target', target: 'defconfig' }, notes: [] }
@@ -59,7 +39,7 @@ export function findBase(lab: Lab, tree: Tree, { name, dir, asked }: NamedBase):
 }
 
 /** The configuration in a file as a base. */
-export function wholeBase(
+function wholeBase(
   lab: Lab,
   tree: Tree,
   { path, asked }: { readonly path: string; readonly asked: string },

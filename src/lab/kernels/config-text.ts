@@ -12,7 +12,7 @@ export function configText(path: string, asked: string): string {
   try {
     bytes = readBounded(path)
   } catch (error) {
-    throw new UsageError(`${asked}: ${reasonOf(error)}`, { cause: error })
+    throw new UsageError(`${asked}: ${reasonOf(error, path)}`, { cause: error })
   }
   if (bytes.length < 2 || bytes.readUInt16BE(0) !== 0x1f8b) return bytes.toString('utf8')
   try {
@@ -38,7 +38,7 @@ function readBounded(path: string): Buffer {
   }
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, path: string): string {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' ? 'there is no such file' : messageOf(error)
+  return code === 'ENOENT' ? `there is no such file ${path}` : messageOf(error)
 }
