@@ -1,6 +1,7 @@
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
 export { ensureDirectory, ensurePrivateDirectory, writeAtomically } from './directories.ts'
+export { withFileBytes } from './file-bytes.ts'
 export { availableMemoryMiB, bootId, cpuCount, findProgram, openFileLimit } from './facts.ts'
 export { isLocked, lockFile } from './lock.ts'
 export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'

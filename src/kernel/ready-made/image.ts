@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { InfraError, isElf, messageOf } from '../../base/index.ts'
 import { archOfElf, archOfHeader, DEFAULT_ARCH } from '../arch/arch.ts'
 
 /** What a bootable image says of itself. */
@@ -13,14 +13,14 @@ export interface ImageFacts {
 /** Reads the header of a kernel image. Throws InfraError if it is not a whole image of the architecture that is booted. */
 export async function imageFacts(path: string): Promise<ImageFacts> {
   const { head, size } = await readHead(path)
-  const isElf = head.readUInt32BE(0) === 0x7f454c46
-  const arch = isElf ? archOfElf(head.readUInt16LE(18)) : archOfHeader(head)
+  const elf = isElf(head)
+  const arch = elf ? archOfElf(head.readUInt16LE(18)) : archOfHeader(head)
   if (arch === undefined) throw wrong(path, `is not a Linux kernel image (${describeHead(head)})`)
   if (arch !== DEFAULT_ARCH) {
-    const what = isElf ? 'an ELF file' : 'a kernel'
+    const what = elf ? 'an ELF file' : 'a kernel'
     throw wrong(path, `is ${what} for ${arch}, and this machine is ${DEFAULT_ARCH}`)
   }
-  return isElf ? { format: 'elf', release: undefined } : bzImageFacts(path, head, size)
+  return elf ? { format: 'elf', release: undefined } : bzImageFacts(path, head, size)
 }
 
 /** Documentation/arch/x86/boot.rst */

@@ -4,9 +4,8 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 
-import { InfraError } from '../../base/index.ts'
+import { bytesOf, elfSection, FormatError, InfraError } from '../../base/index.ts'
 import { start } from '../../host/index.ts'
-import { elfSection } from './elf.ts'
 
 export interface LoadedModule {
   /** Relative to the directory of the modules, without the suffix of a compression. */
@@ -90,9 +89,20 @@ async function unxz(path: string): Promise<Buffer> {
   )
 }
 
+function modinfoOf(data: Buffer, file: string): Buffer {
+  let why = 'it has no .modinfo'
+  try {
+    const section = elfSection(bytesOf(data), '.modinfo')
+    if (section) return section
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    why = error.message
+  }
+  throw new InfraError('MODULE', `${file} is not a kernel module: ${why}`)
+}
+
 function modinfo(data: Buffer, file: string): { depends: string[]; softBefore: string[] } {
-  const section = elfSection(data, '.modinfo')
-  if (!section) throw new InfraError('MODULE', `${file} is not a kernel module: it has no .modinfo`)
+  const section = modinfoOf(data, file)
   const entries = section.toString('latin1').split('\0')
   const values = (key: string) =>
     entries
