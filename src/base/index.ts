@@ -7,6 +7,18 @@ export {
   UsageError,
   messageOf,
 } from './errors.ts'
+export { bytesOf, cutOff, FormatError, sane, type Bytes } from './bytes.ts'
+export {
+  elfBuildId,
+  elfHeader,
+  elfNotes,
+  elfSection,
+  elfSegments,
+  ET_CORE,
+  isElf,
+  PT_LOAD,
+  PT_NOTE,
+} from './elf.ts'
 export { nearest } from './nearest.ts'
 export { newId } from './ids.ts'
 export { Deadline } from './deadline.ts'

@@ -14,9 +14,13 @@ export function oneOf<T extends string>(flag: string, word: string, words: reado
 export function addKernelOptions(command: Command): Command {
   return command
     .option('--tree <dir>', 'kernel tree (default: the one around this directory)')
-    .option('--profile <name>', 'kernel profile: minimal, debug')
+    .option('--profile <name>', 'kernel profile: minimal, debug, vm, or one of your own')
     .option('--config <CONFIG_X=y>', 'kernel option, may be repeated', collect, [])
     .option('--config-file <file>', 'file with kernel options, may be repeated', collect, [])
+    .option(
+      '--config-base <file|running|defconfig|tree>',
+      "a whole configuration to begin with: a file, the running kernel's, the tree's default, its .config",
+    )
 }
 
 export interface KernelFlags {
@@ -25,6 +29,7 @@ export interface KernelFlags {
   readonly profile?: string
   readonly config: readonly string[]
   readonly configFile: readonly string[]
+  readonly configBase?: string
 }
 
 export function kernelChoice({
@@ -33,6 +38,7 @@ export function kernelChoice({
   profile,
   config,
   configFile,
+  configBase,
 }: KernelFlags): KernelChoice {
   return {
     ...(tree !== undefined && { tree }),
@@ -40,6 +46,7 @@ export function kernelChoice({
     ...(profile !== undefined && { profile }),
     options: config,
     configFiles: configFile,
+    ...(configBase !== undefined && { configBase }),
   }
 }
 

@@ -1,5 +1,4 @@
 export { AddressSpace } from './dump/address-space.ts'
-export { buildIdOf } from './dump/build-id.ts'
 export { formatRecord, readKernelLog } from './dump/kernel-log.ts'
 export { KernelState, type MemoryUse, type ModuleRange, type Task } from './dump/kernel-state.ts'
 export { Layout, LAYOUT_EXPRESSIONS } from './dump/layout.ts'

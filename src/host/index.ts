@@ -9,6 +9,7 @@ export {
   memoryMiB,
   openFileLimit,
 } from './facts.ts'
+export { withFileBytes } from './file-bytes.ts'
 export { isLocked, lockFile } from './lock.ts'
 export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
 export {

@@ -31,7 +31,8 @@ export async function nativeProgram(program: NativeProgram, cacheDir: string): P
   const id = sourceId(files)
   const shipped = packagePath('dist', 'native', `${program.name}-${process.arch}-${id}`)
   if (existsSync(shipped)) return shipped
-  const cached = join(cacheDir, 'native', `${program.name}-${id}`)
+  // A cache may be on a file system that machines of several architectures share.
+  const cached = join(cacheDir, 'native', `${program.name}-${process.arch}-${id}`)
   if (!existsSync(cached)) {
     await mkdir(join(cacheDir, 'native'), { recursive: true })
     await compile(program, files, cached)

@@ -152,6 +152,32 @@ describe('a tree', () => {
     ])
   })
 
+  test('is built with a whole configuration that another compiler has written', async () => {
+    const id = (await klab(['build', '-q', '--tree', testTree()])).stdout.trim()
+    const config = readFileSync(join(TEST_HOME, 'cache/kernels', id, 'config'), 'utf8')
+    const theirs = join(dir, 'their.config')
+    // As klab crash export packs it, on a machine with clang and pahole.
+    const changes: [string | RegExp, string][] = [
+      [/^CONFIG_CC_VERSION_TEXT=.*$/m, 'CONFIG_CC_VERSION_TEXT="clang version 19.1.0"'],
+      [/^CONFIG_GCC_VERSION=.*$/m, 'CONFIG_GCC_VERSION=0\nCONFIG_CC_IS_CLANG=y'],
+      [/^CONFIG_PAHOLE_VERSION=.*$/m, 'CONFIG_PAHOLE_VERSION=127'],
+      [/^CONFIG_CC_IS_GCC=y\n/m, ''],
+    ]
+    writeFileSync(
+      theirs,
+      changes.reduce((text, [from, to]) => text.replace(from, to), config),
+    )
+    const built = await klab(['build', '--json', '--tree', testTree(), '--config-file', theirs], {
+      timeoutMs: 600_000,
+    })
+    expect(built.stderr).toContain(`${theirs} is a whole configuration`)
+    expect(built.code).toBe(0)
+    const manifest = JSON.parse(built.stdout)
+    expect(manifest).toMatchObject({ profile: 'vm', configBase: theirs })
+    const run = await klab(['run', '-q', '--kernel', manifest.id, '--', 'uname', '-r'])
+    expect(run.stdout.trim()).toBe(manifest.release)
+  }, 700_000)
+
   test('is up to date without make, and never written to', async () => {
     const before = await runOk('find', [testTree(), '-newermt', '-2 minutes'])
     const result = await klab(['build', '--tree', testTree()])

@@ -78,6 +78,7 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     { name: 'doctor', purpose: 'what works on this machine, and what is missing' },
   ],
   kernel: [
+    { name: 'arch', purpose: 'what an architecture decides for kernels: one row each' },
     {
       name: 'tree',
       purpose: 'source trees: finding, fingerprints, copies of those built in place',

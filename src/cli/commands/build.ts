@@ -35,9 +35,10 @@ async function build(flags: BuildFlags): Promise<void> {
   using interrupts = processInterrupts(() => undefined)
   try {
     const startedAt = Date.now()
-    const manifest = await buildChosen(lab, kernelChoice(flags), interrupts.stop, (event) =>
-      status.handle(event),
-    )
+    const manifest = await buildChosen(lab, kernelChoice(flags), {
+      signal: interrupts.stop,
+      onEvent: (event) => status.handle(event),
+    })
     status.clear()
     if (flags.json) console.log(JSON.stringify(manifest, null, 2))
     else if (flags.quiet) console.log(manifest.id)

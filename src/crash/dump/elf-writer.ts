@@ -1,5 +1,6 @@
 import { IMAGE } from './address-space.ts'
 import { PAGE, type Kdump } from './kdump.ts'
+import { PT_LOAD, PT_NOTE } from '../../base/index.ts'
 import { vmcoreinfoIn } from './notes.ts'
 import { Vmcoreinfo } from './vmcoreinfo.ts'
 
@@ -11,7 +12,6 @@ export interface Write {
 
 const HEADER = 64
 const PROGRAM_HEADER = 56
-const [PT_LOAD, PT_NOTE] = [1, 4]
 const [ET_CORE, EM_X86_64] = [4, 62]
 /** Readable, writable, executable. */
 const RWX = 7

@@ -1,4 +1,4 @@
-import { notesOf } from './notes.ts'
+import { elfNotes } from '../../base/index.ts'
 
 /** What a CPU had in its registers (x86_64), as far as an unwinder wants to know. */
 export interface Registers {
@@ -38,7 +38,7 @@ export function readPtRegs(bytes: Buffer): Registers {
 
 /** The registers of each CPU, in their order, from the notes of a dump. */
 export function registersIn(notes: Buffer): Registers[] {
-  return [...notesOf(notes)]
+  return [...elfNotes(notes)]
     .filter(
       ({ name, type, content }) =>
         name === 'CORE' && type === NT_PRSTATUS && content.length >= IN_PRSTATUS + PT_REGS.size,

@@ -3,9 +3,11 @@ import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 
 import { writeAtomically } from '../../host/index.ts'
+import { archFacts } from '../arch/arch.ts'
+import { parseConfig } from '../kconfig/kconfig.ts'
 import type { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
-import { ARCH, type BuildContext, type BuildPlan, type BuildRequest } from './plan.ts'
+import type { BuildWork } from './work.ts'
 
 /** What a build has left behind. */
 export interface Built {
@@ -19,12 +21,11 @@ export interface Built {
 
 /** Moves the results into the cache, whole or not at all. */
 export async function collect(
-  request: BuildRequest,
-  plan: BuildPlan,
+  work: BuildWork,
   built: Built,
   store: KernelStore,
-  context: BuildContext,
 ): Promise<Manifest> {
+  const { request, plan, context } = work
   context.onEvent({ kind: 'step', name: 'collect' })
   const { output } = built
   const target = store.directory(plan.id)
@@ -33,7 +34,7 @@ export async function collect(
   await mkdir(temporary, { recursive: true })
   const copy = (from: string, to: string) =>
     copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
-  await copy('arch/x86/boot/bzImage', 'image')
+  await copy(archFacts(request.arch).image.path, 'image')
   await copy('vmlinux', 'vmlinux')
   await copy('System.map', 'System.map')
   await copy('.config', 'config')
@@ -41,31 +42,50 @@ export async function collect(
   if (built.layout !== undefined) await writeFile(join(temporary, 'layout.json'), built.layout)
   await installModules(output, temporary)
   await installGdbScripts(request.tree.path, output, temporary)
-  const release = (await readFile(join(output, 'include/config/kernel.release'), 'utf8')).trim()
-  const { tree, profile, toolchain } = request
-  const manifest: Manifest = {
+  const manifest = await describe(work, built, temporary)
+  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await rm(target, { recursive: true, force: true })
+  await rename(temporary, target)
+  return manifest
+}
+
+/** What is to be known of a kernel whose files are in a directory. */
+async function describe(
+  { request, plan }: BuildWork,
+  { output, buildMs, steps }: Built,
+  dir: string,
+): Promise<Manifest> {
+  const { tree, base, profile, toolchain } = request
+  const config = await readFile(join(dir, 'config'), 'utf8')
+  const release = await readFile(join(output, 'include/config/kernel.release'), 'utf8')
+  return {
     id: plan.id,
-    release,
-    arch: ARCH,
+    release: release.trim(),
+    arch: request.arch,
     profile: profile.name,
+    ...(base.kind === 'config' && { configBase: base.source }),
     tree: tree.path,
     version: tree.version,
     treeId: plan.state.treeId,
     ...(plan.state.commit !== undefined && { commit: plan.state.commit }),
     ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
-    configHash: digest(await readFile(join(temporary, 'config'))),
+    configHash: digest(config),
     compiler: toolchain.version,
-    imageSha256: digest(await readFile(join(temporary, 'image'))),
+    imageSha256: digest(await readFile(join(dir, 'image'))),
     createdAt: new Date().toISOString(),
-    buildMs: built.buildMs,
-    steps: built.steps,
+    buildMs,
+    steps,
     parameters: [...profile.parameters],
-    slowness: profile.slowness,
+    slowness: Math.max(profile.slowness, slownessOf(parseConfig(config))),
   }
-  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await rm(target, { recursive: true, force: true })
-  await rename(temporary, target)
-  return manifest
+}
+
+/** What makes a kernel slow, and by how much, whoever asked for it (debug, a profile, measures 6). */
+const SLOW: Readonly<Record<string, number>> = { KASAN: 6, KMSAN: 6, KCSAN: 6, PROVE_LOCKING: 3 }
+
+function slownessOf(config: ReadonlyMap<string, string>): number {
+  const found = Object.entries(SLOW).filter(([name]) => config.get(name) === 'y')
+  return Math.max(1, ...found.map(([, slowness]) => slowness))
 }
 
 async function installModules(output: string, target: string): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
-import { make, type MakeSpec } from './make.ts'
+import type { Shop } from './work.ts'
 
 const DIR = 'klab-layout'
 
@@ -13,7 +13,7 @@ const DIR = 'klab-layout'
  */
 export async function compileLayout(
   output: string,
-  common: Omit<MakeSpec, 'targets' | 'jobs' | 'onStep'>,
+  { workshop, variables }: Shop,
 ): Promise<string | undefined> {
   const dir = join(output, DIR)
   await rm(dir, { recursive: true, force: true })
@@ -21,10 +21,10 @@ export async function compileLayout(
   await copyFile(packagePath('profiles', 'layout.c'), join(dir, 'layout.c'))
   await writeFile(join(dir, 'Kbuild'), 'obj-y := layout.o\n')
   try {
-    await make({
-      ...common,
-      variables: [...common.variables, `M=${join(common.output, DIR)}`],
-      ...{ targets: ['layout.s'], jobs: 1, onStep: () => undefined },
+    await workshop.make({
+      targets: ['layout.s'],
+      variables: [...variables, `M=${join(workshop.output, DIR)}`],
+      jobs: 1,
     })
     const assembly = await readFile(join(dir, 'layout.s'), 'utf8')
     const told = [...assembly.matchAll(/^->(\S+) \$?(\d+)/gm)]

@@ -5,27 +5,23 @@ import { InfraError } from '../../base/index.ts'
 import { confined, describeExit, start, type Confinement } from '../../host/index.ts'
 import { compileErrorOf, stepOf, type CompileError } from './build-progress.ts'
 
-export interface MakeSpec {
-  readonly source: string
-  readonly output: string
-  readonly targets: readonly string[]
-  readonly variables: readonly string[]
-  readonly jobs: number
+interface MakeSpec {
+  /** For people. */
+  readonly what: string
   readonly env: NodeJS.ProcessEnv
-  /** Everything make prints is appended to it. */
+  /** Everything that is printed is appended to it. */
   readonly log: string
   readonly confinement: Confinement
   readonly cacheDir: string
   /** Paths in messages, back to what the user knows. */
   readonly rename: (path: string) => string
-  readonly onStep: (step: string) => void
+  readonly onStep?: (step: string) => void
   readonly signal?: AbortSignal
 }
 
-/** Runs make to its end. Throws InfraError with the first real error of the build. */
-export async function make(spec: MakeSpec): Promise<void> {
-  const { source, output, targets, variables, jobs, signal } = spec
-  const command = ['make', '-C', source, `O=${output}`, `-j${jobs}`, ...variables, ...targets]
+/** Runs a command line of make to its end, on this machine. Throws InfraError with the first real error of the build. */
+export async function make(command: readonly string[], spec: MakeSpec): Promise<void> {
+  const { signal } = spec
   const [file, args] = await confined(command, spec.confinement, spec.cacheDir)
   const log = createWriteStream(spec.log, { flags: 'a' })
   log.write(`$ ${command.join(' ')}\n`)
@@ -43,7 +39,7 @@ export async function make(spec: MakeSpec): Promise<void> {
     for await (const line of createInterface({ input: stream })) {
       log.write(`${line}\n`)
       const step = stepOf(line)
-      if (step !== undefined) spec.onStep(step)
+      if (step !== undefined) spec.onStep?.(step)
       else error ??= compileErrorOf(line, spec.rename)
       last.push(line)
       if (last.length > 20) last.shift()
@@ -55,20 +51,22 @@ export async function make(spec: MakeSpec): Promise<void> {
   await new Promise((resolve) => log.end(resolve))
   signal?.throwIfAborted()
   if (exit.kind === 'exited' && exit.code === 0) return
-  throw buildFailure(error, targets, describeExit(exit), spec.log, last)
+  throw buildFailure(spec, { error, last, exit: describeExit(exit) })
 }
 
 function buildFailure(
-  error: CompileError | undefined,
-  targets: readonly string[],
-  exit: string,
-  log: string,
-  last: readonly string[],
+  { what, log }: MakeSpec,
+  seen: {
+    readonly error: CompileError | undefined
+    readonly last: readonly string[]
+    readonly exit: string
+  },
 ): InfraError {
-  const what = `make ${targets.join(' ')} failed (${exit})`
+  const { error, last, exit } = seen
+  const failed = `${what} failed (${exit})`
   if (!error) {
-    return new InfraError('BUILD', `${what}; the log is ${log}`, { details: last.slice(-8) })
+    return new InfraError('BUILD', `${failed}; the log is ${log}`, { details: last.slice(-8) })
   }
   const at = error.file === undefined ? '' : `${error.file}:${error.line}: `
-  return new InfraError('BUILD', `${what}: ${at}${error.message}; the log is ${log}`)
+  return new InfraError('BUILD', `${failed}: ${at}${error.message}; the log is ${log}`)
 }

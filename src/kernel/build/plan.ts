@@ -1,5 +1,8 @@
+import type { Arch } from '../arch/arch.ts'
 import type { Progress } from './build-progress.ts'
+import type { Builder } from './builder.ts'
 import { treeState, type TreeState } from '../tree/fingerprint.ts'
+import { baseKey, type ConfigBase } from '../kconfig/config-base.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { formatFragment, type WantedOption } from '../kconfig/kconfig.ts'
 import { kernelId, type Manifest } from '../ready-made/manifest.ts'
@@ -9,11 +12,16 @@ import type { Tree } from '../tree/tree.ts'
 
 export interface BuildRequest {
   readonly tree: Tree
+  readonly arch: Arch
   readonly profile: Profile
+  /** What the options of the profile are laid over. */
+  readonly base: ConfigBase
   /** Options beyond the profile's; they win over it. */
   readonly options: readonly WantedOption[]
   readonly toolchain: Toolchain
   readonly jobs: number
+  /** What is to be said when it is built, and not whenever it is taken from the cache. */
+  readonly notes: readonly string[]
 }
 
 export interface BuildContext {
@@ -21,6 +29,9 @@ export interface BuildContext {
   readonly env: NodeJS.ProcessEnv
   readonly signal?: AbortSignal
   readonly onEvent: (event: BuildEvent) => void
+  readonly onNote: (message: string) => void
+  /** Where it is compiled; on this machine when absent. */
+  readonly builder?: Builder
 }
 
 export type BuildEvent =
@@ -34,19 +45,21 @@ export interface BuildPlan {
   readonly wanted: readonly WantedOption[]
 }
 
-export const ARCH = 'x86_64'
 /** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
 export async function planBuild(request: BuildRequest, cacheDir: string): Promise<BuildPlan> {
   const state = await treeState(request.tree, cacheDir)
-  const wanted = [...profileOptions(request.profile, ARCH), ...request.options]
+  const { base, profile, options } = request
+  const adjusted = base.kind === 'config' ? base.adjusted : []
+  const wanted = [...adjusted, ...profileOptions(profile, request.arch), ...options]
   const { version, compiler, crossCompile = '' } = request.toolchain
   const id = kernelId({
     treeId: state.treeId,
     dirty: state.dirty,
     version: request.tree.version,
-    arch: ARCH,
-    base: request.profile.base,
+    arch: request.arch,
+    base: baseKey(base),
     fragment: formatFragment(wanted),
+    parameters: profile.parameters,
     toolchain: [compiler, crossCompile, version],
   })
   return { id, state, wanted }

@@ -16,15 +16,18 @@ export function explainLost(
     const near = nearest(name, [...tree.symbols.keys()])
     return `${asked}: no such symbol in this tree${near ? `; did you mean ${near}?` : ''}`
   }
-  return `${asked} became ${got ?? 'n'}: ${reason(lost, definitions, tree, final)}`
+  return `${asked} became ${got ?? 'n'}: ${reason(lost, { definitions, tree, final })}`
 }
 
 function reason(
   { name, value, got }: LostOption,
-  definitions: readonly SymbolDefinition[],
-  tree: KconfigTree,
-  final: ReadonlyMap<string, KconfigValue>,
+  facts: {
+    readonly definitions: readonly SymbolDefinition[]
+    readonly tree: KconfigTree
+    readonly final: ReadonlyMap<string, KconfigValue>
+  },
 ): string {
+  const { definitions, tree, final } = facts
   // With several definitions the one nearest to being met says most.
   const unmet = definitions
     .map(({ dependencies }) => dependencies.flatMap((condition) => unmetParts(condition, final)))

@@ -39,7 +39,8 @@ function unmet(expression: Expression, values: Values): string[] {
       return [
         `!${format(expression.of)} (${format(expression.of)}=${levelName(evaluate(expression.of, values))})`,
       ]
-    default:
+    case 'compare':
+    case 'literal':
       return [format(expression)]
   }
 }
@@ -106,7 +107,8 @@ function format(expression: Expression): string {
       return `!${format(expression.of)}`
     case 'compare':
       return `${format(expression.left)}${expression.operator}${format(expression.right)}`
-    default:
+    case 'and':
+    case 'or':
       return `(${format(expression.left)} ${expression.kind === 'and' ? '&&' : '||'} ${format(expression.right)})`
   }
 }

@@ -160,7 +160,7 @@ class KconfigReader {
   #type(word: string, argument: string): void {
     if (!this.#current) return
     if (word !== 'prompt') this.#current.type = word.replace('def_', '')
-    if (!argument.includes('"') || word.startsWith('def_')) return
+    if (!/["']/.test(argument) || word.startsWith('def_')) return
     this.#current.hasPrompt = true
     // `bool "text" if COND`: without COND nobody can set it.
     const condition = /"\s+if\s+(.+)$/.exec(argument)?.[1]

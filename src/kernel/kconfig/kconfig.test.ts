@@ -31,7 +31,7 @@ test('the last word on an option wins, and is what is verified', () => {
     { name: 'A', value: 'y', source: 'one' },
     { name: 'A', value: 'n', source: 'two' },
     { name: 'B', value: 'y', source: 'one' },
-  ]
+  ].map((option) => ({ ...option, by: 'file' as const }))
   expect(formatFragment(wanted)).toBe('# CONFIG_A is not set\nCONFIG_B=y\n')
   expect(lostOptions(wanted, new Map([['B', 'm']])).map(({ name, got }) => [name, got])).toEqual([
     ['B', 'm'],
@@ -96,7 +96,7 @@ test('a lost option is explained by its unmet dependency and the value of it', (
     ['LIBTHING', 'y'],
   ])
   const explain = (name: string, value: string, got?: string) =>
-    explainLost({ name, value, got, source: 'x.config' }, tree, final)
+    explainLost({ name, value, got, source: 'x.config', by: 'file' }, tree, final)
   expect(explain('WIFI', 'm')).toBe(
     'CONFIG_WIFI=m (asked for by x.config) became n: it depends on NET (=n), RADIO (=n), !PLANE (PLANE=y) (lib/Kconfig:7)',
   )

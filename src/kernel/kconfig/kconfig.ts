@@ -7,6 +7,8 @@ export interface WantedOption {
   readonly value: KconfigValue
   /** Where it was asked for: a fragment's file name, `--config` … */
   readonly source: string
+  /** Said option by option; part of a file that may hold more than was meant; or ours. */
+  readonly by: 'user' | 'file' | 'klab'
 }
 
 /** The options of a .config or fragment; `# CONFIG_X is not set` is `n`. */

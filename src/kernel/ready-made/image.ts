@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { InfraError, isElf, messageOf } from '../../base/index.ts'
+import { archOfElf, archOfHeader, DEFAULT_ARCH } from '../arch/arch.ts'
 
 /** What a bootable image says of itself. */
 export interface ImageFacts {
@@ -9,31 +10,20 @@ export interface ImageFacts {
   readonly release: string | undefined
 }
 
-/** Machine numbers of ELF (e_machine), for naming what is not ours. */
-const ELF_MACHINES: Record<number, string> = {
-  3: 'i386',
-  21: 'ppc64',
-  22: 's390',
-  40: 'arm',
-  62: 'x86_64',
-  183: 'arm64',
-  243: 'riscv',
-  258: 'loongarch',
-}
-
-/** Reads the header of a kernel image. Throws InfraError if it is not a whole image for x86_64. */
+/** Reads the header of a kernel image. Throws InfraError if it is not a whole image of the architecture that is booted. */
 export async function imageFacts(path: string): Promise<ImageFacts> {
   const { head, size } = await readHead(path)
-  // Documentation/arch/x86/boot.rst: the real-mode header.
-  if (head.length > 0x264 && head.toString('latin1', 0x202, 0x206) === 'HdrS') {
-    return bzImageFacts(path, head, size)
+  const elf = isElf(head)
+  const arch = elf ? archOfElf(head.readUInt16LE(18)) : archOfHeader(head)
+  if (arch === undefined) throw wrong(path, `is not a Linux kernel image (${describeHead(head)})`)
+  if (arch !== DEFAULT_ARCH) {
+    const what = elf ? 'an ELF file' : 'a kernel'
+    throw wrong(path, `is ${what} for ${arch}, and this machine is ${DEFAULT_ARCH}`)
   }
-  if (head.readUInt32BE(0) === 0x7f454c46) return elfFacts(path, head)
-  const other = otherArchitecture(head)
-  if (other) throw wrong(path, `is a kernel for ${other}, and this machine is x86_64`)
-  throw wrong(path, `is not a Linux kernel image (${describeHead(head)})`)
+  return elf ? { format: 'elf', release: undefined } : bzImageFacts(path, head, size)
 }
 
+/** Documentation/arch/x86/boot.rst */
 function bzImageFacts(path: string, head: Buffer, size: number): ImageFacts {
   const protocol = head.readUInt16LE(0x206)
   const setupSectors = head.readUInt8(0x1f1) || 4
@@ -48,23 +38,6 @@ function bzImageFacts(path: string, head: Buffer, size: number): ImageFacts {
   const version = head.readUInt16LE(0x20e) + 0x200
   const text = head.toString('latin1', version, Math.min(head.length, version + 200))
   return { format: 'bzImage', release: /^(\S+)[\s\0]/.exec(text)?.[1] }
-}
-
-function elfFacts(path: string, head: Buffer): ImageFacts {
-  const machine = head.readUInt16LE(18)
-  if (machine === 62) return { format: 'elf', release: undefined }
-  throw wrong(
-    path,
-    `is an ELF file for ${ELF_MACHINES[machine] ?? `machine ${machine}`}, and this machine is x86_64`,
-  )
-}
-
-function otherArchitecture(head: Buffer): string | undefined {
-  // Documentation/arch/arm64/booting.rst, riscv/boot-image-header.rst; arm's zImage.
-  if (head.toString('latin1', 0x38, 0x3c) === 'ARM\x64') return 'arm64'
-  if (head.toString('latin1', 0x38, 0x3c) === 'RSC\x05') return 'riscv'
-  if (head.readUInt32LE(0x24) === 0x016f2818) return 'arm'
-  return undefined
 }
 
 function describeHead(head: Buffer): string {

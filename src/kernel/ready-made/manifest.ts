@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 
+import type { Arch } from '../arch/arch.ts'
+
 /** What is known of a kernel in the cache. */
 export interface Manifest {
   readonly id: string
   readonly release: string
-  readonly arch: 'x86_64'
+  readonly arch: Arch
   readonly profile: string
+  /** The whole configuration that it was laid over. */
+  readonly configBase?: string
   readonly tree: string
   readonly version: string
   readonly treeId: string
@@ -59,6 +63,8 @@ export function kernelId(input: {
   readonly arch: string
   readonly base: string
   readonly fragment: string
+  /** They are in the manifest. */
+  readonly parameters: readonly string[]
   readonly toolchain: readonly string[]
 }): string {
   return digest(JSON.stringify([RECIPE, input])).slice(0, 12)

@@ -4,9 +4,8 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 
-import { InfraError } from '../../base/index.ts'
+import { bytesOf, elfSection, FormatError, InfraError } from '../../base/index.ts'
 import { start } from '../../host/index.ts'
-import { elfSection } from './elf.ts'
 
 export interface LoadedModule {
   /** Relative to the directory of the modules, without the suffix of a compression. */
@@ -43,21 +42,20 @@ export class ModuleDirectory {
    */
   async closure(names: readonly string[]): Promise<LoadedModule[]> {
     const loaded = new Map<string, LoadedModule>()
-    const visit = async (name: string, optional: boolean): Promise<void> => {
+    const visit = async (name: string): Promise<void> => {
       const key = canonical(name)
       const file = this.#paths.get(key)
       if (loaded.has(key)) return
-      // A soft dependency, or one that is built in.
-      if (file === undefined && optional) return
       if (file === undefined)
         throw new InfraError('MODULE', `there is no module ${name} in ${this.#dir}`)
       const data = await readModule(join(this.#dir, file))
       const info = modinfo(data, file)
-      for (const soft of info.softBefore) await visit(soft, true)
-      for (const needed of info.depends) await visit(needed, false)
+      // A soft dependency may be missing, or built in.
+      for (const soft of info.softBefore) if (this.has(soft)) await visit(soft)
+      for (const needed of info.depends) await visit(needed)
       loaded.set(key, { path: file.replace(SUFFIX, '.ko'), data })
     }
-    for (const name of names) await visit(name, false)
+    for (const name of names) await visit(name)
     return [...loaded.values()]
   }
 }
@@ -91,9 +89,20 @@ async function unxz(path: string): Promise<Buffer> {
   )
 }
 
+function modinfoOf(data: Buffer, file: string): Buffer {
+  let why = 'it has no .modinfo'
+  try {
+    const section = elfSection(bytesOf(data), '.modinfo')
+    if (section) return section
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    why = error.message
+  }
+  throw new InfraError('MODULE', `${file} is not a kernel module: ${why}`)
+}
+
 function modinfo(data: Buffer, file: string): { depends: string[]; softBefore: string[] } {
-  const section = elfSection(data, '.modinfo')
-  if (!section) throw new InfraError('MODULE', `${file} is not a kernel module: it has no .modinfo`)
+  const section = modinfoOf(data, file)
   const entries = section.toString('latin1').split('\0')
   const values = (key: string) =>
     entries

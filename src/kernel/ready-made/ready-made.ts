@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { describeExit, run } from '../../host/index.ts'
+import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import type { Config } from './boot-needs.ts'
 import { imageFacts } from './image.ts'
 import type { KernelStore } from './kernel-store.ts'
@@ -79,8 +80,9 @@ function startsFromElf(config: Config): boolean {
 }
 
 /** A kernel tree or build directory, a directory with one image, or an unpacked package. */
-export async function kernelInDirectory(dir: string): Promise<Kernel> {
-  const inTree = join(dir, 'arch/x86/boot/bzImage')
+async function kernelInDirectory(dir: string): Promise<Kernel> {
+  const { path: pathOfImage, names } = archFacts(DEFAULT_ARCH).image
+  const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
     const { release } = await imageFacts(inTree)
     return {
@@ -95,13 +97,13 @@ export async function kernelInDirectory(dir: string): Promise<Kernel> {
   const places = [dir, join(dir, 'boot')].filter((place) => existsSync(place))
   const images = places.flatMap((place) =>
     readdirSync(place)
-      .filter((file) => /^(?:vmlinuz|bzImage|image$)/.test(file))
+      .filter((file) => names.test(file))
       .map((file) => join(place, file)),
   )
   if (images[0] === undefined) {
     throw new InfraError(
       'KERNEL',
-      `${dir} has no kernel image (looked for vmlinuz*, bzImage, boot/vmlinuz*, arch/x86/boot/bzImage)`,
+      `${dir} has no kernel image (looked for vmlinuz*, bzImage, boot/vmlinuz*, ${pathOfImage})`,
     )
   }
   if (images.length > 1) {

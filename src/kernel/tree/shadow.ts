@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs'
 import { copyFile, lstat, mkdir, readFile, readlink, rm, symlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { run, runOk, writeAtomically } from '../../host/index.ts'
+import { runOk, writeAtomically } from '../../host/index.ts'
 import type { Tree } from './tree.ts'
 
 /** What a build leaves in a tree by the thousand; the rest goes with `make mrproper`, the kernel's own knowledge. */
@@ -38,7 +38,8 @@ async function readListing(path: string): Promise<Map<string, string>> {
 }
 
 async function listSources(root: string): Promise<Map<string, string>> {
-  const { stdout } = await run('find', [
+  // One that fails has listed a part, and what it did not list would be taken for deleted.
+  const stdout = await runOk('find', [
     root,
     '(',
     '-name',

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import { run } from '../../host/index.ts'
+import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 
 /** A kernel source checkout. */
 export interface Tree {
@@ -42,8 +43,9 @@ function isTree(dir: string): boolean {
 async function describeTree(dir: string): Promise<Tree> {
   const path = realpathSync(dir)
   const version = makefileVersion(path) ?? 'unknown'
-  const inPlace = ['.config', 'include/config', 'arch/x86/include/generated'].some((file) =>
-    existsSync(join(path, file)),
+  const { directory } = archFacts(DEFAULT_ARCH)
+  const inPlace = ['.config', 'include/config', `arch/${directory}/include/generated`].some(
+    (file) => existsSync(join(path, file)),
   )
   return { path, version, kind: (await isGitTree(path)) ? 'git' : 'plain', inPlace }
 }

@@ -50,7 +50,7 @@ function walk(schema: JsonSchema, path: readonly string[], defaults: unknown): L
     {
       path: dotted,
       description: schema.description ?? '',
-      type: typeName(schema),
+      type: typeName(schema, path.at(-1)),
       default: schema.default ?? defaults,
       variable: variableOf(dotted),
     },
@@ -65,10 +65,13 @@ function variableOf(path: string): string {
     .toUpperCase()}`
 }
 
-function typeName({ type, enum: values, items, anyOf, additionalProperties }: JsonSchema): string {
+function typeName(
+  { type, enum: values, items, anyOf, additionalProperties }: JsonSchema,
+  name = 'values',
+): string {
   if (values) return values.join(' | ')
-  if (anyOf) return [...new Set(anyOf.map(typeName))].join(' or ')
+  if (anyOf) return [...new Set(anyOf.map((one) => typeName(one)))].join(' or ')
   if (type === 'array') return `list of ${items ? typeName(items) : 'values'}`
-  if (type === 'object' && additionalProperties) return 'map of machines'
+  if (type === 'object' && additionalProperties) return `map of ${name}`
   return Array.isArray(type) ? type.join(' or ') : String(type ?? 'value')
 }

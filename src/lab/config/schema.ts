@@ -114,12 +114,38 @@ const machine = z.strictObject({
   idleTimeout: machineFields.idleTimeout.default(null),
 })
 
+/** Also the name of a directory. */
+const profileName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'a name has letters, digits, dots and dashes')
+
+const profile = z.strictObject({
+  base: z
+    .string()
+    .default('minimal')
+    .describe('what it goes on from: a profile, or a configuration as build.configBase names it'),
+  fragments: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'files with kernel options, relative to this one, and options as CONFIG_X=y; later ones win',
+    ),
+  parameters: z.array(z.string()).default([]).describe('kernel parameters that go with it'),
+  summary: z.string().default('').describe('what it is for'),
+})
+
 /** The one schema of the configuration: validation, defaults, documentation and JSON Schema come from it. */
 export const configSchema = z.strictObject({
   profile: z
     .string()
     .default('minimal')
     .describe('the kernel profile that is built when none is named'),
+  profiles: z
+    .record(profileName, profile)
+    .default({})
+    .describe(
+      'kernel profiles of your own: {base: PROFILE or configuration, fragments: [files, CONFIG_X=y], parameters: [...], summary: TEXT}, chosen with --profile NAME',
+    ),
   machine: machine.prefault({}).describe('the virtual machine of every run'),
   machines: z
     .record(z.string(), z.strictObject(machineFields).partial())
@@ -146,6 +172,12 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('kernel options for every build, as CONFIG_X=y; they win over the profile'),
+      configBase: z
+        .string()
+        .default('')
+        .describe(
+          'the whole configuration that all is laid over: a file, relative to this one, or running, defconfig, tree; the base of the profile when empty',
+        ),
     })
     .prefault({})
     .describe('how kernels are built'),

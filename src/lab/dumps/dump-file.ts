@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type Dump,
   type Source,
 } from '../../crash/index.ts'
+import { withFileBytes } from '../../host/index.ts'
 
 /** What a dump says of itself. */
 export interface DumpFacts {
@@ -81,40 +82,17 @@ export function convertDump(from: string, to: string, format: 'elf' | 'kdump'): 
 }
 
 function withFile<T>(path: string, use: (source: Source) => T): T {
-  let file: number
+  let isOpen = false
   try {
-    file = openSync(path, 'r')
+    return withFileBytes(path, (source) => {
+      isOpen = true
+      return use(source)
+    })
   } catch (error) {
-    throw new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
-  }
-  try {
-    return use(fileSource(file))
-  } catch (error) {
+    if (!isOpen && !(error instanceof DumpError))
+      throw new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
     // What a file of others holds may make any part of the reading fail: that is its fault, and never a bug of klab's.
     const why = error instanceof DumpError ? error.message : `it is damaged (${messageOf(error)})`
     throw new InfraError('DUMP', `cannot read the dump ${path}: ${why}`, { cause: error })
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** A file as a source of bytes. */
-export function fileSource(file: number): Source {
-  const stat = fstatSync(file)
-  if (!stat.isFile()) throw new DumpError('it is no file')
-  const { size } = stat
-  return {
-    size,
-    read(at, length) {
-      if (at < 0 || length < 0 || at + length > size)
-        throw new DumpError(`it is cut off: it has ${size} bytes, and tells of some at ${at}`)
-      const content = Buffer.allocUnsafe(length)
-      for (let done = 0; done < length;) {
-        const bytes = readSync(file, content, done, length - done, at + done)
-        if (bytes === 0) throw new DumpError('it became shorter while it was read')
-        done += bytes
-      }
-      return content
-    },
   }
 }

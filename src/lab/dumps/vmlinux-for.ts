@@ -1,11 +1,10 @@
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { buildIdOf, DumpError } from '../../crash/index.ts'
+import { elfBuildId, FormatError, InfraError } from '../../base/index.ts'
+import { withFileBytes } from '../../host/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
 import type { Paths } from '../session/paths.ts'
-import { fileSource } from './dump-file.ts'
 
 /**
  * The vmlinux for a dump: the one that is named, or of klab's kernels the one with its build id; undefined when there is none.
@@ -38,19 +37,13 @@ async function builtFor(paths: Paths, buildId: string | undefined): Promise<stri
 }
 
 function buildIdIn(path: string): string | undefined {
-  let file: number
   try {
-    file = openSync(path, 'r')
-  } catch {
-    throw new InfraError('VMLINUX', `there is no vmlinux ${path}`)
-  }
-  try {
-    return buildIdOf(fileSource(file))
+    return withFileBytes(path, elfBuildId)
   } catch (error) {
-    if (error instanceof DumpError)
-      throw new InfraError('VMLINUX', `${path} is no vmlinux: ${error.message}`, { cause: error })
-    throw error
-  } finally {
-    closeSync(file)
+    const why =
+      error instanceof FormatError
+        ? `${path} is no vmlinux: ${error.message}`
+        : `there is no vmlinux ${path}`
+    throw new InfraError('VMLINUX', why, { cause: error })
   }
 }

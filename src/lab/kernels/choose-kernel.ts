@@ -1,43 +1,46 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 import { InfraError, UsageError } from '../../base/index.ts'
 import { findProgram } from '../../host/index.ts'
 import {
   buildKernel,
   builtKernel,
+  DEFAULT_ARCH,
   defaultJobs,
   findKernel,
-  findProfile,
   findToolchain,
   findTree,
-  kernelInDirectory,
   KernelStore,
-  parseAssignment,
-  parseConfig,
   treeAt,
-  type BuildRequest,
   type Kernel,
   type Manifest,
+  type Toolchain,
   type Tree,
-  type WantedOption,
 } from '../../kernel/index.ts'
 import type { Lab } from '../session/context.ts'
 import type { OnEvent } from '../outcome/events.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
+import { askedConfig } from './asked-config.ts'
 
-/** The kernel to boot: named, built in the tree itself, or built by us now if it is not up to date. */
+/** Who waits for a kernel. */
+export interface Watcher {
+  readonly signal: AbortSignal
+  readonly onEvent: OnEvent
+}
+
+/** The kernel to boot: named, or built by us now if it is not up to date. */
 export async function chooseKernel(
   lab: Lab,
   choice: KernelChoice,
-  { signal, onEvent }: { readonly signal: AbortSignal; readonly onEvent: OnEvent },
+  watcher: Watcher,
 ): Promise<Kernel> {
   const store = new KernelStore(lab.paths.cache)
   const kernel =
     choice.kernel === undefined
-      ? await kernelOfTree(lab, choice, store, signal, onEvent)
+      ? await builtKernel(await buildChosen(lab, choice, watcher), store)
       : await readyMade(lab, choice, store)
-  onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
+  watcher.onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
   return kernel
 }
 
@@ -53,43 +56,43 @@ export function lastingName(
 }
 
 async function readyMade(lab: Lab, choice: KernelChoice, store: KernelStore): Promise<Kernel> {
-  const asksForBuild =
-    choice.profile !== undefined || choice.options.length > 0 || choice.configFiles.length > 0
-  if (asksForBuild)
+  const { profile, options, configFiles, configBase } = choice
+  const isPlain = profile === undefined && configBase === undefined
+  if (!isPlain || options.length > 0 || configFiles.length > 0)
     throw new UsageError(
-      '--kernel names a kernel that is ready; --profile, --config and --config-file are for one to be built',
+      '--kernel names a kernel that is ready; --profile, --config, --config-file and --config-base are for one to be built',
     )
   return await findKernel(choice.kernel ?? '', store, lab.paths.cache)
-}
-
-async function kernelOfTree(
-  lab: Lab,
-  choice: KernelChoice,
-  store: KernelStore,
-  signal: AbortSignal,
-  onEvent: OnEvent,
-): Promise<Kernel> {
-  const tree = await chosenTree(lab, choice.tree)
-  const plain =
-    choice.profile === undefined && choice.options.length === 0 && choice.configFiles.length === 0
-  if (plain && tree.inPlace && existsSync(join(tree.path, 'arch/x86/boot/bzImage'))) {
-    onEvent({
-      kind: 'note',
-      message: `${tree.path} was built in place: its own kernel is used as it is (--profile builds one)`,
-    })
-    return await kernelInDirectory(tree.path)
-  }
-  return await builtKernel(await build(lab, tree, choice, signal, onEvent), store)
 }
 
 /** Builds the kernel that the choice asks for, or takes it from the cache. */
 export async function buildChosen(
   lab: Lab,
   choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
+  { signal, onEvent }: Watcher,
 ): Promise<Manifest> {
-  return await build(lab, await chosenTree(lab, choice.tree), choice, signal, onEvent)
+  const tree = await chosenTree(lab, choice.tree)
+  const [toolchain, config] = await Promise.all([
+    chosenToolchain(lab),
+    askedConfig(lab, choice, tree),
+  ])
+  const jobs = lab.config.build.jobs || defaultJobs()
+  const startedAt = Date.now()
+  const manifest = await buildKernel(
+    { tree, arch: DEFAULT_ARCH, ...config, toolchain, jobs },
+    {
+      cacheDir: lab.paths.cache,
+      env: lab.env,
+      signal,
+      onEvent: (event) => onEvent({ kind: 'build', build: event }),
+      onNote: (message) => onEvent({ kind: 'note', message }),
+    },
+  )
+  if (Date.parse(manifest.createdAt) >= startedAt) {
+    const { cleanCache } = await import('./kernel-cache.ts')
+    await cleanCache(lab, lab.config.limits.kernels, manifest.id)
+  }
+  return manifest
 }
 
 async function chosenTree(lab: Lab, path: string | undefined): Promise<Tree> {
@@ -102,73 +105,11 @@ async function chosenTree(lab: Lab, path: string | undefined): Promise<Tree> {
   )
 }
 
-async function build(
-  lab: Lab,
-  tree: Tree,
-  choice: KernelChoice,
-  signal: AbortSignal,
-  onEvent: OnEvent,
-): Promise<Manifest> {
-  const { compiler, crossCompile, ccache, jobs } = lab.config.build
-  const toolchain = await findToolchain({
+async function chosenToolchain({ config, env }: Lab): Promise<Toolchain> {
+  const { compiler, crossCompile, ccache } = config.build
+  return await findToolchain({
     compiler,
     ...(crossCompile !== '' && { crossCompile }),
-    ccache: ccache && findProgram('ccache', lab.env['PATH']) !== undefined,
+    ccache: ccache && findProgram('ccache', env['PATH']) !== undefined,
   })
-  const request: BuildRequest = {
-    tree,
-    profile: findProfile(choice.profile ?? lab.config.profile),
-    options: wantedOptions(lab, choice),
-    toolchain,
-    jobs: jobs || defaultJobs(),
-  }
-  const startedAt = Date.now()
-  const manifest = await buildKernel(request, {
-    cacheDir: lab.paths.cache,
-    env: lab.env,
-    signal,
-    onEvent: (event) => onEvent({ kind: 'build', build: event }),
-  })
-  if (Date.parse(manifest.createdAt) >= startedAt) {
-    const { cleanCache } = await import('./kernel-cache.ts')
-    await cleanCache(lab, lab.config.limits.kernels, manifest.id)
-  }
-  return manifest
-}
-
-/** Of the configuration, then the files, then the command line; later ones win. Throws on a contradiction in one place. */
-function wantedOptions(lab: Lab, { options, configFiles }: KernelChoice): WantedOption[] {
-  const fromFiles = configFiles.flatMap((file) => {
-    if (!existsSync(file) || !statSync(file).isFile())
-      throw new UsageError(`--config-file ${file}: there is no such file`)
-    const found = parseConfig(readFileSync(file, 'utf8'))
-    if (found.size === 0)
-      throw new UsageError(`--config-file ${file} has no option in it (lines such as CONFIG_X=y)`)
-    return [...found].map(([name, value]) => ({
-      name,
-      value,
-      source: file,
-    }))
-  })
-  return [
-    ...assignments(lab.config.build.options, 'build.options'),
-    ...fromFiles,
-    ...assignments(options, '--config'),
-  ]
-}
-
-function assignments(texts: readonly string[], source: string): WantedOption[] {
-  const wanted = texts.map((text) => {
-    const assignment = parseAssignment(text)
-    if (!assignment) throw new UsageError(`${source} ${text} is not of the form CONFIG_NAME=value`)
-    return { ...assignment, source }
-  })
-  for (const { name, value } of wanted) {
-    const other = wanted.find((option) => option.name === name && option.value !== value)
-    if (other)
-      throw new UsageError(
-        `${source} contradicts itself: CONFIG_${name}=${value} and CONFIG_${name}=${other.value}`,
-      )
-  }
-  return wanted
 }

@@ -12,8 +12,7 @@ import type { Lab } from '../session/context.ts'
 export async function cleanKernels(
   lab: Lab,
   store: Store,
-  limitBytes: number,
-  keep?: string,
+  { limitBytes, keep }: { readonly limitBytes: number; readonly keep: string | undefined },
 ): Promise<Pruned> {
   const kernels = new KernelStore(lab.paths.cache)
   const live = (await store.unfinished()).map(({ kernelId }) => kernelId)

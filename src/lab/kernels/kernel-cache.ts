@@ -12,7 +12,7 @@ export function kernelStore(lab: Lab): KernelStore {
 
 /** Removes kernels and build directories until they fit; `keep` is a kernel that is about to be used. */
 export async function cleanCache(lab: Lab, limitBytes: number, keep?: string): Promise<Pruned> {
-  return await withStore(lab, (store) => cleanKernels(lab, store, limitBytes, keep))
+  return await withStore(lab, (store) => cleanKernels(lab, store, { limitBytes, keep }))
 }
 
 /** Removes one kernel. Throws InfraError when a run uses it. */

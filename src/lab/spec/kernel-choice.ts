@@ -7,4 +7,6 @@ export interface KernelChoice {
   /** `CONFIG_X=y`, later ones winning. */
   readonly options: readonly string[]
   readonly configFiles: readonly string[]
+  /** What all is laid over: a file with a whole configuration, or one of the words running, defconfig, tree. */
+  readonly configBase?: string
 }
