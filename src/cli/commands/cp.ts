@@ -58,7 +58,7 @@ async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<vo
   if (!source || !target) return
   const user = findUser(flags.user ?? userInfo().username).ids
   try {
-    await copy(paths, source, target, { user, onProgress })
+    await copy(paths, [source, target], { user, onProgress })
   } finally {
     status.clear()
   }

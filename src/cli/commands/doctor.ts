@@ -28,11 +28,7 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
 async function doctor(flags: Flags): Promise<number> {
   const [lab, { examineHost }] = await Promise.all([currentLab(), examination()])
   let diagnosis = await examineHost(lab)
-  if (
-    flags.fix &&
-    diagnosis.packages.length > 0 &&
-    (await install(lab, diagnosis, flags.yes ?? false))
-  ) {
+  if (flags.fix && diagnosis.packages.length > 0 && (await install(lab, diagnosis, flags))) {
     diagnosis = await examineHost(lab)
   }
   if (flags.json) console.log(JSON.stringify(diagnosis, null, 2))
@@ -68,11 +64,11 @@ function line({ name, state, detail, purpose, without, fix }: Finding, width: nu
 }
 
 /** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
-async function install(lab: Lab, diagnosis: Diagnosis, yes: boolean): Promise<boolean> {
+async function install(lab: Lab, diagnosis: Diagnosis, { yes }: Flags): Promise<boolean> {
   const { installMissing } = await examination()
   return await installMissing(lab, diagnosis, async (command) => {
     console.error(`klab: this needs root: ${command}`)
-    return yes || (await confirm())
+    return (yes ?? false) || (await confirm())
   })
 }
 

@@ -116,5 +116,5 @@ async function clean({ json, size, all }: Flags): Promise<void> {
   const { lab, useCases } = await open()
   const limit = all ? 0 : size === undefined ? lab.config.limits.kernels : parseSizeBytes(size)
   if (limit === undefined) throw new UsageError(`--size ${size} is not a size such as 5G`)
-  printPruned(await useCases.cleanCache(lab, limit), json ?? false)
+  printPruned(await useCases.cleanCache(lab, limit), { json: json ?? false })
 }

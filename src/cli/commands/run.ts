@@ -131,7 +131,7 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
     status.handle(event)
     if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
   }
-  const request = await runRequest(lab, argv, flags, terminal.tty)
+  const request = await runRequest(lab, flags, { argv, tty: terminal.tty })
   try {
     const result = await runInVm(lab, request, terminal, interrupts, onEvent)
     if (flags.json) console.log(JSON.stringify(asJson(result), null, 2))
@@ -150,7 +150,7 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   ])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
   using interrupts = processInterrupts(() => undefined)
-  const request = await runRequest(lab, argv, flags, undefined)
+  const request = await runRequest(lab, flags, { argv })
   const { repeat: count = 1, jobs, untilFailure = false } = flags
   if (request.onCrash === 'pause')
     throw new UsageError('--on-crash pause waits for somebody to look: not with --repeat')
@@ -169,9 +169,8 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
 
 async function runRequest(
   lab: Lab,
-  argv: readonly string[],
   flags: RunFlags,
-  tty: RunRequest['tty'],
+  { argv, tty }: { readonly argv: readonly string[]; readonly tty?: RunRequest['tty'] },
 ): Promise<RunRequest> {
   const { machineFor } = await machines()
   for (const pattern of flags.allowReport) checkRegex(pattern)

@@ -211,10 +211,9 @@ async function prune({ json, keep, size }: PruneFlags): Promise<void> {
   const { lab, useCases } = await open()
   const bytes = size === undefined ? lab.config.limits.runsSize : parseSizeBytes(size)
   if (bytes === undefined) throw new UsageError(`--size ${size} is not a size such as 500M`)
-  printPruned(
-    await useCases.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }),
-    json ?? false,
-  )
+  printPruned(await useCases.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }), {
+    json: json ?? false,
+  })
 }
 
 function oneLine(argv: readonly string[]): string {

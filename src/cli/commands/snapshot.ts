@@ -29,13 +29,17 @@ export function addSnapshotCommand(program: Command, finish: Finish): void {
     .argument('<words...>', 'VM NAME, or ls VM, or rm VM NAME')
     .option('--json', 'with ls: as JSON')
     .addHelpText('after', HELP)
-    .action(async (words: string[], { json }: { json?: boolean }) => {
-      await snapshot(words, json ?? false)
+    .action(async (words: string[], flags: SnapshotFlags) => {
+      await snapshot(words, flags)
       finish(0)
     })
 }
 
-async function snapshot(words: readonly string[], json: boolean): Promise<void> {
+interface SnapshotFlags {
+  readonly json?: boolean
+}
+
+async function snapshot(words: readonly string[], { json }: SnapshotFlags): Promise<void> {
   const [paths, { VmRegistry }, { listSnapshots, removeSnapshot, takeSnapshot }] =
     await Promise.all([currentPaths(), vms(), vmSnapshots()])
   const registry = new VmRegistry(paths)
@@ -66,7 +70,9 @@ export function addRestoreCommand(program: Command, finish: Finish): void {
     .description('let a VM go on from a snapshot; what it did since is lost')
     .action(async (vm: string, name: string) => {
       const { restoreSnapshot } = await vmSnapshots()
-      await changed(vm, (lab, found, parts) => restoreSnapshot(lab, found, name, parts))
+      await changed(vm, (lab, found, parts) =>
+        restoreSnapshot(lab, { vm: found, snapshot: name }, parts),
+      )
       finish(0)
     })
 }
@@ -80,7 +86,7 @@ export function addForkCommand(program: Command, finish: Finish): void {
       const { forkVm } = await vmSnapshots()
       await changed(vm, (lab, found, parts) => {
         if (found.state === 'stopped') throw new UsageError(`the VM ${vm} does not run`)
-        return forkVm(lab, found, name, parts)
+        return forkVm(lab, { vm: found, wish: name }, parts)
       })
       finish(0)
     })

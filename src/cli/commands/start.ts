@@ -70,12 +70,16 @@ export function addStartCommand(program: Command, finish: (code: number) => void
     .addHelpText('after', HELP)
     .action(async (name: string | undefined, flags: StartFlags, self: Command) => {
       const isPlain = Object.keys(flags).every((flag) => self.getOptionValueSource(flag) !== 'cli')
-      await start(name, flags, isPlain)
+      await start(name, flags, { isPlain })
       finish(0)
     })
 }
 
-async function start(name: string | undefined, flags: StartFlags, isPlain: boolean): Promise<void> {
+async function start(
+  name: string | undefined,
+  flags: StartFlags,
+  { isPlain }: { readonly isPlain: boolean },
+): Promise<void> {
   const [lab, { startKept, startAgain }, { VmRegistry }, { machineFor }] = await Promise.all([
     currentLab(),
     vmStarting(),

@@ -62,7 +62,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
         throw new UsageError(`--size ${size} is not a size such as 500M or 4G`)
       const removed = await store.prune(limit)
       const keptBytes = (await store.list()).reduce((sum, { bytes }) => sum + bytes, 0)
-      printPruned({ removed, keptBytes }, json ?? false)
+      printPruned({ removed, keptBytes }, { json: json ?? false })
       finish(0)
     })
 }
