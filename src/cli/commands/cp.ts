@@ -22,8 +22,9 @@ Examples:
 export function addCopyCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('cp <from> <to>')
+    .summary('copy files into a running VM or out of it: NAME:PATH')
     .description('copy files between this machine and a running VM; NAME:PATH is in the VM')
-    .option('--user <name>', 'user in the guest (default: you)')
+    .option('--user <user>', 'user in the guest (default: you)')
     .option('-q, --quiet', 'say nothing')
     .addHelpText('after', HELP)
     .action(async (from: string, to: string, flags: CopyFlags) => {

@@ -22,6 +22,7 @@ Examples:
 export function addCrashCommand(program: Command, finish: Finish): void {
   const crash = program
     .command('crash')
+    .summary('what kernels complained of: in any log, and in all runs')
     .description('what kernels complained of: in any log, and in all recorded runs')
     .addHelpText('after', HELP)
   addParse(crash, finish)
@@ -68,7 +69,7 @@ function addViews(crash: Command, finish: Finish): void {
       runs(wanted, flags).then(() => finish(0)),
     )
   crash
-    .command('compare <crash> <other>')
+    .command('compare <crash> <other-crash>')
     .description('two crashes side by side: what they are, where they were seen, and their stacks')
     .option('--json', 'as JSON')
     .action((one: string, other: string, flags: Parameters<typeof compare>[2]) =>

@@ -14,6 +14,7 @@ interface Flags {
 export function addDoctorCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('doctor')
+    .summary('what klab can use here, what is missing, and how to get it')
     .description('what klab can use on this machine, what is missing, and how to get it')
     .option('--fix', 'install what is missing; asks first')
     .option('-y, --yes', 'do not ask')

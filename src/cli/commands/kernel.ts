@@ -28,7 +28,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
       finish(0)
     })
   kernel
-    .command('show <id>')
+    .command('show <kernel-id>')
     .description('all that is known of one')
     .option('--json', 'as JSON')
     .action(async (id: string, flags: Flags) => {
@@ -36,7 +36,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
       finish(0)
     })
   kernel
-    .command('rm <id...>')
+    .command('rm <kernel-id...>')
     .description('remove kernels; not one that a run uses')
     .action(async (ids: string[]) => {
       await remove(ids)

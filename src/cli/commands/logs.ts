@@ -15,7 +15,8 @@ interface LogFlags {
 
 export function addLogsCommand(program: Command, finish: (code: number) => void): void {
   const logs = program
-    .command('logs <name>')
+    .command('logs <vm>')
+    .summary('what a VM has printed on its console; analyse: of any log')
     .description('the console of a VM, from its first byte')
     .option('-f, --follow', 'and what comes, until the VM ends')
     .addHelpText(

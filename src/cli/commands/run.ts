@@ -65,24 +65,35 @@ Examples:
 export function addRunCommand(program: Command, finish: (code: number) => void): void {
   const command = program
     .command('run')
+    .summary('build if stale, boot a fresh VM, run a command (none: a shell)')
     .description(
       'build if stale, boot a fresh VM, run a command in it (none: a shell), say what happened',
     )
     .argument('[command...]', 'command and arguments, after --')
     .passThroughOptions()
+    .optionsGroup('Kernel:')
     .option(
-      '--kernel <what>',
+      '--kernel <kernel>',
       'a ready-made kernel: image, directory, .deb, installed release, or id',
     )
   addKernelOptions(command)
   addMachineOptions(command)
-    .option('--user <name>', 'user in the guest (default: you)')
+    .optionsGroup('Command:')
+    .option('--user <user>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: this one)')
     .option(
       '--env <name[=value]>',
       'environment variable for the command, may be repeated',
       collect,
       [],
+    )
+    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
+    .option('--no-tty', 'give the command pipes')
+    .option('--no-stdin', 'give the command no input')
+    .optionsGroup('What counts:')
+    .option(
+      '--on-crash <stop|continue|dump|pause>',
+      'when the kernel complains: end the run, go on, dump its memory and end, or stand still for klab inspect and debug (default: stop)',
     )
     .option(
       '--allow-report <regex>',
@@ -91,17 +102,12 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
       [],
     )
     .option('--grace <time>', 'wait for late reports after the command')
-    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
-    .option('--no-tty', 'give the command pipes')
-    .option('--no-stdin', 'give the command no input')
-    .option(
-      '--on-crash <stop|continue|dump|pause>',
-      'when the kernel complains: end the run, go on, dump its memory and end, or stand still for klab inspect and debug (default: stop)',
-    )
+    .optionsGroup('How often:')
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--repeat <n>', 'so many pristine VMs, one after another', integer)
     .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
     .option('--until-failure', 'with --repeat: stop at the first run that does not pass')
+    .optionsGroup('Output:')
     .option('--json', 'print the result as JSON on stdout; the command prints on stderr')
     .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")

@@ -55,7 +55,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
       finish(0)
     })
   runs
-    .command('show <id>')
+    .command('show <run-id>')
     .description('all that is known of one run')
     .option('--console', 'print the console as it was recorded')
     .option('--json', 'as JSON')
@@ -64,7 +64,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
       finish(0)
     })
   runs
-    .command('replay <id>')
+    .command('replay <run-id>')
     .description(
       'the same kernel, machine, command and input again; exits with 0 when it ends in the same way, else with 1',
     )

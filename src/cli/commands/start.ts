@@ -47,12 +47,14 @@ export function addStartCommand(program: Command, finish: (code: number) => void
     .command('start')
     .description('start a VM that stays until it is stopped')
     .argument('[name]', 'its name (default: klab makes one up)')
+    .optionsGroup('Kernel:')
     .option(
-      '--kernel <what>',
+      '--kernel <kernel>',
       'a ready-made kernel: image, directory, .deb, installed release, or id',
     )
   addKernelOptions(command)
   addMachineOptions(command)
+    .optionsGroup('What counts:')
     .option(
       '--allow-report <regex>',
       'kernel reports that do not count, may be repeated',
@@ -63,7 +65,9 @@ export function addStartCommand(program: Command, finish: (code: number) => void
       '--on-crash <continue|dump|pause>',
       'when the kernel complains: go on, dump its memory, or stand still for you to look (default: continue)',
     )
+    .optionsGroup('How:')
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
+    .optionsGroup('Output:')
     .option('--json', 'print the VM as JSON')
     .option('-q, --quiet', 'print the name alone')
     .option('-v, --verbose', 'say more: kernel, phases, files')
