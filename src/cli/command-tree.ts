@@ -53,12 +53,14 @@ const GROUPS: Readonly<Record<string, Loaders>> = {
     doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
     config: async () => (await import('./commands/config.ts')).addConfigCommand,
     template: async () => (await import('./commands/template.ts')).addTemplateCommand,
+    completion: async () => (await import('./commands/completion.ts')).addCompletionCommand,
     'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,
   },
 }
 
 /** What klab and the shells start, and people do not. */
 const HIDDEN: Loaders = {
+  complete: async () => (await import('./commands/completion.ts')).addCompleteCommand,
   'ssh-proxy': async () => (await import('./commands/ssh.ts')).addSshProxyCommand,
   switch: async () => (await import('./commands/switch.ts')).addSwitchCommand,
   keep: async () => (await import('./commands/keep.ts')).addKeepCommand,

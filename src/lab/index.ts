@@ -14,6 +14,7 @@ export type { Paths } from './session/paths.ts'
 export type { RepeatEvent, RepeatSummary } from './run/repeat.ts'
 export type { RunResult } from './run/run.ts'
 export type { RunRequest } from './spec/run-request.ts'
+export type { NameKind } from './names/names.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
@@ -31,6 +32,7 @@ export const kernelCache = () => import('./kernels/kernel-cache.ts')
 export const kernels = () => import('./kernels/choose-kernel.ts')
 export const logs = () => import('./logs/index.ts')
 export const machines = () => import('./config/machine.ts')
+export const naming = () => import('./names/names.ts')
 export const netSwitch = () => import('./net/switch.ts')
 export const paths = () => import('./session/paths.ts')
 export const rawTerminal = () => import('./session/raw-terminal.ts')

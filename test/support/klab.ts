@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 import { TEST_HOME } from './home.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../klab')
+/** klab as a user starts it from a clone. */
+export const PROGRAM = join(import.meta.dirname, '../../klab')
 
 export interface KlabResult {
   readonly code: number | null

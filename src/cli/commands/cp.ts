@@ -24,7 +24,7 @@ export function addCopyCommand(program: Command, finish: (code: number) => void)
     .command('cp <from> <to>')
     .summary('copy files into a running VM or out of it: NAME:PATH')
     .description('copy files between this machine and a running VM; NAME:PATH is in the VM')
-    .option('--user <user>', 'user in the guest (default: you)')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('-q, --quiet', 'say nothing')
     .addHelpText('after', HELP)
     .action(async (from: string, to: string, flags: CopyFlags) => {

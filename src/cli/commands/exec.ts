@@ -56,7 +56,7 @@ export function addShellCommand(program: Command, finish: (code: number) => void
 
 function addExecOptions(command: Command): Command {
   return command
-    .option('--user <user>', 'user in the guest (default: you)')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: where the VM was started)')
     .option('--env <name[=value]>', 'environment variable, may be repeated', collect, [])
 }

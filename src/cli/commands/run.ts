@@ -79,7 +79,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
   addKernelOptions(command)
   addMachineOptions(command)
     .optionsGroup('Command:')
-    .option('--user <user>', 'user in the guest (default: you)')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: this one)')
     .option(
       '--env <name[=value]>',

@@ -22,13 +22,9 @@ Examples:
 
 export function addSnapshotCommand(program: Command, finish: Finish): void {
   const snapshot = program
-    .command('snapshot')
-    .summary('write a running VM down as it is: snapshot VM NAME')
+    .command('snapshot <vm> <new-name>')
     .description('write a running VM down as it is, memory and all; it goes on')
     .addHelpText('after', HELP)
-  snapshot
-    .command('take <vm> <new-name>', { isDefault: true })
-    .description('take a snapshot; the word take may be left out')
     .action((vm: string, name: string) => take(vm, name).then(() => finish(0)))
   snapshot
     .command('ls <vm>')
