@@ -24,7 +24,7 @@ export const helpStyle: HelpConfiguration = {
 }
 
 /** What is said of an option, and its default, unless that is nothing. */
-function describeOption(option: Option): string {
+export function describeOption(option: Option): string {
   const { description, defaultValue, argChoices } = option
   const isNothing = defaultValue === undefined || Array.isArray(defaultValue) || option.negate
   const extra = [
