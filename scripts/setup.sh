@@ -15,7 +15,7 @@ klab_setup() {
 		cp package-lock.json "$stamp"
 	fi
 	# Not fatal: klab runs from its sources too, a little slower to start.
-	PATH="$PWD/node_modules/node/bin:$PATH" npm run --silent bundle >/dev/null || echo "klab: cannot bundle; running from source" >&2
+	PATH="$PWD/node_modules/.bin:$PATH" npm run --silent bundle >/dev/null || echo "klab: cannot bundle; running from source" >&2
 	if ./klab doctor >/dev/null; then
 		return 0
 	fi
