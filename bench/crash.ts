@@ -69,13 +69,13 @@ function fieldsOf({ expected, log, report }: Case): Field[] {
   ]
 }
 
-function score(dir: string, verbose: boolean): void {
+function score(dir: string, { isVerbose }: { readonly isVerbose: boolean }): void {
   const scores = new Map<string, { right: number; all: number }>()
   for (const name of readdirSync(dir)) {
     for (const [field, ours, expected] of fieldsOf(readCase(join(dir, name)))) {
       const { right, all } = scores.get(field) ?? { right: 0, all: 0 }
       scores.set(field, { right: right + (ours === expected ? 1 : 0), all: all + 1 })
-      if (verbose && ours !== expected)
+      if (isVerbose && ours !== expected)
         console.log(
           `${name} ${field}:\n   ours     ${ours?.slice(0, 300)}\n   expected ${expected?.slice(0, 300)}`,
         )
@@ -126,7 +126,7 @@ const args = process.argv.slice(2)
 const dirs = args.filter((arg) => arg !== '-v')
 const usual = join(import.meta.dirname, '../../shared/corpus/crash-reports/report')
 for (const dir of dirs.length > 0 ? dirs : [usual]) {
-  if (existsSync(dir)) score(dir, args.includes('-v'))
+  if (existsSync(dir)) score(dir, { isVerbose: args.includes('-v') })
   else console.log(`${dir} is not there: nothing to score`)
 }
 if (!args.includes('-v')) {

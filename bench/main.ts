@@ -18,15 +18,9 @@ const dir = mkdtempSync(join(tmpdir(), 'klab-bench-'))
 const rows: Row[] = []
 const klab = (...args: string[]) => timed([KLAB, ...args], { env })
 
-function add(
-  what: string,
-  ours: string,
-  baseline: string,
-  ratio: number | undefined,
-  limit: string,
-  met: boolean,
-): void {
-  rows.push({ what, ours, baseline, ratio, limit, met })
+function add(row: Row): void {
+  rows.push(row)
+  const { what, ours, baseline = '', ratio, limit, met } = row
   console.error(
     `${what}: ${ours} (${baseline}) ${ratio?.toFixed(2) ?? ''} limit ${limit}: ${met ? 'met' : 'NOT MET'}`,
   )
@@ -87,19 +81,26 @@ async function boots(): Promise<void> {
     () => run('--tree', tree),
   )
   const aboveFloor = (what: string, ms: number) =>
-    add(what, seconds(ms), `${seconds(floorMs)} floor`, ms / floorMs, '1.60', ms / floorMs <= 1.6)
+    add({
+      what,
+      ours: seconds(ms),
+      baseline: `${seconds(floorMs)} floor`,
+      ratio: ms / floorMs,
+      limit: '1.60',
+      met: ms / floorMs <= 1.6,
+    })
   aboveFloor('cold `klab run --fresh -- true` in a tree', coldMs)
   aboveFloor('cold `klab run --fresh --kernel ID -- true`', knownMs)
   const warm = (what: string, ms: number, cold: number) => {
-    add(what, seconds(ms), '', undefined, '0.300 s', ms <= 300)
-    add(
-      `${what}, against cold`,
-      seconds(ms),
-      `${seconds(cold)} cold`,
-      ms / cold,
-      '0.20',
-      ms / cold <= 0.2,
-    )
+    add({ what, ours: seconds(ms), limit: '0.300 s', met: ms <= 300 })
+    add({
+      what: `${what}, against cold`,
+      ours: seconds(ms),
+      baseline: `${seconds(cold)} cold`,
+      ratio: ms / cold,
+      limit: '0.20',
+      met: ms / cold <= 0.2,
+    })
   }
   warm('warm `klab run --kernel ID -- true`', warmMs, knownMs)
   warm('warm `klab run -- true` in a tree', warmTreeMs, coldMs)
@@ -111,14 +112,14 @@ async function boots(): Promise<void> {
     () => timed([vng, '--disable-kvm', '--run', image, '--', 'true']),
     () => klab('run', '-q', '--no-stdin', '--fresh', '--kernel', id, '--', 'true'),
   )
-  add(
-    'the same by virtme-ng',
-    seconds(oursMs),
-    `${seconds(vngMs)} vng`,
-    oursMs / vngMs,
-    '1.00',
-    oursMs <= vngMs,
-  )
+  add({
+    what: 'the same by virtme-ng',
+    ours: seconds(oursMs),
+    baseline: `${seconds(vngMs)} vng`,
+    ratio: oursMs / vngMs,
+    limit: '1.00',
+    met: oursMs <= vngMs,
+  })
 }
 
 /** All of a run that is not the VM: the time from the start of klab to QEMU's, and from the end of QEMU to klab's. */
@@ -143,7 +144,12 @@ async function ownTime(): Promise<void> {
     own.push(beforeBoot + (startedAt + wall - Date.parse(outcome.time)))
   }
   const ms = own.toSorted((a, b) => a - b)[3] ?? 0
-  add("klab's own time around a boot", seconds(ms), '', undefined, '0.200 s', ms <= 200)
+  add({
+    what: "klab's own time around a boot",
+    ours: seconds(ms),
+    limit: '0.200 s',
+    met: ms <= 200,
+  })
 }
 
 async function small(): Promise<void> {
@@ -152,14 +158,14 @@ async function small(): Promise<void> {
     () => klab('--version'),
     () => timed([process.execPath, '-e', '0']),
   )
-  add(
-    '`klab --version`',
-    seconds(versionMs),
-    `${seconds(nodeMs)} bare node`,
-    versionMs / nodeMs,
-    '0.120 s',
-    versionMs <= 120,
-  )
+  add({
+    what: '`klab --version`',
+    ours: seconds(versionMs),
+    baseline: `${seconds(nodeMs)} bare node`,
+    ratio: versionMs / nodeMs,
+    limit: '0.120 s',
+    met: versionMs <= 120,
+  })
 
   const objects = execFileSync('sh', [
     '-c',
@@ -174,14 +180,14 @@ async function small(): Promise<void> {
     () => klab('build', '-q', '--tree', tree),
     () => noopMake(objects),
   )
-  add(
-    'up-to-date check of a full tree (all of `klab build`)',
-    seconds(planMs),
-    `${seconds(makeMs)} no-op make`,
-    planMs / makeMs,
-    '0.500 s',
-    planMs <= 500,
-  )
+  add({
+    what: 'up-to-date check of a full tree (all of `klab build`)',
+    ours: seconds(planMs),
+    baseline: `${seconds(makeMs)} no-op make`,
+    ratio: planMs / makeMs,
+    limit: '0.500 s',
+    met: planMs <= 500,
+  })
 
   const agent = readFileSync(
     execFileSync('sh', ['-c', 'ls -t "$1"/cache/native/klab-agent-* | head -n 1', 'sh', HOME])
@@ -193,14 +199,12 @@ async function small(): Promise<void> {
     writeFileSync(join(dir, 'initramfs'), initramfs(agent, []))
     return performance.now() - startedAt
   })
-  add(
-    'initramfs for a built-in kernel',
-    seconds(initramfsMs),
-    '',
-    undefined,
-    '0.050 s',
-    initramfsMs <= 50,
-  )
+  add({
+    what: 'initramfs for a built-in kernel',
+    ours: seconds(initramfsMs),
+    limit: '0.050 s',
+    met: initramfsMs <= 50,
+  })
 }
 
 /** A `make` that has nothing to do, in the place where klab built. */
@@ -260,22 +264,18 @@ async function throughput(): Promise<void> {
     () => timed([KLAB, ...run('sh', '-c', 'cat > /dev/null')], { env, input: gibibyte }),
   )
   const rate = (ms: number) => bytes / 1e6 / ((ms - emptyMs) / 1000)
-  add(
-    'guest to host, stdout',
-    `${rate(outMs).toFixed(0)} MB/s`,
-    '',
-    undefined,
-    '100 MB/s',
-    rate(outMs) >= 100,
-  )
-  add(
-    'host to guest, stdin',
-    `${rate(inMs).toFixed(0)} MB/s`,
-    '',
-    undefined,
-    '50 MB/s',
-    rate(inMs) >= 50,
-  )
+  add({
+    what: 'guest to host, stdout',
+    ours: `${rate(outMs).toFixed(0)} MB/s`,
+    limit: '100 MB/s',
+    met: rate(outMs) >= 100,
+  })
+  add({
+    what: 'host to guest, stdin',
+    ours: `${rate(inMs).toFixed(0)} MB/s`,
+    limit: '50 MB/s',
+    met: rate(inMs) >= 50,
+  })
 }
 
 /** klab's build and plain make of the same configuration, both without ccache; then a rebuild in another directory with it. */
@@ -299,27 +299,27 @@ async function builds(): Promise<void> {
     'modules',
   ])
   const oursMs = await timed([KLAB, 'build', '-q', '--tree', tree], { env: without })
-  add(
-    'build of the minimal kernel',
-    seconds(oursMs),
-    `${seconds(plainMs)} make -j${jobs}`,
-    oursMs / plainMs,
-    '1.03',
-    oursMs / plainMs <= 1.03,
-  )
+  add({
+    what: 'build of the minimal kernel',
+    ours: seconds(oursMs),
+    baseline: `${seconds(plainMs)} make -j${jobs}`,
+    ratio: oursMs / plainMs,
+    limit: '1.03',
+    met: oursMs / plainMs <= 1.03,
+  })
   if (findProgram('ccache', process.env['PATH']) === undefined) return
   const firstMs = await timed([KLAB, 'build', '-q', '--tree', tree], { env: fresh })
   const other = join(dir, 'other')
   cpSync(tree, other, { recursive: true, preserveTimestamps: true })
   const againMs = await timed([KLAB, 'build', '-q', '--tree', other], { env: fresh })
-  add(
-    'rebuild in another directory with ccache',
-    seconds(againMs),
-    `${seconds(firstMs)} first build`,
-    againMs / firstMs,
-    '0.40',
-    againMs / firstMs <= 0.4,
-  )
+  add({
+    what: 'rebuild in another directory with ccache',
+    ours: seconds(againMs),
+    baseline: `${seconds(firstMs)} first build`,
+    ratio: againMs / firstMs,
+    limit: '0.40',
+    met: againMs / firstMs <= 0.4,
+  })
 }
 
 try {

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 export interface Row {
   readonly what: string
   readonly ours: string
-  readonly baseline: string
-  readonly ratio: number | undefined
+  /** What it is measured against, where there is such a thing. */
+  readonly baseline?: string
+  readonly ratio?: number
   readonly limit: string
   readonly met: boolean
 }
@@ -67,7 +68,7 @@ export const seconds = (ms: number) => `${(ms / 1000).toFixed(3)} s`
 /** The rows as a Markdown table. */
 export function markdown(rows: readonly Row[]): string {
   const lines = rows.map(
-    ({ what, ours, baseline, ratio, limit, met }) =>
+    ({ what, ours, baseline = '', ratio, limit, met }) =>
       `| ${what} | ${ours} | ${baseline} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${limit} | ${met ? 'yes' : '**no**'} |`,
   )
   return [

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { inTurns, median, seconds, timed } from './measure.ts'
+import { inTurns, median, seconds, timed, type Row } from './measure.ts'
 
 interface Bench {
   readonly klab: string
@@ -10,14 +10,7 @@ interface Bench {
   readonly id: string
   readonly tree: string
   readonly dir: string
-  readonly add: (
-    what: string,
-    ours: string,
-    baseline: string,
-    ratio: number | undefined,
-    limit: string,
-    met: boolean,
-  ) => void
+  readonly add: (row: Row) => void
 }
 
 /** Templates, clones, and VMs that stay. */
@@ -39,7 +32,7 @@ function clones({ klab, env, id, add }: Bench): void {
     ).phases as Record<string, number>
   })
   const ms = median(phases.map(({ agent = Number.NaN }) => agent))
-  add('clone start, QEMU to agent', seconds(ms), '', undefined, '0.060 s', ms <= 60)
+  add({ what: 'clone start, QEMU to agent', ours: seconds(ms), limit: '0.060 s', met: ms <= 60 })
 }
 
 /** A kernel parameter that no template knows: the first run makes one. */
@@ -54,20 +47,19 @@ async function makingTemplates({ klab, env, id, add }: Bench): Promise<void> {
   )
   const more = firstMs - coldMs
   const baseline = `${seconds(firstMs)} first, ${seconds(coldMs)} cold`
-  add(
-    'making a template, beyond a cold run',
-    seconds(more),
+  add({
+    what: 'making a template, beyond a cold run',
+    ours: seconds(more),
     baseline,
-    undefined,
-    '0.300 s',
-    more <= 300,
-  )
+    limit: '0.300 s',
+    met: more <= 300,
+  })
 }
 
 async function repeats({ klab, env, id, add }: Bench): Promise<void> {
   const args = ['run', '-q', '--kernel', id, '--repeat', '100', '--jobs', '2', '--', 'true']
   const ms = await timed([klab, ...args], { env })
-  add('100 repeats, 2 at a time', seconds(ms), '', undefined, '16 s', ms <= 16_000)
+  add({ what: '100 repeats, 2 at a time', ours: seconds(ms), limit: '16 s', met: ms <= 16_000 })
 }
 
 async function staying({ klab, env, id, add }: Bench): Promise<void> {
@@ -76,18 +68,21 @@ async function staying({ klab, env, id, add }: Bench): Promise<void> {
   try {
     const stats = JSON.parse(execFileSync(klab, ['stats', '--json', name], { env }).toString())
     const mib = stats[0].memoryKiB / 1024
-    add(
-      'memory of an idle clone beyond its template',
-      `${mib.toFixed(0)} MiB`,
-      '',
-      undefined,
-      '80 MiB',
-      mib <= 80,
-    )
+    add({
+      what: 'memory of an idle clone beyond its template',
+      ours: `${mib.toFixed(0)} MiB`,
+      limit: '80 MiB',
+      met: mib <= 80,
+    })
     const exec = () => timed([klab, 'exec', name, '--', 'true'], { env })
     await exec()
     const [ms = 0] = await inTurns(11, exec)
-    add('`klab exec` on a running VM', seconds(ms), '', undefined, '0.150 s', ms <= 150)
+    add({
+      what: '`klab exec` on a running VM',
+      ours: seconds(ms),
+      limit: '0.150 s',
+      met: ms <= 150,
+    })
   } finally {
     execFileSync(klab, ['rm', '--force', name], { env })
   }
@@ -102,7 +97,12 @@ async function manyVms({ klab, env, id, add }: Bench): Promise<void> {
     for (const name of names)
       execFileSync(klab, ['start', '-q', name, ...options], { env, stdio: 'ignore' })
     const [ms = 0] = await inTurns(11, () => timed([klab, 'ps'], { env }))
-    add(`\`klab ps\` with ${MANY} VMs`, seconds(ms), '', undefined, '0.150 s', ms <= 150)
+    add({
+      what: `\`klab ps\` with ${MANY} VMs`,
+      ours: seconds(ms),
+      limit: '0.150 s',
+      met: ms <= 150,
+    })
   } finally {
     execFileSync(klab, ['rm', '--force', ...names], { env })
   }
@@ -123,7 +123,7 @@ async function copies({ klab, env, id, tree, dir, add }: Bench): Promise<void> {
       ['cp of 1 GiB out of a VM', outMs],
     ] as const) {
       const rate = bytes / 1e6 / (ms / 1000)
-      add(what, `${rate.toFixed(0)} MB/s`, '', undefined, '100 MB/s', rate >= 100)
+      add({ what, ours: `${rate.toFixed(0)} MB/s`, limit: '100 MB/s', met: rate >= 100 })
     }
     rmSync(file)
     rmSync(join(dir, 'back'))
@@ -144,12 +144,12 @@ async function copyTree(
   const script = 'tar -C "$1" -cf - . | tar -C "$2" -xpf -'
   const hostMs = await timed(['sh', '-c', script, 'sh', tree, here])
   const ms = await timed([klab, 'cp', '-q', tree, `${name}:/tmp/tree`], { env })
-  add(
-    'cp of a kernel tree into a VM',
-    seconds(ms),
-    `${seconds(hostMs)} tar | tar`,
-    ms / hostMs,
-    '3.00',
-    ms / hostMs <= 3,
-  )
+  add({
+    what: 'cp of a kernel tree into a VM',
+    ours: seconds(ms),
+    baseline: `${seconds(hostMs)} tar | tar`,
+    ratio: ms / hostMs,
+    limit: '3.00',
+    met: ms / hostMs <= 3,
+  })
 }

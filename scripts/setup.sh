@@ -15,7 +15,7 @@ klab_setup() {
 		cp package-lock.json "$stamp"
 	fi
 	# Not fatal: klab runs from its sources too, a little slower to start.
-	PATH="$PWD/node_modules/node/bin:$PATH" npm run --silent bundle >/dev/null || echo "klab: cannot bundle; running from source" >&2
+	PATH="$PWD/node_modules/.bin:$PATH" npm run --silent bundle >/dev/null || echo "klab: cannot bundle; running from source" >&2
 	if ./klab doctor >/dev/null; then
 		return 0
 	fi
@@ -38,22 +38,23 @@ klab_may_install() {
 	fi
 }
 
-# Prints the directory of the distribution's kernel source, unpacked once under $1.
+# Prints the directory of the distribution's kernel source, unpacked once under $1, from a tarball in $2 (/usr/src).
 klab_kernel_source() {
 	into=$1
-	found=$(ls -d "$into"/linux-source-*/Makefile 2>/dev/null | tail -n 1)
+	from=${2:-/usr/src}
+	found=$(klab_newest "$into"/linux-source-*/Makefile)
 	if [ -n "$found" ]; then
 		dirname "$found"
 		return 0
 	fi
-	tarball=$(ls /usr/src/linux-source-*.tar.xz 2>/dev/null | tail -n 1)
+	tarball=$(klab_source_tarball "$from")
 	if [ -z "$tarball" ] && command -v apt-get >/dev/null 2>&1; then
 		echo "klab: installing the distribution's kernel source" >&2
 		as_root=
 		[ "$(id -u)" = 0 ] || as_root=sudo
-		name=$(apt-cache depends linux-source 2>/dev/null | sed -n 's/.*Depends: \(linux-source-[0-9.]*\)/\1/p' | head -n 1)
-		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${name:-linux-source-6.1}" >&2 || return 125
-		tarball=$(ls /usr/src/linux-source-*.tar.xz 2>/dev/null | tail -n 1)
+		# It brings the one of the distribution's kernel.
+		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends linux-source >&2 || return 125
+		tarball=$(klab_source_tarball "$from")
 	fi
 	if [ -z "$tarball" ]; then
 		echo "klab: no kernel source here; unpack one and run: ./klab run --tree DIR -- uname -a" >&2
@@ -63,7 +64,20 @@ klab_kernel_source() {
 	mkdir -p "$into/unpacking.$$"
 	tar -xf "$tarball" -C "$into/unpacking.$$" || return 125
 	mv "$into/unpacking.$$"/* "$into"/ && rmdir "$into/unpacking.$$"
-	dirname "$(ls -d "$into"/linux-source-*/Makefile | tail -n 1)"
+	dirname "$(klab_newest "$into"/linux-source-*/Makefile)"
+}
+
+# The newest kernel source in a directory, however it is packed; signatures lie beside some.
+klab_source_tarball() {
+	klab_newest "$1"/linux-source-*.tar "$1"/linux-source-*.tar.gz "$1"/linux-source-*.tar.bz2 "$1"/linux-source-*.tar.xz \
+		"$1"/linux-source-*.tar.lzma "$1"/linux-source-*.tar.zst
+}
+
+# Of files, those that are there, the one with the highest version.
+klab_newest() {
+	for file in "$@"; do
+		[ ! -e "$file" ] || echo "$file"
+	done | sort -V | tail -n 1
 }
 
 klab_cache() {

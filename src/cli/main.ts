@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module'
-import { readFileSync } from 'node:fs'
+
+import { version } from './own-files.ts'
 
 // Stripping types and compiling cost more than all that `klab --version` does.
 enableCompileCache()
 
 async function start(args: readonly string[]): Promise<number> {
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
-    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-    console.log(`klab ${(JSON.parse(manifest) as { version: string }).version}`)
+    console.log(`klab ${version()}`)
     return 0
+  }
+  if (args.length === 0) {
+    const { welcome } = await import('./welcome.ts')
+    return await welcome()
   }
   const { main } = await import('./program.ts')
   return await main(args)

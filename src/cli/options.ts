@@ -13,8 +13,9 @@ export function oneOf<T extends string>(flag: string, word: string, words: reado
 /** The options that say which kernel; run and build share them. */
 export function addKernelOptions(command: Command): Command {
   return command
+    .optionsGroup('Kernel:')
     .option('--tree <dir>', 'kernel tree (default: the one around this directory)')
-    .option('--profile <name>', 'kernel profile: minimal, debug, vm, or one of your own')
+    .option('--profile <profile>', 'kernel profile: minimal, debug, vm, or one of your own')
     .option('--config <CONFIG_X=y>', 'kernel option, may be repeated', collect, [])
     .option('--config-file <file>', 'file with kernel options, may be repeated', collect, [])
     .option(
@@ -52,7 +53,8 @@ export function kernelChoice({
 
 export function addMachineOptions(command: Command): Command {
   return command
-    .option('--machine <name>', 'a named machine of the configuration')
+    .optionsGroup('Machine:')
+    .option('--machine <machine>', 'a named machine of the configuration')
     .option('--cpus <n>', 'virtual CPUs', integer)
     .option('--memory <size>', 'memory, such as 1G')
     .option('--accel <auto|kvm|tcg>', 'kvm, tcg (emulation), or whichever works')
@@ -84,6 +86,7 @@ export function addMachineOptions(command: Command): Command {
     )
     .option('--display <none|gtk|sdl|vnc|vnc-port|spice>', 'a screen for the guest (default: none)')
     .option('--append <parameter>', 'kernel parameter, may be repeated', collect, [])
+    .optionsGroup('Limits:')
     .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
     .option('--timeout <time>', 'limit for the command')
     .option('--idle-timeout <time>', 'limit for silence of command and console')

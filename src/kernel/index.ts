@@ -8,6 +8,6 @@ export { parseAssignment, parseConfig, type WantedOption } from './kconfig/kconf
 export type { Manifest } from './ready-made/manifest.ts'
 export { ModuleDirectory } from './ready-made/modules.ts'
 export { findProfile, PROFILE_NAMES, type Profile, type ProfileName } from './kconfig/profiles.ts'
-export { builtKernel, findKernel, type Kernel } from './ready-made/ready-made.ts'
+export { builtKernel, findKernel, installedReleases, type Kernel } from './ready-made/ready-made.ts'
 export { defaultJobs, findToolchain, type Toolchain } from './build/toolchain.ts'
 export { findTree, treeAt, type Tree } from './tree/tree.ts'

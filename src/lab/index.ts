@@ -15,6 +15,7 @@ export type { RepeatEvent } from './run/repeat.ts'
 export type { RepeatSummary } from './run/tally.ts'
 export type { RunResult } from './run/run.ts'
 export type { CommandSpec, RunRequest } from './spec/run-request.ts'
+export type { NameKind } from './names/names.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
@@ -24,6 +25,7 @@ export const configLeaves = () => import('./config/leaves.ts')
 export const context = () => import('./session/context.ts')
 export const debugging = () => import('./debug/index.ts')
 export const doctor = () => import('./doctor/doctor.ts')
+export const firstLook = () => import('./doctor/first-look.ts')
 export const dumps = () => import('./dumps/index.ts')
 export const specs = () => import('./spec/from-config.ts')
 export const guestUser = () => import('./session/guest-user.ts')
@@ -32,6 +34,7 @@ export const kernelCache = () => import('./kernels/kernel-cache.ts')
 export const kernels = () => import('./kernels/choose-kernel.ts')
 export const logs = () => import('./logs/index.ts')
 export const machines = () => import('./config/machine.ts')
+export const naming = () => import('./names/names.ts')
 export const netSwitch = () => import('./net/switch.ts')
 export const paths = () => import('./session/paths.ts')
 export const rawTerminal = () => import('./session/raw-terminal.ts')

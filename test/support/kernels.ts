@@ -29,7 +29,9 @@ export async function setup(): Promise<void> {
 
 async function download(metaPackage: string): Promise<void> {
   if (packageOf(metaPackage) !== undefined) return
-  const depends = await runOk('apt-cache', ['depends', metaPackage])
+  // It speaks the user's language otherwise.
+  const env = { ...process.env, LC_ALL: 'C' }
+  const depends = await runOk('apt-cache', ['depends', metaPackage], { env })
   const name = /Depends: (linux-image-\d\S+)/.exec(depends)?.[1]
   if (name === undefined) throw new Error(`${metaPackage} names no kernel; run apt-get update`)
   const temporary = join(PACKAGES, `${metaPackage}.tmp`)

@@ -76,6 +76,7 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     { name: 'ssh', purpose: 'ssh into VMs through the agent' },
     { name: 'debug', purpose: 'gdb and drgn on VMs' },
     { name: 'doctor', purpose: 'what works on this machine, and what is missing' },
+    { name: 'names', purpose: 'what things are called, for completion: VMs, kernels, runs …' },
   ],
   kernel: [
     { name: 'arch', purpose: 'what an architecture decides for kernels: one row each' },

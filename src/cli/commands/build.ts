@@ -17,6 +17,7 @@ export function addBuildCommand(program: Command, finish: (code: number) => void
     .command('build')
     .description('build a kernel from a tree, out of tree, into the cache')
   addKernelOptions(command)
+    .optionsGroup('Output:')
     .option('--json', 'print the manifest as JSON')
     .option('-q, --quiet', 'print the id alone')
     .addHelpText(

@@ -77,7 +77,7 @@ async function get(path: string, { json }: Flags): Promise<void> {
 /** For what mends a file: it need not be valid. */
 async function openFile({ user }: Flags) {
   const [paths, api] = await Promise.all([currentPaths(), configEditing()])
-  return { api, file: api.editedFile(process.cwd(), paths.userConfig, user ?? false) }
+  return { api, file: api.editedFile(process.cwd(), paths.userConfig, { isUsers: user ?? false }) }
 }
 
 async function set(path: string, value: string, flags: Flags): Promise<void> {

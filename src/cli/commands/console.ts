@@ -7,7 +7,8 @@ import { localTerminal } from '../terminal.ts'
 
 export function addConsoleCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('console <name>')
+    .command('console <vm>')
+    .summary('the serial console of a running VM')
     .description('attach to the serial console of a running VM; ~. at the start of a line detaches')
     .action(async (name: string) => {
       await attach(name)

@@ -22,8 +22,9 @@ Examples:
 export function addCopyCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('cp <from> <to>')
+    .summary('copy files into a running VM or out of it: NAME:PATH')
     .description('copy files between this machine and a running VM; NAME:PATH is in the VM')
-    .option('--user <name>', 'user in the guest (default: you)')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('-q, --quiet', 'say nothing')
     .addHelpText('after', HELP)
     .action(async (from: string, to: string, flags: CopyFlags) => {
@@ -58,7 +59,7 @@ async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<vo
   if (!source || !target) return
   const user = findUser(flags.user ?? userInfo().username).ids
   try {
-    await copy(paths, source, target, { user, onProgress })
+    await copy(paths, [source, target], { user, onProgress })
   } finally {
     status.clear()
   }

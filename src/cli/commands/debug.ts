@@ -42,10 +42,10 @@ export function addDebugCommand(program: Command, finish: (code: number) => void
   const command = program
     .command('debug')
     .description('gdb on a running VM, or on a kernel from its first instruction')
-    .argument('<name>', 'the VM, or run for a new one')
+    .argument('<vm|run>', 'the VM, or run for a new one')
     .argument('[gdb arguments...]', 'for gdb, after --')
     .option('--break <symbol>', 'stop there, may be repeated', collect, [])
-    .option('--kernel <what>', 'with run: a ready-made kernel')
+    .option('--kernel <kernel>', 'with run: a ready-made kernel')
   addKernelOptions(command)
   addMachineOptions(command)
     .addHelpText('after', HELP)

@@ -14,6 +14,7 @@ interface Flags {
 export function addDoctorCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('doctor')
+    .summary('what klab can use here, what is missing, and how to get it')
     .description('what klab can use on this machine, what is missing, and how to get it')
     .option('--fix', 'install what is missing; asks first')
     .option('-y, --yes', 'do not ask')
@@ -28,11 +29,7 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
 async function doctor(flags: Flags): Promise<number> {
   const [lab, { examineHost }] = await Promise.all([currentLab(), examination()])
   let diagnosis = await examineHost(lab)
-  if (
-    flags.fix &&
-    diagnosis.packages.length > 0 &&
-    (await install(lab, diagnosis, flags.yes ?? false))
-  ) {
+  if (flags.fix && diagnosis.packages.length > 0 && (await install(lab, diagnosis, flags))) {
     diagnosis = await examineHost(lab)
   }
   if (flags.json) console.log(JSON.stringify(diagnosis, null, 2))
@@ -68,11 +65,11 @@ function line({ name, state, detail, purpose, without, fix }: Finding, width: nu
 }
 
 /** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
-async function install(lab: Lab, diagnosis: Diagnosis, yes: boolean): Promise<boolean> {
+async function install(lab: Lab, diagnosis: Diagnosis, { yes }: Flags): Promise<boolean> {
   const { installMissing } = await examination()
   return await installMissing(lab, diagnosis, async (command) => {
     console.error(`klab: this needs root: ${command}`)
-    return yes || (await confirm())
+    return (yes ?? false) || (await confirm())
   })
 }
 

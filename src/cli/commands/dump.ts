@@ -15,7 +15,8 @@ interface DumpFlags {
 
 export function addDumpCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('dump <name>')
+    .command('dump <vm>')
+    .summary("write a VM's memory to a file")
     .description("write a VM's memory to a file, for klab dmesg, crash, drgn and gdb")
     .option('-o, --output <file>', 'where (default: NAME.dump here)')
     .option('--format <elf|kdump>', 'elf: as it is, fast; kdump: packed page by page', 'elf')
@@ -60,6 +61,7 @@ async function dump(name: string, { output, format, json }: DumpFlags): Promise<
 export function addDmesgCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('dmesg <dump>')
+    .summary("the kernel's log from a dump of its memory")
     .description("the kernel's log from a dump of its memory (ELF or kdump), without other tools")
     .option('--reports', 'the reports in it, as klab crash parse')
     .addHelpText(

@@ -33,7 +33,7 @@ export function addExecCommand(program: Command, finish: (code: number) => void)
   const command = program
     .command('exec')
     .description('run a command in a running VM')
-    .argument('<name>', 'the VM')
+    .argument('<vm>', 'the VM')
     .argument('<command...>', 'command and arguments, after --')
     .passThroughOptions()
   addExecOptions(command)
@@ -52,7 +52,7 @@ export function addShellCommand(program: Command, finish: (code: number) => void
   const command = program
     .command('shell')
     .description('a shell in a running VM')
-    .argument('<name>', 'the VM')
+    .argument('<vm>', 'the VM')
   addExecOptions(command)
     .addHelpText('after', '\nExamples:\n  klab shell box\n  klab shell --user root box')
     .action(async (name: string, flags: ExecFlags) =>
@@ -62,7 +62,7 @@ export function addShellCommand(program: Command, finish: (code: number) => void
 
 function addExecOptions(command: Command): Command {
   return command
-    .option('--user <name>', 'user in the guest (default: you)')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: where the VM was started)')
     .option('--env <name[=value]>', 'environment variable, may be repeated', collect, [])
 }

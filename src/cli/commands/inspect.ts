@@ -40,7 +40,8 @@ Examples:
 
 export function addInspectCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('inspect <dump|name>')
+    .command('inspect <dump|vm>')
+    .summary('what a kernel was doing: CPUs, tasks, stacks, memory')
     .description(
       'what a kernel was doing: CPUs, tasks, stacks, modules and memory, of a dump or a VM',
     )

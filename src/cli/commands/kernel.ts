@@ -28,7 +28,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
       finish(0)
     })
   kernel
-    .command('show <id>')
+    .command('show <kernel-id>')
     .description('all that is known of one')
     .option('--json', 'as JSON')
     .action(async (id: string, flags: Flags) => {
@@ -36,7 +36,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
       finish(0)
     })
   kernel
-    .command('rm <id...>')
+    .command('rm <kernel-id...>')
     .description('remove kernels; not one that a run uses')
     .action(async (ids: string[]) => {
       await remove(ids)
@@ -116,5 +116,5 @@ async function clean({ json, size, all }: Flags): Promise<void> {
   const { lab, useCases } = await open()
   const limit = all ? 0 : size === undefined ? lab.config.limits.kernels : parseSizeBytes(size)
   if (limit === undefined) throw new UsageError(`--size ${size} is not a size such as 5G`)
-  printPruned(await useCases.cleanCache(lab, limit), json ?? false)
+  printPruned(await useCases.cleanCache(lab, limit), { json: json ?? false })
 }

@@ -13,14 +13,14 @@ async function open() {
 
 export function addPauseCommand(program: Command, finish: Finish): void {
   program
-    .command('pause <name...>')
+    .command('pause <vm...>')
     .description('stop the virtual CPUs of running VMs')
     .action((names: string[]) => toggle(names, 'pause').then(finish))
 }
 
 export function addResumeCommand(program: Command, finish: Finish): void {
   program
-    .command('resume <name...>')
+    .command('resume <vm...>')
     .description('let paused VMs go on')
     .action((names: string[]) => toggle(names, 'resume').then(finish))
 }
@@ -33,7 +33,8 @@ async function toggle(names: readonly string[], what: 'pause' | 'resume'): Promi
 
 export function addStopCommand(program: Command, finish: Finish): void {
   program
-    .command('stop <name...>')
+    .command('stop <vm...>')
+    .summary('end running VMs')
     .description('end running VMs: power off, or after a while and with --force at once')
     .option('--force', 'do not ask the guest')
     .action(async (names: string[], { force }: { force?: boolean }) => {
@@ -46,7 +47,7 @@ export function addStopCommand(program: Command, finish: Finish): void {
 
 export function addWaitCommand(program: Command, finish: Finish): void {
   program
-    .command('wait <name>')
+    .command('wait <vm>')
     .description('wait until a VM has ended; exit as klab run would')
     .action(async (name: string) => {
       const { paths, converse, registry, untilClosed } = await open()
@@ -63,7 +64,7 @@ export function addWaitCommand(program: Command, finish: Finish): void {
 
 export function addRenameCommand(program: Command, finish: Finish): void {
   program
-    .command('rename <name> <new-name>')
+    .command('rename <vm> <new-name>')
     .description('give a VM another name, also while it runs')
     .action(async (from: string, to: string) => {
       const { paths, registry } = await open()
@@ -75,7 +76,7 @@ export function addRenameCommand(program: Command, finish: Finish): void {
 
 export function addRemoveCommand(program: Command, finish: Finish): void {
   program
-    .command('rm <name...>')
+    .command('rm <vm...>')
     .description('forget VMs that are stopped; their runs stay in the history')
     .option('--force', 'end those that run first')
     .action(async (names: string[], { force }: { force?: boolean }) => {

@@ -9,17 +9,22 @@ import { currentPaths } from '../lab.ts'
 import { integer } from '../options.ts'
 import type { AnalyseFlags } from './logs-analyse.ts'
 
+interface LogFlags {
+  readonly follow?: boolean
+}
+
 export function addLogsCommand(program: Command, finish: (code: number) => void): void {
   const logs = program
-    .command('logs <name>')
+    .command('logs <vm>')
+    .summary('what a VM has printed on its console; analyse: of any log')
     .description('the console of a VM, from its first byte')
     .option('-f, --follow', 'and what comes, until the VM ends')
     .addHelpText(
       'after',
       '\nExamples:\n  klab logs box | grep -i warn\n  klab logs -f box\n  klab logs analyse console.log',
     )
-    .action(async (name: string, { follow }: { follow?: boolean }) => {
-      await printLog(name, follow ?? false)
+    .action(async (name: string, flags: LogFlags) => {
+      await printLog(name, flags)
       finish(0)
     })
   logs
@@ -41,7 +46,7 @@ export function addLogsCommand(program: Command, finish: (code: number) => void)
     })
 }
 
-async function printLog(name: string, follow: boolean): Promise<void> {
+async function printLog(name: string, { follow = false }: LogFlags): Promise<void> {
   const [paths, { converse, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).get(name)
   process.stdout.on('error', () => undefined)

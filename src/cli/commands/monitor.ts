@@ -9,7 +9,7 @@ export function addMonitorCommand(program: Command, finish: (code: number) => vo
   program
     .command('monitor')
     .description("QEMU's human monitor: one command, or each line of stdin")
-    .argument('<name>', 'the VM')
+    .argument('<vm>', 'the VM')
     .argument('[command...]', 'the command')
     .passThroughOptions()
     .addHelpText('after', '\nExamples:\n  klab monitor box info registers\n  klab monitor box')
@@ -43,7 +43,8 @@ async function monitor(name: string, words: readonly string[]): Promise<void> {
 
 export function addQmpCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('qmp <name> <command> [arguments]')
+    .command('qmp <vm> <qmp-command> [arguments]')
+    .summary("a command of QEMU's machine protocol, in JSON")
     .description("a command of QEMU's machine protocol; arguments and answer are JSON")
     .addHelpText(
       'after',

@@ -67,24 +67,35 @@ Examples:
 export function addRunCommand(program: Command, finish: (code: number) => void): void {
   const command = program
     .command('run')
+    .summary('build if stale, boot a fresh VM, run a command (none: a shell)')
     .description(
       'build if stale, boot a fresh VM, run a command in it (none: a shell), say what happened',
     )
     .argument('[command...]', 'command and arguments, after --')
     .passThroughOptions()
+    .optionsGroup('Kernel:')
     .option(
-      '--kernel <what>',
+      '--kernel <kernel>',
       'a ready-made kernel: image, directory, .deb, installed release, or id',
     )
   addKernelOptions(command)
   addMachineOptions(command)
-    .option('--user <name>', 'user in the guest (default: you)')
+    .optionsGroup('Command:')
+    .option('--user <account>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: this one)')
     .option(
       '--env <name[=value]>',
       'environment variable for the command, may be repeated',
       collect,
       [],
+    )
+    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
+    .option('--no-tty', 'give the command pipes')
+    .option('--no-stdin', 'give the command no input')
+    .optionsGroup('What counts:')
+    .option(
+      '--on-crash <stop|continue|dump|pause>',
+      'when the kernel complains: end the run, go on, dump its memory and end, or stand still for klab inspect and debug (default: stop)',
     )
     .option(
       '--allow-report <regex>',
@@ -93,17 +104,12 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
       [],
     )
     .option('--grace <time>', 'wait for late reports after the command')
-    .option('--tty', 'give the command a terminal (default: when stdin and stdout are one)')
-    .option('--no-tty', 'give the command pipes')
-    .option('--no-stdin', 'give the command no input')
-    .option(
-      '--on-crash <stop|continue|dump|pause>',
-      'when the kernel complains: end the run, go on, dump its memory and end, or stand still for klab inspect and debug (default: stop)',
-    )
+    .optionsGroup('How often:')
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
     .option('--repeat <n>', 'so many pristine VMs, one after another', integer)
     .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
     .option('--until-failure', 'with --repeat: stop at the first run that does not pass')
+    .optionsGroup('Output:')
     .option('--json', 'print the result as JSON on stdout; the command prints on stderr')
     .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
@@ -152,7 +158,7 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   ])
   const status = new Status({ quiet: flags.quiet ?? false, verbose: false })
   using interrupts = processInterrupts(() => undefined)
-  const request = await runRequest(lab, flags, { argv, tty: undefined })
+  const request = await runRequest(lab, flags, { argv })
   const { repeat: count = 1, jobs, untilFailure = false } = flags
   if (request.judge.onCrash === 'pause')
     throw new UsageError('--on-crash pause waits for somebody to look: not with --repeat')
@@ -175,7 +181,7 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
 async function runRequest(
   lab: Lab,
   flags: RunFlags,
-  { argv, tty }: { argv: readonly string[]; tty: CommandSpec['tty'] },
+  { argv, tty }: { readonly argv: readonly string[]; readonly tty?: CommandSpec['tty'] },
 ): Promise<RunRequest> {
   const [{ machineFor }, { limitsOf, vmSpecOf }] = await Promise.all([machines(), specs()])
   for (const pattern of flags.allowReport) checkRegex(pattern)

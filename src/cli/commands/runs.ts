@@ -55,7 +55,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
       finish(0)
     })
   runs
-    .command('show <id>')
+    .command('show <run-id>')
     .description('all that is known of one run')
     .option('--console', 'print the console as it was recorded')
     .option('--json', 'as JSON')
@@ -64,7 +64,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
       finish(0)
     })
   runs
-    .command('replay <id>')
+    .command('replay <run-id>')
     .description(
       'the same kernel, machine, command and input again; exits with 0 when it ends in the same way, else with 1',
     )
@@ -214,10 +214,9 @@ async function prune({ json, keep, size }: PruneFlags): Promise<void> {
   const { lab, useCases } = await open()
   const bytes = size === undefined ? lab.config.limits.runsSize : parseSizeBytes(size)
   if (bytes === undefined) throw new UsageError(`--size ${size} is not a size such as 500M`)
-  printPruned(
-    await useCases.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }),
-    json ?? false,
-  )
+  printPruned(await useCases.pruneHistory(lab, { runs: keep ?? lab.config.limits.runs, bytes }), {
+    json: json ?? false,
+  })
 }
 
 function oneLine(argv: readonly string[]): string {

@@ -21,43 +21,51 @@ Examples:
   klab snapshot ls box ; klab snapshot rm box before`
 
 export function addSnapshotCommand(program: Command, finish: Finish): void {
-  program
-    .command('snapshot')
-    .description(
-      'write a running VM down as it is: snapshot VM NAME, snapshot ls VM, snapshot rm VM NAME',
-    )
-    .argument('<words...>', 'VM NAME, or ls VM, or rm VM NAME')
-    .option('--json', 'with ls: as JSON')
+  const snapshot = program
+    .command('snapshot <vm> <new-name>')
+    .description('write a running VM down as it is, memory and all; it goes on')
     .addHelpText('after', HELP)
-    .action(async (words: string[], { json }: { json?: boolean }) => {
-      await snapshot(words, json ?? false)
-      finish(0)
-    })
+    .action((vm: string, name: string) => take(vm, name).then(() => finish(0)))
+  snapshot
+    .command('ls <vm>')
+    .description('list the snapshots of a VM')
+    .option('--json', 'as JSON')
+    .action((vm: string, flags: SnapshotFlags) => list(vm, flags).then(() => finish(0)))
+  snapshot
+    .command('rm <vm> <snapshot>')
+    .description('remove a snapshot')
+    .action((vm: string, name: string) => remove(vm, name).then(() => finish(0)))
 }
 
-async function snapshot(words: readonly string[], json: boolean): Promise<void> {
-  const [paths, { VmRegistry }, { listSnapshots, removeSnapshot, takeSnapshot }] =
-    await Promise.all([currentPaths(), vms(), vmSnapshots()])
-  const registry = new VmRegistry(paths)
-  const [first = '', second, third] = words
-  if (first === 'ls' && second !== undefined && third === undefined) {
-    const all = listSnapshots(paths, registry.get(second))
-    if (json) console.log(JSON.stringify(all, null, 2))
-    else
-      console.log(
-        table(
-          ['name', 'size', 'taken'],
-          all.map(({ name, bytes, createdAt }) => [...[name, formatBytes(bytes)], date(createdAt)]),
-        ),
-      )
-  } else if (first === 'rm' && second !== undefined && third !== undefined) {
-    removeSnapshot(paths, registry.get(second), third)
-  } else if (second !== undefined && third === undefined) {
-    const { name, bytes } = await takeSnapshot(paths, registry.getLive(first), second)
-    console.log(`${name} (${formatBytes(bytes)})`)
-  } else {
-    throw new UsageError('klab snapshot VM NAME, klab snapshot ls VM, or klab snapshot rm VM NAME')
-  }
+interface SnapshotFlags {
+  readonly json?: boolean
+}
+
+async function open() {
+  const [paths, { VmRegistry }, useCases] = await Promise.all([
+    currentPaths(),
+    vms(),
+    vmSnapshots(),
+  ])
+  return { paths, registry: new VmRegistry(paths), ...useCases }
+}
+
+async function take(vm: string, wish: string): Promise<void> {
+  const { paths, registry, takeSnapshot } = await open()
+  const { name, bytes } = await takeSnapshot(paths, registry.getLive(vm), wish)
+  console.log(`${name} (${formatBytes(bytes)})`)
+}
+
+async function list(vm: string, { json }: SnapshotFlags): Promise<void> {
+  const { paths, registry, listSnapshots } = await open()
+  const all = listSnapshots(paths, registry.get(vm))
+  const rows = all.map(({ name, bytes, createdAt }) => [name, formatBytes(bytes), date(createdAt)])
+  console.log(json ? JSON.stringify(all, null, 2) : table(['name', 'size', 'taken'], rows))
+}
+
+async function remove(vm: string, name: string): Promise<void> {
+  const { paths, registry, removeSnapshot } = await open()
+  removeSnapshot(paths, registry.get(vm), name)
 }
 
 export function addRestoreCommand(program: Command, finish: Finish): void {
@@ -66,21 +74,24 @@ export function addRestoreCommand(program: Command, finish: Finish): void {
     .description('let a VM go on from a snapshot; what it did since is lost')
     .action(async (vm: string, name: string) => {
       const { restoreSnapshot } = await vmSnapshots()
-      await changed(vm, (lab, found, parts) => restoreSnapshot(lab, found, name, parts))
+      await changed(vm, (lab, found, parts) =>
+        restoreSnapshot(lab, { vm: found, snapshot: name }, parts),
+      )
       finish(0)
     })
 }
 
 export function addForkCommand(program: Command, finish: Finish): void {
   program
-    .command('fork <vm> [name]')
+    .command('fork <vm> [new-name]')
+    .summary('make a second VM of a running one, as it is now')
     .description('make a second VM of a running one; both go on from the same moment')
     .addHelpText('after', '\nExamples:\n  klab fork box box-b')
     .action(async (vm: string, name: string | undefined) => {
       const { forkVm } = await vmSnapshots()
       await changed(vm, (lab, found, parts) => {
         if (found.state === 'stopped') throw new UsageError(`the VM ${vm} does not run`)
-        return forkVm(lab, found, name, parts)
+        return forkVm(lab, { vm: found, wish: name }, parts)
       })
       finish(0)
     })

@@ -11,7 +11,7 @@ export function addSshCommand(program: Command, finish: (code: number) => void):
   program
     .command('ssh')
     .description('ssh into a running VM: through its agent, without any network')
-    .argument('<name>', 'the VM, also as user@name')
+    .argument('<vm>', 'the VM, also as user@name')
     .argument('[command...]', 'a command, or options of ssh')
     .passThroughOptions()
     .addHelpText(

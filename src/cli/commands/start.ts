@@ -49,12 +49,14 @@ export function addStartCommand(program: Command, finish: (code: number) => void
     .command('start')
     .description('start a VM that stays until it is stopped')
     .argument('[name]', 'its name (default: klab makes one up)')
+    .optionsGroup('Kernel:')
     .option(
-      '--kernel <what>',
+      '--kernel <kernel>',
       'a ready-made kernel: image, directory, .deb, installed release, or id',
     )
   addKernelOptions(command)
   addMachineOptions(command)
+    .optionsGroup('What counts:')
     .option(
       '--allow-report <regex>',
       'kernel reports that do not count, may be repeated',
@@ -65,19 +67,25 @@ export function addStartCommand(program: Command, finish: (code: number) => void
       '--on-crash <continue|dump|pause>',
       'when the kernel complains: go on, dump its memory, or stand still for you to look (default: continue)',
     )
+    .optionsGroup('How:')
     .option('--fresh', 'boot, and do not clone the template of this kernel and machine')
+    .optionsGroup('Output:')
     .option('--json', 'print the VM as JSON')
     .option('-q, --quiet', 'print the name alone')
     .option('-v, --verbose', 'say more: kernel, phases, files')
     .addHelpText('after', HELP)
     .action(async (name: string | undefined, flags: StartFlags, self: Command) => {
       const isPlain = Object.keys(flags).every((flag) => self.getOptionValueSource(flag) !== 'cli')
-      await start(name, flags, isPlain)
+      await start(name, flags, { isPlain })
       finish(0)
     })
 }
 
-async function start(name: string | undefined, flags: StartFlags, isPlain: boolean): Promise<void> {
+async function start(
+  name: string | undefined,
+  flags: StartFlags,
+  { isPlain }: { readonly isPlain: boolean },
+): Promise<void> {
   const [lab, { startKept, startAgain }, { VmRegistry }] = await Promise.all([
     currentLab(),
     vmStarting(),

@@ -11,8 +11,9 @@ const SAMPLE_MS = 1_000
 export function addStatsCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('stats')
+    .summary('what running VMs take')
     .description('what running VMs take, measured over a second; again and again on a terminal')
-    .argument('[names...]', 'VMs (default: all that run)')
+    .argument('[vm...]', 'VMs (default: all that run)')
     .option('--once', 'measure once')
     .option('--json', 'measure once and print JSON')
     .action(async (names: string[], flags: { once?: boolean; json?: boolean }) => {

@@ -5,7 +5,8 @@ import { currentPaths } from '../lab.ts'
 
 export function addStatusCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('status <name>')
+    .command('status <vm>')
+    .summary('one VM: does it run, does its guest answer')
     .description(
       'one VM: whether it runs, whether its guest answers, what its kernel complained of',
     )

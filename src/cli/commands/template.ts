@@ -34,7 +34,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
       finish(0)
     })
   template
-    .command('show <key>')
+    .command('show <template>')
     .description('all that is known of one template')
     .action(async (key: string) => {
       const { store } = await open()
@@ -43,7 +43,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
       finish(0)
     })
   template
-    .command('rm <key...>')
+    .command('rm <template...>')
     .description('remove templates; clones that run are not harmed, and the next run makes it anew')
     .action(async (keys: string[]) => {
       const { store } = await open()
@@ -62,7 +62,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
         throw new UsageError(`--size ${size} is not a size such as 500M or 4G`)
       const removed = await store.prune(limit)
       const keptBytes = (await store.list()).reduce((sum, { bytes }) => sum + bytes, 0)
-      printPruned({ removed, keptBytes }, json ?? false)
+      printPruned({ removed, keptBytes }, { json: json ?? false })
       finish(0)
     })
 }

@@ -6,7 +6,7 @@ export function printPruned(
     readonly removed: readonly { what: string; bytes: number }[]
     readonly keptBytes: number
   },
-  json: boolean,
+  { json = false }: { readonly json?: boolean },
 ): void {
   if (json) {
     console.log(JSON.stringify(pruned, null, 2))

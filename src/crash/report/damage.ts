@@ -10,11 +10,17 @@ const LINES_AFTER = 3
 /** The kernel says itself that there is none, or where. */
 const NO_TRACE = /stack is not available|Same stack as pid|no stack/
 
+/** What is known of a report when it is judged. */
+export interface Judged {
+  readonly title: string
+  /** It is complete without a trace. */
+  readonly isComplete: boolean
+}
+
 /** Why a report cannot be trusted; undefined when it can. */
 export function damageOf(
   lines: readonly string[],
-  title: string,
-  isComplete: boolean,
+  { title, isComplete }: Judged,
 ): string | undefined {
   if (TORN.test(title)) return 'torn'
   if (isComplete) return undefined

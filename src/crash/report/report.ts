@@ -129,7 +129,7 @@ function nameReport(collected: Collected, opening: Opening): Named {
         ? 'cut off'
         : title.startsWith('INFO: ')
           ? 'incomplete'
-          : damageOf(own, title, isComplete),
+          : damageOf(own, { title, isComplete }),
     }
   }
   const { row, groups } = found
@@ -144,7 +144,7 @@ function nameReport(collected: Collected, opening: Opening): Named {
     ? 'incomplete'
     : needed && !blamed
       ? 'no frames'
-      : damageOf(own, '', row.isComplete ?? false)
+      : damageOf(own, { title: '', isComplete: row.isComplete ?? false })
   return {
     ...collected,
     title: fill(row.title, name.name),

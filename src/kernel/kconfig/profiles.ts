@@ -19,7 +19,8 @@ interface ProfileFacts {
   readonly steps?: number
 }
 
-const PROFILES = {
+/** The profiles that there are. */
+export const PROFILES = {
   minimal: {
     summary: 'the smallest kernel that supports every klab feature; all drivers built in',
     base: 'allnoconfig',

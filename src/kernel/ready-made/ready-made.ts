@@ -54,6 +54,12 @@ export async function findKernel(
   )
 }
 
+/** The releases of installed kernels. */
+export function installedReleases(): string[] {
+  if (!existsSync(BOOT)) return []
+  return readdirSync(BOOT).flatMap((file) => /^vmlinuz-(.+)$/.exec(file)?.[1] ?? [])
+}
+
 /** A kernel of the cache as a bootable one. */
 export async function builtKernel(manifest: Manifest, store: KernelStore): Promise<Kernel> {
   const dir = store.directory(manifest.id)

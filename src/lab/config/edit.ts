@@ -39,9 +39,13 @@ export function getSetting(lab: { readonly loaded: LoadedConfig }, path: string)
   throw new UsageError(`there is no setting ${path}`)
 }
 
-/** The file that is edited: the project's if there is one, else the user's; `user` insists on the latter. */
-export function editedFile(cwd: string, userConfig: string, user: boolean): string {
-  return (user ? undefined : findProjectFile(cwd)) ?? userConfig
+/** The file that is edited: the project's if there is one, else the user's; `isUsers` insists on the latter. */
+export function editedFile(
+  cwd: string,
+  userConfig: string,
+  { isUsers }: { readonly isUsers: boolean },
+): string {
+  return (isUsers ? undefined : findProjectFile(cwd)) ?? userConfig
 }
 
 /** Writes one setting into a file, comments kept; an empty text removes it. Nothing invalid is ever written. */

@@ -38,6 +38,22 @@ export function configLeaves(): readonly Leaf[] {
   return leaves
 }
 
+/** The setting of a path, also of a machine with a name: `machines.small.cpus`. */
+export function leafAt(path: string): Leaf | undefined {
+  const [, field] = /^machines\.[^.]+\.([^.]+)$/.exec(path) ?? []
+  const wanted = field === undefined ? path : `machine.${field}`
+  const leaf = configLeaves().find((one) => one.path === wanted)
+  // What a machine does not say, machine says.
+  return leaf && field !== undefined ? { ...leaf, path, default: undefined } : leaf
+}
+
+/** The paths of all settings, those of machines with a name included. */
+export function settingPaths(machines: readonly string[]): string[] {
+  const all = configLeaves().map(({ path }) => path)
+  const fields = all.flatMap((path) => /^machine\.(.+)$/.exec(path)?.[1] ?? [])
+  return [...all, ...machines.flatMap((name) => fields.map((field) => `machines.${name}.${field}`))]
+}
+
 function walk(schema: JsonSchema, path: readonly string[], defaults: unknown): Leaf[] {
   const fallback = (schema.default ?? defaults) as Record<string, unknown> | undefined
   if (schema.properties && schema.additionalProperties === false) {

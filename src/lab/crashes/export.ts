@@ -38,8 +38,7 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
   try {
     const bundle = new Bundle(join(work, name))
     await mkdir(bundle.dir)
-    for (const [file, text] of await textsOf(lab, crash, request.withKernel))
-      await bundle.text(file, text)
+    for (const [file, text] of await textsOf(lab, crash, request)) await bundle.text(file, text)
     const [newest] = crash.seenBy
     const kernelDir = crash.kernel && new KernelStore(lab.paths.cache).directory(crash.kernel.id)
     if (kernelDir !== undefined) await bundle.text('config', await read(join(kernelDir, 'config')))
@@ -79,7 +78,7 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
 async function textsOf(
   lab: Lab,
   crash: CrashView,
-  withKernel: boolean,
+  { withKernel }: ExportRequest,
 ): Promise<readonly (readonly [string, string])[]> {
   const { bareText, text, kernel, reproduce, seenBy } = crash
   const again = withKernel

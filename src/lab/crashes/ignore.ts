@@ -24,7 +24,7 @@ export async function ignoreCrash(
   if (reason?.trim() === '')
     throw new UsageError('--reason is empty: whoever reads it next year wants to know')
   const { fingerprint, title } = await showCrash(lab, wanted)
-  const file = editedFile(lab.cwd, lab.paths.userConfig, user)
+  const file = editedFile(lab.cwd, lab.paths.userConfig, { isUsers: user })
   const isThis = (rule: unknown) => (rule as AllowRule).crash === fingerprint
   await editList(file, SETTING, {
     change: (rules) => {

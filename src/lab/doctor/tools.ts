@@ -24,104 +24,94 @@ export interface Tool {
 
 const BUILDS = 'no kernel can be built; ready-made ones run'
 
+/** Most programs have a package of their own name everywhere. */
+const same = (name: string): Tool['packages'] => ({
+  apt: name,
+  dnf: name,
+  pacman: name,
+  zypper: name,
+})
+
+const VERSION = { versionArgs: ['--version'] }
+
 /** What klab runs, by the package that has it in each family of distributions. */
 export const TOOLS: readonly Tool[] = [
-  tool(
-    'qemu-system-x86_64',
-    'virtual machines',
-    'no VM',
-    ['--version'],
-    ['qemu-system-x86', 'qemu-system-x86-core', 'qemu-system-x86', 'qemu-x86'],
-  ),
-  tool(
-    'gcc',
-    "building kernels and klab's guest agent",
-    BUILDS,
-    ['--version'],
-    ['gcc', 'gcc', 'gcc', 'gcc'],
-  ),
-  tool('make', 'building kernels', BUILDS, ['--version'], ['make', 'make', 'make', 'make']),
-  tool(
-    'flex',
-    'building kernels (Kconfig)',
-    BUILDS,
-    ['--version'],
-    ['flex', 'flex', 'flex', 'flex'],
-  ),
-  tool(
-    'bison',
-    'building kernels (Kconfig)',
-    BUILDS,
-    ['--version'],
-    ['bison', 'bison', 'bison', 'bison'],
-  ),
-  tool('bc', 'building kernels', BUILDS, ['--version'], ['bc', 'bc', 'bc', 'bc']),
-  tool(
-    'ld',
-    'building kernels',
-    BUILDS,
-    ['--version'],
-    ['binutils', 'binutils', 'binutils', 'binutils'],
-  ),
-  tool(
-    'lz4',
-    'building kernels (image compression)',
-    BUILDS,
-    ['--version'],
-    ['lz4', 'lz4', 'lz4', 'lz4'],
-  ),
-  tool(
-    'perl',
-    'building kernels',
-    BUILDS,
-    ['--version'],
-    ['perl', 'perl-interpreter', 'perl', 'perl'],
-  ),
   {
-    ...tool(
-      'libelf',
-      'building kernels (objtool, BTF)',
-      BUILDS,
-      [],
-      ['libelf-dev', 'elfutils-libelf-devel', 'libelf', 'libelf-devel'],
-    ),
-    file: '/usr/include/libelf.h',
+    ...{ name: 'qemu-system-x86_64', ...VERSION, purpose: 'virtual machines', without: 'no VM' },
+    packages: {
+      apt: 'qemu-system-x86',
+      dnf: 'qemu-system-x86-core',
+      pacman: 'qemu-system-x86',
+      zypper: 'qemu-x86',
+    },
   },
-  tool(
-    'git',
-    'the state of git trees',
-    'plain source trees only',
-    ['--version'],
-    ['git', 'git-core', 'git', 'git-core'],
-  ),
-  tool(
-    'flock',
-    'locks that die with their owner',
-    'nothing works',
-    ['--version'],
-    ['util-linux', 'util-linux-core', 'util-linux', 'util-linux'],
-  ),
-  tool(
-    'find',
-    'the state of plain source trees',
-    'git trees only',
-    ['--version'],
-    ['findutils', 'findutils', 'findutils', 'findutils'],
-  ),
-  tool(
-    'xz',
-    'kernels and modules packed with xz',
-    'those packed otherwise',
-    ['--version'],
-    ['xz-utils', 'xz', 'xz', 'xz'],
-  ),
-  tool(
-    'ccache',
-    'building the same file a second time',
-    'builds of other directories and branches start anew',
-    ['--version'],
-    ['ccache', 'ccache', 'ccache', 'ccache'],
-  ),
+  {
+    ...{ name: 'gcc', ...VERSION, without: BUILDS, packages: same('gcc') },
+    purpose: "building kernels and klab's guest agent",
+  },
+  {
+    ...{ name: 'make', ...VERSION, without: BUILDS, packages: same('make') },
+    purpose: 'building kernels',
+  },
+  {
+    ...{ name: 'flex', ...VERSION, without: BUILDS, packages: same('flex') },
+    purpose: 'building kernels (Kconfig)',
+  },
+  {
+    ...{ name: 'bison', ...VERSION, without: BUILDS, packages: same('bison') },
+    purpose: 'building kernels (Kconfig)',
+  },
+  {
+    ...{ name: 'bc', ...VERSION, without: BUILDS, packages: same('bc') },
+    purpose: 'building kernels',
+  },
+  {
+    ...{ name: 'ld', ...VERSION, without: BUILDS, packages: same('binutils') },
+    purpose: 'building kernels',
+  },
+  {
+    ...{ name: 'lz4', ...VERSION, without: BUILDS, packages: same('lz4') },
+    purpose: 'building kernels (image compression)',
+  },
+  {
+    ...{ name: 'perl', ...VERSION, without: BUILDS, purpose: 'building kernels' },
+    packages: { ...same('perl'), dnf: 'perl-interpreter' },
+  },
+  {
+    ...{ name: 'libelf', file: '/usr/include/libelf.h', without: BUILDS },
+    purpose: 'building kernels (objtool, BTF)',
+    packages: {
+      apt: 'libelf-dev',
+      dnf: 'elfutils-libelf-devel',
+      pacman: 'libelf',
+      zypper: 'libelf-devel',
+    },
+  },
+  {
+    ...{ name: 'git', ...VERSION, purpose: 'the state of git trees' },
+    without: 'plain source trees only',
+    packages: { ...same('git'), dnf: 'git-core', zypper: 'git-core' },
+  },
+  {
+    ...{ name: 'flock', ...VERSION, purpose: 'locks that die with their owner' },
+    without: 'nothing works',
+    packages: { ...same('util-linux'), dnf: 'util-linux-core' },
+  },
+  {
+    ...{ name: 'find', ...VERSION, purpose: 'the state of plain source trees' },
+    without: 'git trees only',
+    packages: same('findutils'),
+  },
+  {
+    ...{ name: 'xz', ...VERSION, purpose: 'kernels and modules packed with xz' },
+    without: 'those packed otherwise',
+    packages: { ...same('xz'), apt: 'xz-utils' },
+  },
+  {
+    ...{ name: 'ccache', ...VERSION, purpose: 'building the same file a second time' },
+    without: 'builds of other directories and branches start anew',
+    packages: same('ccache'),
+  },
 ]
 
 /** Where a tool is; undefined if it is not there. */
@@ -132,22 +122,6 @@ export function findTool({ name, file }: Tool, path: string | undefined): string
 
 export function packagesFor(tools: readonly Tool[], { kind }: PackageManager): string[] {
   return [...new Set(tools.map(({ packages }) => packages[kind]))]
-}
-
-function tool(
-  name: string,
-  purpose: string,
-  without: string,
-  versionArgs: readonly string[],
-  [apt, dnf, pacman, zypper]: readonly [string, string, string, string],
-): Tool {
-  return {
-    name,
-    purpose,
-    without,
-    ...(versionArgs.length > 0 && { versionArgs }),
-    packages: { apt, dnf, pacman, zypper },
-  }
 }
 
 function findFile(path: string): string | undefined {

@@ -33,6 +33,12 @@ interface Place {
   readonly onEvent: OnEvent
 }
 
+/** Whom to ask, and what is known of it. */
+interface Asked extends Place {
+  readonly stuck: Askable
+  readonly kernel: Kernel
+}
+
 /**
  * Makes a VM that hangs speak, from the gentle to the rough: registers of its virtual CPUs, tasks and backtraces by SysRq, tasks from its memory where that
  * tells none, an NMI that makes the kernel panic with a backtrace. All that the kernel says is on the console then. The VM is of no use afterwards.
@@ -41,20 +47,16 @@ export async function makeSpeak(stuck: Askable, kernel: Kernel, place: Place): P
   place.onEvent({ kind: 'note', message: 'no sign of life: asking the kernel where it is' })
   stuck.vm.provoke()
   const findings: Findings = { steps: [], cpus: [], tasks: [] }
-  const asked = ask(stuck, kernel, place, findings).then(() => true)
+  const asked = ask({ ...place, stuck, kernel }, findings).then(() => true)
   const limit = LIMIT_MS * stuck.slowness
   const isDone = await Promise.race([asked, sleep(limit, false, { ref: false })])
   if (!isDone) findings.steps.push(`given up after ${formatDuration(limit)}: QEMU does not answer`)
   return { ...findings, steps: [...findings.steps] }
 }
 
-async function ask(
-  stuck: Askable,
-  { vmlinux }: Kernel,
-  { lab, runDir }: Place,
-  findings: Findings,
-): Promise<void> {
+async function ask({ stuck, kernel, lab, runDir }: Asked, findings: Findings): Promise<void> {
   const { vm, slowness } = stuck
+  const { vmlinux } = kernel
   const { steps } = findings
   const lines: string[] = []
   vm.console.addReader({

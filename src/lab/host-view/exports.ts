@@ -40,19 +40,19 @@ export function planView(
   transport: '9p' | 'virtiofs',
 ): HostView {
   const dir = join(lab.paths.runtime, id, 'root')
-  const options = (cached: boolean) =>
-    transport === '9p' ? `${NINE_P_OPTIONS},cache=${cached ? 'loose' : 'none'}` : ''
+  const options = (cache: 'loose' | 'none') =>
+    transport === '9p' ? `${NINE_P_OPTIONS},cache=${cache}` : ''
   const root: PlannedMount = {
     path: dir,
     cached: true,
-    request: { transport, tag: ROOT_TAG, target: 'root', mode: 'cow', options: options(true) },
+    request: { transport, tag: ROOT_TAG, target: 'root', mode: 'cow', options: options('loose') },
   }
   const shared = shares.map(({ mode, host, guest, cached }, index): PlannedMount => ({
     path: host,
     cached,
     request: {
       ...{ transport, tag: shareTag(index), target: { path: guest }, mode },
-      options: options(cached),
+      options: options(cached ? 'loose' : 'none'),
     },
   }))
   if (asked.kind !== 'host') return { mounts: shared, rootConfinement: {} }

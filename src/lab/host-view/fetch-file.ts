@@ -11,8 +11,7 @@ import type { Agent } from '../../guest/index.ts'
  */
 export async function fetchFile(
   agent: Agent,
-  source: string,
-  place: string,
+  { source, place }: { readonly source: string; readonly place: string },
   onProgress: (bytes: number) => void = () => undefined,
 ): Promise<void> {
   const temporary = `${place}.klab-${newId()}`

@@ -53,7 +53,8 @@ export async function copyShareBack(agent: Agent, { host, guest }: Share): Promi
     await checkParents(host, place)
     if ((mode & S_IFMT) === S_IFDIR)
       await mkdir(place, { mode: mode & 0o777 }).catch(ignoreExisting)
-    else if ((mode & S_IFMT) === S_IFREG) await fetchFile(agent, posix.join(guest, path), place)
+    else if ((mode & S_IFMT) === S_IFREG)
+      await fetchFile(agent, { source: posix.join(guest, path), place })
   }
 }
 

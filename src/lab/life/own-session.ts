@@ -73,7 +73,7 @@ function sessionOf(
     id: request.id,
     exec: (command, parts) => execIn(guest, command, parts),
     put: (path, data, mode) => agent.put(path, data, { mode, uid: 0, gid: 0 }),
-    get: (path, place) => fetchFile(agent, path, place),
+    get: (path, place) => fetchFile(agent, { source: path, place }),
     dump: async (place) => {
       const packed = `${place}.packed`
       try {

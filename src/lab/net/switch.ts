@@ -43,10 +43,16 @@ class Port {
   }
 }
 
+interface Segment {
+  readonly ports: Set<Port>
+  /** The port behind which an address was seen. */
+  readonly learned: Map<string, Port>
+}
+
 /** A learning Ethernet switch between the VMs of a segment. Resolves when the last of them has been gone for a while. */
 export async function runSwitch(path: string, onReady: () => void): Promise<void> {
-  const ports = new Set<Port>()
-  const learned = new Map<string, Port>()
+  const segment: Segment = { ports: new Set(), learned: new Map() }
+  const { ports, learned } = segment
   const empty = Promise.withResolvers<void>()
   let linger = setTimeout(empty.resolve, LINGER_MS)
   await using _server = await serve(path, (socket) => {
@@ -56,7 +62,7 @@ export async function runSwitch(path: string, onReady: () => void): Promise<void
     socket.on('data', (chunk: Buffer) => {
       const frames = port.frames(chunk)
       if (!frames) socket.destroy()
-      for (const frame of frames ?? []) forward(frame, port, ports, learned)
+      for (const frame of frames ?? []) forward(frame, port, segment)
     })
     socket.once('close', () => {
       ports.delete(port)
@@ -70,12 +76,7 @@ export async function runSwitch(path: string, onReady: () => void): Promise<void
   await empty.promise
 }
 
-function forward(
-  frame: Buffer,
-  from: Port,
-  ports: ReadonlySet<Port>,
-  learned: Map<string, Port>,
-): void {
+function forward(frame: Buffer, from: Port, { ports, learned }: Segment): void {
   if (frame.length < LENGTH_BYTES + HEADER_BYTES) return
   const target = frame.toString('latin1', LENGTH_BYTES, LENGTH_BYTES + 6)
   const source = frame.toString('latin1', LENGTH_BYTES + 6, LENGTH_BYTES + 12)

@@ -74,15 +74,13 @@ async function prepareGuest(paths: Paths, vm: NamedVm, agent: Agent): Promise<st
   if (made.kind !== 'exited' || made.code !== 0)
     throw new InfraError('SSH', `the guest of ${vm.name} could not be prepared for sshd`)
   const publicKey = await readFile(`${await userKey(paths)}.pub`)
-  await put(agent, 'host_key', await readFile(key), 0o600)
-  await put(agent, 'authorized_keys', publicKey, 0o644)
+  const put = (name: string, data: Buffer, mode: number) =>
+    agent.put(`${GUEST_DIR}/${name}`, data, { mode, uid: 0, gid: 0 })
+  await put('host_key', await readFile(key), 0o600)
+  await put('authorized_keys', publicKey, 0o644)
   // Last: it says that the rest is there.
-  await put(agent, 'sshd_config', Buffer.from(SSHD_CONFIG), 0o644)
+  await put('sshd_config', Buffer.from(SSHD_CONFIG), 0o644)
   return sshd
-}
-
-async function put(agent: Agent, name: string, data: Buffer, mode: number): Promise<void> {
-  await agent.put(`${GUEST_DIR}/${name}`, data, { mode, uid: 0, gid: 0 })
 }
 
 const SSHD_CONFIG = `HostKey ${GUEST_DIR}/host_key

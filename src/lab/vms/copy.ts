@@ -38,8 +38,7 @@ export interface CopyOptions {
  */
 export async function copy(
   paths: Paths,
-  from: CopyEnd,
-  to: CopyEnd,
+  [from, to]: readonly [from: CopyEnd, to: CopyEnd],
   options: CopyOptions,
 ): Promise<void> {
   if (from.kind === to.kind)
@@ -49,16 +48,19 @@ export async function copy(
   const registry = new VmRegistry(paths)
   const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
   using agent = await agentOf(paths, registry.getLive(name))
-  if (from.kind === 'host') await copyIn(agent, from.path, to.path, options)
-  else await copyOut(agent, from.path, to.path, options)
+  const way: Way = { agent, source: from.path, target: to.path }
+  if (from.kind === 'host') await copyIn(way, options)
+  else await copyOut(way, options)
 }
 
-async function copyIn(
-  agent: Agent,
-  source: string,
-  target: string,
-  options: CopyOptions,
-): Promise<void> {
+/** From where to where, at this machine's end and the guest's. */
+interface Way {
+  readonly agent: Agent
+  readonly source: string
+  readonly target: string
+}
+
+async function copyIn({ agent, source, target }: Way, options: CopyOptions): Promise<void> {
   if (!existsSync(source)) throw new UsageError(`${source}: there is no such file`)
   const place =
     (await agent.kindOf(target)) === 'directory' ? posix.join(target, basename(source)) : target
@@ -77,7 +79,10 @@ async function copyIn(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   await using _packer = packer
-  const unpacking = guestTar(agent, ['sh', '-c', script, 'sh', place], options, () => undefined)
+  const unpacking = guestTar(agent, ['sh', '-c', script, 'sh', place], {
+    ...options,
+    stdout: () => undefined,
+  })
   for await (const chunk of counted(outputOf(packer), options.onProgress))
     await unpacking.execution.send(chunk)
   unpacking.execution.endInput()
@@ -85,20 +90,16 @@ async function copyIn(
   await checkPacker(packer)
 }
 
-async function copyOut(
-  agent: Agent,
-  source: string,
-  target: string,
-  options: CopyOptions,
-): Promise<void> {
+async function copyOut({ agent, source, target }: Way, options: CopyOptions): Promise<void> {
   const place =
     existsSync(target) && statSync(target).isDirectory()
       ? join(target, posix.basename(source))
       : target
   if (!existsSync(dirname(place)))
     throw new UsageError(`${dirname(place)}: there is no such directory`)
-  if ((await agent.kindOf(source)) === 'directory') await unpackHere(agent, source, place, options)
-  else await fetchFile(agent, source, place, options.onProgress)
+  if ((await agent.kindOf(source)) === 'directory')
+    await unpackHere({ agent, source, target: place }, options)
+  else await fetchFile(agent, { source, place }, options.onProgress)
 }
 
 /**
@@ -106,9 +107,7 @@ async function copyOut(
  * there, and moves it into place.
  */
 async function unpackHere(
-  agent: Agent,
-  source: string,
-  place: string,
+  { agent, source, target: place }: Way,
   options: CopyOptions,
 ): Promise<void> {
   const staging = await mkdtemp(join(dirname(place), '.klab-cp-'))
@@ -121,11 +120,12 @@ async function unpackHere(
     await using _unpacker = unpacker
     const broken = new Promise<void>((done) => unpacker.stdin?.once('error', () => done()))
     const argv = ['tar', '-C', source, '-cf', '-', '.']
-    const packing = guestTar(agent, argv, options, async (chunk) => {
+    const stdout = async (chunk: Buffer) => {
       options.onProgress(chunk.length)
       if (unpacker.stdin && !unpacker.stdin.write(chunk))
         await Promise.race([once(unpacker.stdin, 'drain'), broken, unpacker.exited])
-    })
+    }
+    const packing = guestTar(agent, argv, { ...options, stdout })
     packing.execution.endInput()
     await packing.finished
     unpacker.stdin?.end()
@@ -154,8 +154,10 @@ async function unpackHere(
 function guestTar(
   agent: Agent,
   argv: readonly string[],
-  { user }: CopyOptions,
-  stdout: (chunk: Buffer) => Promise<void> | void,
+  {
+    user,
+    stdout,
+  }: Pick<CopyOptions, 'user'> & { readonly stdout: (chunk: Buffer) => Promise<void> | void },
 ) {
   let said = ''
   const request = { argv, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, cwd: '/', user }

@@ -17,7 +17,7 @@ export async function joinSession({ paths }: Pick<Lab, 'paths'>, vm: NamedVm): P
     id: vm.runId,
     exec: (command, parts) => execIn(guest, command, parts),
     put: (path, data, mode) => agent.put(path, data, { mode, uid: 0, gid: 0 }),
-    get: (path, place) => fetchFile(agent, path, place),
+    get: (path, place) => fetchFile(agent, { source: path, place }),
     dump: async (path) => {
       await dumpVm(paths, vm, { path, format: 'kdump', onProgress: () => undefined })
     },

@@ -103,17 +103,22 @@ function getSnapshot(paths: Paths, vm: NamedVm, name: string): SnapshotFacts {
   )
 }
 
+/** How long to go on, and whom to tell. */
+interface Parts {
+  readonly signal: AbortSignal
+  readonly onEvent: OnEvent
+}
+
 /** Ends what the VM does now and lets it go on from a snapshot. */
 export async function restoreSnapshot(
   lab: Lab,
-  vm: NamedVm,
-  name: string,
-  parts: { signal: AbortSignal; onEvent: OnEvent },
+  { vm, snapshot }: { readonly vm: NamedVm; readonly snapshot: string },
+  parts: Parts,
 ): Promise<NamedVm> {
-  const { layout } = getSnapshot(lab.paths, vm, name)
+  const { layout } = getSnapshot(lab.paths, vm, snapshot)
   if (vm.state !== 'stopped') await endVm(lab.paths, vm, { force: true })
   const registry = new VmRegistry(lab.paths)
-  const dir = join(snapshotsDir(lab.paths, vm), name)
+  const dir = join(snapshotsDir(lab.paths, vm), snapshot)
   const next = nextLife(registry.get(vm.name), { dir, layout })
   registry.write(next)
   return await bringUp(lab, { ...next, name: vm.name }, parts)
@@ -122,9 +127,8 @@ export async function restoreSnapshot(
 /** Makes a second VM of a running one; both go on from the same moment. */
 export async function forkVm(
   lab: Lab,
-  vm: NamedVm,
-  wish: string | undefined,
-  parts: { signal: AbortSignal; onEvent: OnEvent },
+  { vm, wish }: { readonly vm: NamedVm; readonly wish: string | undefined },
+  parts: Parts,
 ): Promise<NamedVm> {
   const registry = new VmRegistry(lab.paths)
   const name = wish ?? registry.freeName(vm.name)

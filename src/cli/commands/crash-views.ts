@@ -1,0 +1,99 @@
+import { formatDuration } from '../../base/index.ts'
+import { crashes } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+import { oneOf } from '../options.ts'
+import { date } from '../render/date.ts'
+import { table } from '../render/table.ts'
+
+interface Json {
+  readonly json?: boolean
+}
+
+/** Crashes of all runs, one line each. */
+export async function list({
+  all = false,
+  json,
+}: Json & { readonly all?: boolean }): Promise<void> {
+  const { lab, useCases } = await open()
+  const known = await useCases.listCrashes(lab)
+  const shown = all ? known : known.filter(({ allowed }) => allowed === undefined)
+  if (json) {
+    console.log(JSON.stringify(shown, null, 2))
+    return
+  }
+  const hidden = known.length - shown.length
+  if (shown.length === 0) console.log('no crashes')
+  else {
+    const rows = shown.map(({ fingerprint, severity, allowed, ...row }) => [
+      fingerprint.slice(0, 8),
+      String(row.runs),
+      date(row.firstSeen),
+      date(row.lastSeen),
+      severity,
+      allowed === undefined ? row.title : `${row.title} (ignored: ${allowed})`,
+    ])
+    console.log(table(['id', 'runs', 'first seen', 'last seen', 'severity', 'title'], rows))
+  }
+  if (hidden > 0) console.error(`klab: ${hidden} ignored by the configuration; --all shows them`)
+}
+
+/** One crash, in one of the formats. */
+export async function show(
+  wanted: string,
+  { json = false, format = 'text' }: Json & { readonly format?: string },
+): Promise<void> {
+  const { lab, useCases } = await open()
+  const name = oneOf('--format', json ? 'json' : format, useCases.CRASH_FORMAT_NAMES)
+  process.stdout.write(useCases.CRASH_FORMATS[name](await useCases.showCrash(lab, wanted)))
+}
+
+/** The runs that saw a crash. */
+export async function runs(wanted: string, { json }: Json): Promise<void> {
+  const { lab, useCases } = await open()
+  const { seenBy } = await useCases.showCrash(lab, wanted)
+  if (json) {
+    console.log(JSON.stringify(seenBy, null, 2))
+    return
+  }
+  const rows = seenBy.map(({ id, startedAt, durationMs, release, argv }) => [
+    id,
+    date(startedAt),
+    durationMs === null ? '' : formatDuration(durationMs),
+    release ?? '',
+    argv.join(' '),
+  ])
+  console.log(table(['id', 'started', 'took', 'release', 'command'], rows))
+}
+
+/** Two crashes side by side. */
+export async function compare(one: string, other: string, { json }: Json): Promise<void> {
+  const { lab, useCases } = await open()
+  const comparison = useCases.compareCrashes(
+    await useCases.showCrash(lab, one),
+    await useCases.showCrash(lab, other),
+  )
+  if (json) {
+    console.log(JSON.stringify(comparison, null, 2))
+    return
+  }
+  const { fields, frames, isSame } = comparison
+  const rows = fields.map((field) => [
+    field.name,
+    field.one === field.other ? '' : '≠',
+    field.one,
+    field.other,
+  ])
+  const stack = frames.map((frame) => [
+    '',
+    frame.one === frame.other ? '' : '≠',
+    frame.one ?? '',
+    frame.other ?? '',
+  ])
+  console.log(table(['', '', one, other], [...rows, ['stack', '', '', ''], ...stack]))
+  console.log(isSame ? '\nthe same crash' : '\ntwo crashes')
+}
+
+async function open() {
+  const [lab, useCases] = await Promise.all([currentLab(), crashes()])
+  return { lab, useCases }
+}

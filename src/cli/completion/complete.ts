@@ -1,0 +1,47 @@
+import { naming } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
+import { expectedAt, type Candidate, type Expected } from './expected.ts'
+
+/**
+ * What the last word may become, for the scripts: on the first line what the shell adds of its own, then a candidate on each, what is
+ * said of it after a tab. `words` are those after klab.
+ */
+export async function completionLines(words: readonly string[]): Promise<string[]> {
+  // Not at the top: the tree has us among its commands.
+  const { commandTree } = await import('../command-tree.ts')
+  const tree = await commandTree(words.length > 1 ? words[0] : undefined, () => undefined)
+  const expected = expectedAt(tree, words)
+  const last = words.at(-1) ?? ''
+  const named = await namesFor(expected)
+  const candidates = [...expected.candidates, ...named]
+    .map(({ word, about }) => ({ word: `${expected.prefix}${word}`, about }))
+    .filter(({ word }) => word.startsWith(last) && SAFE.test(word))
+  const shell = expected.kinds.find((kind) => kind.shell !== undefined)?.shell ?? 'none'
+  return [shell, ...candidates.map(({ word, about }) => `${word}\t${printable(about)}`)]
+}
+
+/** Nothing that a shell or a terminal takes for more than a name. */
+const SAFE = /^[\w.,:=@%+/-]+$/
+
+/** Titles and releases are others' words. */
+function printable(text: string): string {
+  const plain = text.replaceAll(/\p{C}/gu, '?')
+  return plain.length > MAX_ABOUT ? `${plain.slice(0, MAX_ABOUT - 1)}…` : plain
+}
+
+const MAX_ABOUT = 60
+
+async function namesFor({ kinds, given }: Expected): Promise<Candidate[]> {
+  const wanted = kinds.flatMap(({ names, suffix = '' }) => (names ? [{ names, suffix }] : []))
+  if (wanted.length === 0) return []
+  const [lab, { namesOf }] = await Promise.all([currentLab(), naming()])
+  const found = await Promise.all(
+    wanted.map(async ({ names, suffix }) =>
+      (await namesOf(lab, names, given)).map(({ name, about }) => ({
+        word: `${name}${suffix}`,
+        about,
+      })),
+    ),
+  )
+  return found.flat()
+}
