@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError, messageOf } from '../base/index.ts'
-import { runOk, writeAtomically } from '../host/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
+import { runOk, writeAtomically } from '../../host/index.ts'
 
 /** What a QEMU binary can do, asked of it and not guessed from its version. */
 export interface QemuFacts {

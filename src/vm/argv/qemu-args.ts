@@ -1,4 +1,4 @@
-import { BUS } from './devices.ts'
+import { BUS } from '../machine/devices.ts'
 import { kernelParameters } from './kernel-parameters.ts'
 import type {
   Accelerator,
@@ -8,7 +8,7 @@ import type {
   Machine,
   NetCard,
   VmSockets,
-} from './machine.ts'
+} from '../machine/machine.ts'
 
 /** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
 export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
@@ -19,7 +19,7 @@ export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
     ...consoleArgs(sockets),
     ...monitorArgs(sockets),
     ...agentArgs(sockets, bus),
-    // A panic stops the machine with its memory intact, and klab lets it go on (vm.ts).
+    // A panic stops the machine with its memory intact, and klab lets it go on (running/vm.ts).
     ...(spec.pvpanic ? ['-device', 'pvpanic', '-action', 'panic=pause'] : []),
     ...(spec.vmcoreinfo ? ['-device', 'vmcoreinfo'] : []),
     ...displayArgs(spec.display),

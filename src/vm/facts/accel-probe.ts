@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { readFile, writeFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { messageOf } from '../base/index.ts'
+import { messageOf } from '../../base/index.ts'
 import {
   bootId,
   confined,
@@ -11,7 +11,7 @@ import {
   LAUNCHER,
   run,
   writeAtomically,
-} from '../host/index.ts'
+} from '../../host/index.ts'
 import { binaryKey } from './qemu-facts.ts'
 
 export interface AcceleratorVerdict {

@@ -1,4 +1,4 @@
-import { InfraError } from '../base/index.ts'
+import { InfraError } from '../../base/index.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
 
 /**

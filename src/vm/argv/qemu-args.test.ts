@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import type { BootSpec } from './machine.ts'
+import type { BootSpec } from '../machine/machine.ts'
 import { qemuArgs } from './qemu-args.ts'
 
 const spec: BootSpec = {

@@ -1,4 +1,4 @@
-import type { BootSpec } from './machine.ts'
+import type { BootSpec } from '../machine/machine.ts'
 
 /** x86's COMMAND_LINE_SIZE, with its NUL. */
 export const MAX_PARAMETERS_LENGTH = 2047

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-import { runOk } from '../host/index.ts'
+import { runOk } from '../../host/index.ts'
 import { PROBE_CODE } from './accel-probe.ts'
 
 test('the probe guest is launcher/probe.S, assembled', async () => {

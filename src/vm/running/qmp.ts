@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
-import { InfraError } from '../base/index.ts'
+import { InfraError } from '../../base/index.ts'
 
 export interface QmpEvent {
   readonly event: string

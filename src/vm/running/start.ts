@@ -1,0 +1,121 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { messageOf } from '../../base/index.ts'
+import {
+  confined,
+  listenForOne,
+  start,
+  type LiveProcess,
+  type StdioOptions,
+} from '../../host/index.ts'
+import { qemuArgs } from '../argv/qemu-args.ts'
+import type { BootSpec, VmSockets } from '../machine/machine.ts'
+import { BootFailure } from './boot-failure.ts'
+import { BootProgress } from './boot-progress.ts'
+import { Console } from './console.ts'
+import { thaw } from './freeze.ts'
+import { PhaseClock } from './phases.ts'
+import { Qmp } from './qmp.ts'
+import { endOf } from './vm-end.ts'
+import { Vm, type VmOptions } from './vm.ts'
+
+/** The first descriptor after stderr. */
+const STATE_FD = 3
+
+/** Starts QEMU and waits until its channels are connected. Throws BootFailure; whatever was made is undone then. */
+export async function startVm(options: VmOptions): Promise<Vm> {
+  await using resources = new AsyncDisposableStack()
+  const { socketDir, frozen } = options
+  await mkdir(socketDir, { recursive: true, mode: 0o700 })
+  resources.defer(() => rm(socketDir, { recursive: true, force: true }))
+  const console = await openConsole(options, resources)
+  const state = frozen && (await open(frozen.statePath, 'r'))
+  if (state) resources.defer(() => state.close())
+
+  const sockets = socketsIn(socketDir)
+  const listen = async (path: string) => resources.use(await listenForOne(path))
+  const consolePeer = await listen(sockets.console)
+  const agentPeer = await listen(sockets.agent)
+  const qmpPeer = await listen(sockets.qmp)
+  void consolePeer.connected.then((socket) => console.attach(socket))
+
+  const clock = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
+  const qemu = resources.use(await startQemu(options, sockets, state?.fd))
+  if (qemu.pid !== undefined) clock.reach('process')
+  const connected = qmpPeer.connected.then((socket) => new Qmp(socket))
+  const ended = endOf(qemu, connected)
+  const progress = new BootProgress({
+    ...{ clock, console, ended, qemuStderr: () => qemu.stderrTail() },
+    ...{ slowness: options.slowness, timeoutMs: options.bootTimeoutMs },
+  })
+  const peers = Promise.all([agentPeer.connected, connected])
+  const [agentSocket, qmp] = await progress.reach('process', peers)
+
+  await using unfinished = new AsyncDisposableStack()
+  const parts = { console, progress, agentSocket, qmp, qemu, ended }
+  const vm = unfinished.use(new Vm({ ...parts, resources: resources.move() }, options))
+  // Not waited for: nothing of a boot depends on it.
+  const negotiated = qmp.negotiate()
+  negotiated.catch(() => undefined)
+  if (frozen) {
+    const { withoutMemory } = frozen
+    const thawed = negotiated.then(() => thaw(qmp, { fd: STATE_FD, withoutMemory }))
+    await restored(vm, qemu, thawed)
+  }
+  unfinished.move()
+  return vm
+}
+
+function socketsIn(dir: string): VmSockets {
+  return {
+    console: join(dir, 'console'),
+    agent: join(dir, 'agent'),
+    qmp: join(dir, 'qmp'),
+    gdb: join(dir, 'gdb'),
+    tools: join(dir, 'tools'),
+  }
+}
+
+/** The console with its readers, who hear first what a frozen VM has said. */
+async function openConsole(
+  { runDir, frozen, consoleReaders }: VmOptions,
+  resources: AsyncDisposableStack,
+): Promise<Console> {
+  const console = new Console(join(runDir, 'console.log'))
+  resources.defer(() => console.close())
+  if (!frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  if (frozen) console.take(await readFile(frozen.consolePath))
+  if (frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  return console
+}
+
+async function startQemu(
+  { spec, runDir, confinement, cacheDir }: VmOptions,
+  sockets: VmSockets,
+  stateFd: number | undefined,
+): Promise<LiveProcess> {
+  const command = [spec.qemu, ...qemuArgs(spec, sockets)]
+  const [file, args] = await confined(command, confinement, cacheDir)
+  const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...(stateFd === undefined ? [] : [stateFd])]
+  return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio })
+}
+
+/** QEMU needs nothing of our environment; secrets in it stay with us. */
+function qemuEnvironment({ display }: BootSpec): NodeJS.ProcessEnv {
+  const session = display && 'session' in display ? display.session : {}
+  return { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...session }
+}
+
+/** Waits until a VM has taken its state. Throws BootFailure with QEMU's words when it does not. */
+async function restored(vm: Vm, qemu: LiveProcess, thawed: Promise<void>): Promise<void> {
+  try {
+    await vm.reach('restore', thawed)
+  } catch (error) {
+    // All that it says has come when it is gone.
+    await vm[Symbol.asyncDispose]()
+    if (error instanceof BootFailure) throw error
+    const said = qemu.stderrTail().trim().split('\n').at(-1) ?? ''
+    throw vm.failureBecause(`${messageOf(error)}${said ? ` (${said})` : ''}`)
+  }
+}
