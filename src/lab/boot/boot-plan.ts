@@ -4,8 +4,8 @@ import { availableMemoryMiB, openFileLimit } from '../../host/index.ts'
 import { planBoot, type BootPlan, type Kernel } from '../../kernel/index.ts'
 import {
   acceleratorVerdict,
+  archFacts,
   kernelParameters,
-  MAX_PARAMETERS_LENGTH,
   neededDevices,
   qemuFacts,
   type Accelerator,
@@ -81,6 +81,7 @@ export interface BootDecision {
   readonly display?: Display
   readonly pvpanic: boolean
   readonly vmcoreinfo: boolean
+  readonly sandbox: boolean
 }
 
 /** Who debugs a boot stops it for as long as thinking takes. */
@@ -104,7 +105,7 @@ export async function decideBoot(
   const { plan, copiesShares } = planFor(lab, request)
   const type = machine.type === 'auto' ? plan.machine : machine.type
   const sharesHost = machine.root === 'host' || (request.shares.length > 0 && !copiesShares)
-  const needed = neededDevices(type, sharesHost ? plan.transport : undefined)
+  const needed = neededDevices({ arch: 'x86_64', type }, sharesHost ? plan.transport : undefined)
   const missing = needed.filter((device) => !facts.devices.includes(device))
   if (!facts.machines.includes(type)) missing.unshift(`machine ${type}`)
   if (missing.length > 0) {
@@ -117,7 +118,7 @@ export async function decideBoot(
   const display = await displayFor(lab, request, { displays: facts.displays, resources })
   return {
     qemu,
-    machine: { cpus: machine.cpus, memoryMiB: machine.memory, type },
+    machine: { arch: 'x86_64', type, cpus: machine.cpus, memoryMiB: machine.memory },
     accelerator,
     slowness:
       (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) *
@@ -134,16 +135,18 @@ export async function decideBoot(
     ...(display && { display }),
     pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
     vmcoreinfo: facts.devices.includes('vmcoreinfo'),
+    sandbox: facts.sandbox,
   }
 }
 
 /** Throws InfraError when the kernel would cut the parameters off. */
 export function checkParameters(spec: BootSpec): void {
   const length = kernelParameters(spec).join(' ').length
-  if (length > MAX_PARAMETERS_LENGTH) {
+  const { maxParametersLength } = archFacts(spec.machine.arch)
+  if (length > maxParametersLength) {
     throw new InfraError(
       'PARAMETERS',
-      `the kernel parameters are ${length} bytes long; the kernel takes ${MAX_PARAMETERS_LENGTH}`,
+      `the kernel parameters are ${length} bytes long; the kernel takes ${maxParametersLength}`,
     )
   }
 }
@@ -155,7 +158,7 @@ async function chooseAccelerator(
   { machine, crowded = false }: BootRequest,
   onEvent: OnEvent,
 ): Promise<Accelerator> {
-  const verdict = await acceleratorVerdict(qemu, lab.paths.cache)
+  const verdict = await acceleratorVerdict({ qemu, arch: 'x86_64' }, lab.paths.cache)
   if (machine.accel === 'kvm' && !verdict.kvm) {
     throw new InfraError(
       'ACCELERATOR',

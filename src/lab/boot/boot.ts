@@ -297,9 +297,10 @@ function slottedExports({ request, view }: Scene, empty: string) {
 }
 
 function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>): BootSpec {
-  const { qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, display } = decision
+  const { qemu, machine, accelerator, parameters, display } = decision
+  const { pvpanic, vmcoreinfo, sandbox } = decision
   return {
-    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo },
+    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, sandbox },
     image: request.kernel.image,
     exports: [],
     ...(network && { net: network.card }),

@@ -5,7 +5,7 @@ import { qemuArgs } from './qemu-args.ts'
 
 const spec: BootSpec = {
   qemu: 'qemu-system-x86_64',
-  machine: { cpus: 2, memoryMiB: 1024, type: 'microvm' },
+  machine: { arch: 'x86_64', type: 'microvm', cpus: 2, memoryMiB: 1024 },
   accelerator: { kind: 'tcg', tscKHz: 2_300_000 },
   image: '/k/image',
   initrd: '/r/initramfs',
@@ -13,6 +13,7 @@ const spec: BootSpec = {
   exports: [{ transport: '9p', tag: 'klab.root', path: '/a,b', readOnly: true }],
   pvpanic: true,
   vmcoreinfo: true,
+  sandbox: true,
 }
 const sockets = {
   ...{ console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' },
@@ -48,6 +49,11 @@ test('virtiofs shares the memory with its daemon', () => {
   const virtiofs = line({ exports: [{ transport: 'virtiofs', tag: 'klab.root', socket: '/s/fs' }] })
   expect(virtiofs).toContain('memory-backend-memfd,id=ram,size=1024M,share=on')
   expect(virtiofs).toContain('-global virtio-mmio.force-legacy=false')
+})
+
+test('a QEMU without seccomp is not asked for it', () => {
+  expect(line()).toContain('-sandbox on,')
+  expect(line({ sandbox: false })).not.toContain('-sandbox')
 })
 
 test('no TCP port, no monitor on a terminal', () => {

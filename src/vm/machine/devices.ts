@@ -1,17 +1,12 @@
+import { machineTypeFacts } from './arch.ts'
 import type { Machine } from './machine.ts'
-
-/** virtio devices are named by their bus: microvm has virtio-mmio, q35 has PCI. */
-export const BUS = { microvm: 'device', q35: 'pci' } as const satisfies Record<
-  Machine['type'],
-  string
->
 
 /** The devices that QEMU must have for a machine whose root or shares come by that transport, if any do. */
 export function neededDevices(
-  type: Machine['type'],
+  machine: Pick<Machine, 'arch' | 'type'>,
   transport: '9p' | 'virtiofs' | undefined,
 ): string[] {
-  const bus = BUS[type]
+  const { bus } = machineTypeFacts(machine)
   return [
     `virtio-serial-${bus}`,
     'virtserialport',

@@ -1,9 +1,11 @@
+import type { Arch, MachineType } from './arch.ts'
+
 /** The hardware asked for. */
 export interface Machine {
+  readonly arch: Arch
+  readonly type: MachineType
   readonly cpus: number
   readonly memoryMiB: number
-  /** `microvm` has no PCI and starts fastest; `q35` is the PC with everything. */
-  readonly type: 'microvm' | 'q35'
 }
 
 /** How the guest's instructions are carried out. */
@@ -61,6 +63,8 @@ export interface BootSpec {
   readonly exports: readonly Export[]
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
+  /** Whether this QEMU can be forbidden what it is never asked to do. */
+  readonly sandbox: boolean
   /** QEMU can take the kernel's description of itself into dumps. */
   readonly vmcoreinfo: boolean
   readonly net?: NetCard

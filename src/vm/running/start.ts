@@ -97,7 +97,12 @@ async function startQemu(
 ): Promise<LiveProcess> {
   const command = [spec.qemu, ...qemuArgs(spec, sockets)]
   const [file, args] = await confined(command, confinement, cacheDir)
-  const stdio: StdioOptions = ['ignore', 'ignore', 'pipe', ...(stateFd === undefined ? [] : [stateFd])]
+  const stdio: StdioOptions = [
+    'ignore',
+    'ignore',
+    'pipe',
+    ...(stateFd === undefined ? [] : [stateFd]),
+  ]
   return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio })
 }
 
