@@ -6,7 +6,9 @@ import {
   acceleratorVerdict,
   archFacts,
   kernelParameters,
+  machineProblem,
   neededDevices,
+  PLAIN,
   qemuFacts,
   type Accelerator,
   type BootSpec,
@@ -105,7 +107,10 @@ export async function decideBoot(
   const { plan, copiesShares } = planFor(lab, request)
   const type = machine.type === 'auto' ? plan.machine : machine.type
   const sharesHost = machine.root === 'host' || (request.shares.length > 0 && !copiesShares)
-  const needed = neededDevices({ arch: 'x86_64', type }, sharesHost ? plan.transport : undefined)
+  const needed = neededDevices(
+    { ...PLAIN, arch: 'x86_64', type },
+    sharesHost ? plan.transport : undefined,
+  )
   const missing = needed.filter((device) => !facts.devices.includes(device))
   if (!facts.machines.includes(type)) missing.unshift(`machine ${type}`)
   if (missing.length > 0) {
@@ -115,10 +120,17 @@ export async function decideBoot(
     )
   }
   checkMemory(machine)
+  const hardware: Machine = {
+    ...{ ...PLAIN, arch: 'x86_64', type },
+    ...{ cpus: machine.cpus, memoryMiB: machine.memory },
+  }
+  const problem = machineProblem(hardware)
+  if (problem !== undefined)
+    throw new InfraError('MACHINE', `the machine that is asked for cannot be: ${problem}`)
   const display = await displayFor(lab, request, { displays: facts.displays, resources })
   return {
     qemu,
-    machine: { arch: 'x86_64', type, cpus: machine.cpus, memoryMiB: machine.memory },
+    machine: hardware,
     accelerator,
     slowness:
       (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) *

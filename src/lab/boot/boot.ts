@@ -7,6 +7,7 @@ import { Agent, AGENT, type AgentFacts } from '../../guest/index.ts'
 import { nativeProgram, type Confinement } from '../../host/index.ts'
 import {
   BootFailure,
+  carryObstacle,
   startVm,
   type Accelerator,
   type BootSpec,
@@ -183,7 +184,7 @@ function templateObstacle({ lab, request, decision, view }: Scene): string | und
       : 'its kernel has no 9p, and a virtiofs device cannot be carried over'
   if (decision.display) return 'a display cannot be carried over'
   if (request.net.kind === 'bridge') return 'its card depends on the bridge'
-  return undefined
+  return carryObstacle(decision.machine, 'template')
 }
 
 /** The template, made if it is not there; undefined, and said once, when it cannot be made. */
@@ -221,7 +222,7 @@ function templateSpec(scene: Scene, dir: string): BootSpec {
   return specOf(scene, {
     exports: slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true })),
     memory: { kind: 'file', path: join(dir, 'memory'), share: true },
-    ...(scene.network && { net: TEMPLATE_CARD }),
+    ...(scene.network && { net: [TEMPLATE_CARD] }),
     // How virtual CPUs take turns is no part of a VM's state.
     accelerator: accelerator.kind === 'tcg' ? { ...accelerator, inTurns: false } : accelerator,
   })
@@ -303,7 +304,7 @@ function specOf({ request, decision, network }: Scene, change: Partial<BootSpec>
     ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, sandbox },
     image: request.kernel.image,
     exports: [],
-    ...(network && { net: network.card }),
+    net: network ? [network.card] : [],
     ...(display && { display }),
     ...(request.hold && { hold: true }),
     ...change,
@@ -332,6 +333,7 @@ async function start(
     bootTimeoutMs: request.machine.bootTimeout * decision.slowness,
     consoleReaders: request.consoleReaders,
     onPhase: (phase, ms) => onEvent({ kind: 'phase', phase, ms }),
+    onConsoleLost: (message) => onEvent({ kind: 'note', message }),
     ...(request.onPanic && { onPanic: request.onPanic }),
     ...(parts.frozen && { frozen: parts.frozen }),
   })

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../../host/index.ts'
-import { acceleratorVerdict, neededDevices, qemuFacts } from '../../vm/index.ts'
+import { acceleratorVerdict, neededDevices, PLAIN, qemuFacts } from '../../vm/index.ts'
 import { isCVirtiofsd, qemuPath, virtiofsdPath, type Lab } from '../session/context.ts'
 import { findTool, packagesFor, type PackageManager, TOOLS, type Tool } from './tools.ts'
 
@@ -109,8 +109,8 @@ async function qemuDevices(lab: Lab): Promise<Finding[]> {
     const { devices, machines } = await qemuFacts(qemuPath(lab), lab.paths.cache)
     const needed = [
       ...new Set([
-        ...neededDevices({ arch: 'x86_64', type: 'microvm' }, '9p'),
-        ...neededDevices({ arch: 'x86_64', type: 'q35' }, '9p'),
+        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'microvm' }, '9p'),
+        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'q35' }, '9p'),
         'pvpanic',
         'vmcoreinfo',
       ]),

@@ -1,5 +1,5 @@
 import { archFacts } from '../machine/arch.ts'
-import type { BootSpec, Display } from '../machine/machine.ts'
+import type { BootSpec, Display } from '../machine/boot-spec.ts'
 import { escaped } from './option.ts'
 
 /** VNC counts displays, of which the first is at this port. */

@@ -1,5 +1,5 @@
 import type { Bus } from '../machine/arch.ts'
-import type { Export } from '../machine/machine.ts'
+import type { Export } from '../machine/boot-spec.ts'
 import { escaped } from './option.ts'
 
 /** Host directories that the guest may mount. */

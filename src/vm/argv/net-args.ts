@@ -1,9 +1,12 @@
 import type { Bus } from '../machine/arch.ts'
-import type { NetCard } from '../machine/machine.ts'
+import type { NetCard } from '../machine/boot-spec.ts'
 
-/** A network card and what is behind it. */
-export function netArgs({ backend, mac }: NetCard, bus: Bus): string[] {
+/** Network cards and what is behind each. */
+export function netArgs(cards: readonly NetCard[], bus: Bus): string[] {
   // The card's ROM is for booting from the network.
   const rom = bus === 'pci' ? ',romfile=' : ''
-  return ['-netdev', backend, '-device', `virtio-net-${bus},netdev=net,mac=${mac}${rom}`]
+  return cards.flatMap(({ backend, mac }, index) => [
+    ...['-netdev', `${backend},id=net${index}`],
+    ...['-device', `virtio-net-${bus},netdev=net${index},mac=${mac}${rom}`],
+  ])
 }

@@ -21,19 +21,29 @@ interface BootWatch {
 
 /** How far a boot has come; and when it comes no further, why. */
 export class BootProgress {
-  readonly clock: PhaseClock
   readonly #watch: BootWatch
-  readonly #panicked = Promise.withResolvers<'panicked'>()
+  #clock: PhaseClock
+  #panicked = Promise.withResolvers<'panicked'>()
   #end: VmEnd | undefined
 
   constructor(watch: BootWatch) {
     const { clock, console } = watch
     this.#watch = watch
-    this.clock = clock
+    this.#clock = clock
     console.addReader({ lines: (lines) => this.#hear(lines) })
     // A first line that is not complete counts as well.
     void console.firstByte.then(() => clock.reach('console'))
     void watch.ended.then((end) => (this.#end = end))
+  }
+
+  get clock(): PhaseClock {
+    return this.#clock
+  }
+
+  /** The guest boots once more: the time begins anew, and a panic of before counts no more. */
+  again(way: 'boot' | 'kexec'): void {
+    this.#clock = this.#clock.again(way)
+    this.#panicked = Promise.withResolvers()
   }
 
   /**
@@ -96,6 +106,7 @@ export class BootProgress {
     if (lines.some((line) => line.includes('Linux version '))) this.clock.reach('kernel')
     if (!lines.some((line) => LAST_WORDS.test(line))) return
     // With panic=-1 the guest resets by itself, after its last words; one that cannot is not waited for.
-    setTimeout(() => this.#panicked.resolve('panicked'), PANIC_GRACE_MS).unref()
+    const { resolve } = this.#panicked
+    setTimeout(() => resolve('panicked'), PANIC_GRACE_MS).unref()
   }
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import type { Confinement, LiveProcess } from '../../host/index.ts'
-import type { BootSpec } from '../machine/machine.ts'
+import type { BootSpec } from '../machine/boot-spec.ts'
+import type { AgentChannel } from './agent-channel.ts'
 import type { BootFailure } from './boot-failure.ts'
 import type { BootProgress } from './boot-progress.ts'
 import type { Console, ConsoleReader } from './console.ts'
@@ -12,6 +13,7 @@ import { dumpMemory } from './dump.ts'
 import { freeze } from './freeze.ts'
 import type { Phase, PhaseClock } from './phases.ts'
 import type { Qmp } from './qmp.ts'
+import { ResetWatch, type NewBoot } from './reset-watch.ts'
 import type { VmEnd } from './vm-end.ts'
 
 export interface VmOptions {
@@ -29,10 +31,25 @@ export interface VmOptions {
   readonly onPhase: (phase: Phase, ms: number) => void
   /** Who reads the console, from its first line. */
   readonly consoleReaders: readonly ConsoleReader[]
+  /** The console is not recorded any more: the disk is full, say. What it says is heard all the same. */
+  readonly onConsoleLost?: (why: string) => void
   /** The guest has panicked and stands still. Once settled it goes on to its last words and its end; not for `stay`. */
-  readonly onPanic?: (vm: Vm) => Promise<'go on' | 'stay'>
+  readonly onPanic?: (vm: Vm) => Promise<AfterPanic>
+  /**
+   * The guest has begun anew: it was reset, where its machine is one that `reboots`, or it has started another kernel
+   * (kexec). Right after this the agent's channel ends, and with it all that was asked of the agent.
+   */
+  readonly onReset?: (vm: Vm, reset: Reset) => void
   /** Of a spec that waits for it: the state of a frozen VM. */
   readonly frozen?: FrozenState
+}
+
+/** `reset`: as `go on`, but the reset that follows a panic does not end a machine that `reboots`. */
+export type AfterPanic = 'go on' | 'stay' | 'reset'
+
+export type Reset = NewBoot & {
+  /** For the agent of the new boot, which answers when it is up. Rejects with InfraError when the VM ends before. */
+  readonly agentSocket: Promise<Socket>
 }
 
 export interface FrozenState {
@@ -48,8 +65,7 @@ export interface FrozenState {
 export interface VmParts {
   readonly console: Console
   readonly progress: BootProgress
-  /** The agent's channel. Connected by QEMU itself, long before the agent answers on it. */
-  readonly agentSocket: Socket
+  readonly agent: AgentChannel
   readonly qmp: Qmp
   readonly qemu: LiveProcess
   readonly ended: Promise<VmEnd>
@@ -59,10 +75,10 @@ export interface VmParts {
 /** A running QEMU with its console, control and agent channels. Disposing of it leaves nothing behind but its run directory. */
 export class Vm implements AsyncDisposable {
   readonly console: Console
-  readonly agentSocket: Socket
   readonly qmp: Qmp
   readonly ended: Promise<VmEnd>
   readonly pid: number | undefined
+  readonly #agent: AgentChannel
   readonly #progress: BootProgress
   readonly #qemu: LiveProcess
   readonly #options: VmOptions
@@ -71,18 +87,38 @@ export class Vm implements AsyncDisposable {
 
   constructor(parts: VmParts, options: VmOptions) {
     this.console = parts.console
-    this.agentSocket = parts.agentSocket
     this.qmp = parts.qmp
     this.ended = parts.ended
     this.pid = parts.qemu.pid
+    this.#agent = parts.agent
     this.#progress = parts.progress
     this.#qemu = parts.qemu
     this.#options = options
     this.#resources = parts.resources
+    // Without the device nobody stops a kernel that panics; it waits for a second (argv/kernel-parameters.ts).
+    if (!options.spec.pvpanic)
+      this.console.addReader({
+        lines: (lines) => {
+          if (lines.some((line) => line.includes('Kernel panic - not syncing'))) this.#endAtReset()
+        },
+      })
     this.qmp.on('event', ({ event }) => {
       // Memory is intact now (pvpanic, -action panic=pause); a panic in an NMI prints its text only when it goes on.
       if (event === 'GUEST_PANICKED') void this.#panic()
     })
+    if (!options.onReset) return
+    // A clone's agent has opened its port already.
+    const isOpen = options.frozen !== undefined
+    new ResetWatch({
+      isOpen,
+      hasSpoken: () => this.#agent.hasSpoken,
+      onBoot: (boot) => this.#beginAnew(boot),
+    }).watch(this.qmp)
+  }
+
+  /** The agent's channel. Connected by QEMU itself, long before the agent answers on it; another one after each reset. */
+  get agentSocket(): Socket {
+    return this.#agent.socket
   }
 
   /** The stopwatch of its boot. */
@@ -143,8 +179,24 @@ export class Vm implements AsyncDisposable {
   async #panic(): Promise<void> {
     const next = this.#isProvoked
       ? 'go on'
-      : await this.#options.onPanic?.(this).catch(() => 'go on')
+      : ((await this.#options.onPanic?.(this).catch(() => undefined)) ?? 'go on')
+    if (next === 'stay') return
+    if (next === 'go on') this.#endAtReset()
     // What cannot go on is over, which is noticed elsewhere.
-    if (next !== 'stay') await this.qmp.execute('cont').catch(() => undefined)
+    await this.qmp.execute('cont').catch(() => undefined)
+  }
+
+  /** From now on a reset ends QEMU, as it does where the machine is not one that reboots. */
+  #endAtReset(): void {
+    if (!this.#options.spec.machine.reboots) return
+    this.qmp.execute('set-action', { reboot: 'shutdown' }).catch(() => undefined)
+  }
+
+  #beginAnew(boot: NewBoot): void {
+    this.#progress.again(boot.kind === 'reset' ? 'boot' : 'kexec')
+    const agentSocket = this.#agent.renew()
+    // Whoever was told decides whether it matters.
+    agentSocket.catch(() => undefined)
+    this.#options.onReset?.(this, { ...boot, agentSocket })
   }
 }
