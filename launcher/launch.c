@@ -11,6 +11,7 @@
  *     --empty DIR         DIR is an empty tmpfs
  *     --tap HELPER BRIDGE FD  the command finds a tap device of the bridge open at FD; QEMU's helper makes it
  *   klab-launch --tree DIR  print one number for the state of a source tree (tree-state.c)
+ *   klab-launch --pin TID CPU [TID CPU...]  bind threads to CPUs
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
  *
  * Options are carried out in their order. Exit 70 means that a step failed; it is named on stderr.
@@ -223,6 +224,21 @@ static int print_tsc(void)
 	return 0;
 }
 
+/* Pairs of a thread and the CPU that it may run on. */
+static int pin(char **args)
+{
+	for (; args[0] && args[1]; args += 2) {
+		unsigned long cpu = strtoul(args[1], NULL, 10);
+		cpu_set_t set;
+		CPU_ZERO(&set);
+		if (cpu < CPU_SETSIZE)
+			CPU_SET(cpu, &set);
+		if (sched_setaffinity(atoi(args[0]), sizeof set, &set) < 0)
+			die("run on CPU", args[1]);
+	}
+	return 0;
+}
+
 /* A virtiofsd keeps every file open that the guest knows: a kernel tree is 80,000. What is not allowed stays as it is. */
 static void raise_file_limit(void)
 {
@@ -250,6 +266,8 @@ int main(int argc, char **argv)
 		int left = argc - at - 1;
 		if (strcmp(option, "--tsc") == 0) {
 			return print_tsc();
+		} else if (strcmp(option, "--pin") == 0) {
+			return pin(argv + at + 1);
 		} else if (strcmp(option, "--tree") == 0 && left >= 1) {
 			return print_tree_state(argv[at + 1]);
 		} else if (strcmp(option, "--namespace") == 0) {

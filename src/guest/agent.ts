@@ -4,7 +4,13 @@ import { constants } from 'node:os'
 import { InfraError } from '../base/index.ts'
 import { encode, FrameReader, ProtocolError } from './codec.ts'
 import { Execution, type ExecRequest, type ExecSinks, execMessage } from './execution.ts'
-import { MOUNT_FLAGS, MOUNT_KINDS, PROTOCOL_VERSION, type Message } from './protocol.ts'
+import {
+  MOUNT_FLAGS,
+  MOUNT_KINDS,
+  PROTOCOL_VERSION,
+  type GuestMessage,
+  type HostMessage,
+} from './protocol.ts'
 
 export interface AgentFacts {
   readonly release: string
@@ -41,12 +47,12 @@ export interface FileAttributes {
   readonly gid: number
 }
 
-type Done = Extract<Message, { name: 'done' }>
+type Done = Extract<GuestMessage, { name: 'done' }>
 
 /** What a stream number stands for on our side. */
 export interface StreamOwner {
   /** A message of the agent for this stream. May throw ProtocolError. */
-  receive(message: Message): void
+  receive(message: GuestMessage): void
   /** The VM is gone. */
   abandon(): void
 }
@@ -57,9 +63,9 @@ export class AgentLost extends Error {}
 /** The conversation with the guest agent. Everything that comes from the guest is checked; nothing is believed. */
 export class Agent {
   readonly #socket: Socket
-  readonly #reader = new FrameReader()
+  readonly #reader = new FrameReader('guest')
   readonly #owners = new Map<number, StreamOwner>()
-  readonly #waiting = new Map<number, PromiseWithResolvers<Message>>()
+  readonly #waiting = new Map<number, PromiseWithResolvers<GuestMessage>>()
   #nextStream = 1
   #lastOutputAt = Date.now()
   /** Settles when the conversation is over: with what the guest did wrong, or nothing when it just ended. */
@@ -260,7 +266,7 @@ export class Agent {
   }
 
   /** Sends a message as it is; resolves when the channel takes more. */
-  send(message: Message): Promise<void> {
+  send(message: HostMessage): Promise<void> {
     if (this.#socket.destroyed) return Promise.resolve()
     if (this.#socket.write(encode(message))) return Promise.resolve()
     return new Promise((resolve) => {
@@ -274,28 +280,28 @@ export class Agent {
     })
   }
 
-  #ask(make: (stream: number) => Message): Promise<Message> {
+  #ask(make: (stream: number) => HostMessage): Promise<GuestMessage> {
     const stream = this.#nextStream++
     const answer = this.#answer(stream)
     void this.send(make(stream))
     return answer
   }
 
-  #answer(stream: number): Promise<Message> {
-    const answer = Promise.withResolvers<Message>()
+  #answer(stream: number): Promise<GuestMessage> {
+    const answer = Promise.withResolvers<GuestMessage>()
     this.#waiting.set(stream, answer)
     // Whoever asked may have stopped waiting when the VM ends.
     answer.promise.catch(() => undefined)
     return answer.promise
   }
 
-  async #request(make: (stream: number) => Message): Promise<Done> {
+  async #request(make: (stream: number) => HostMessage): Promise<Done> {
     const answer = await this.#ask(make)
     if (answer.name === 'done') return answer
     throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
   }
 
-  #receive(message: Message): void {
+  #receive(message: GuestMessage): void {
     if (message.name === 'stdout' || message.name === 'stderr') this.#lastOutputAt = Date.now()
     const waiting = this.#waiting.get(message.stream)
     switch (message.name) {
@@ -306,7 +312,12 @@ export class Agent {
         waiting?.resolve(message)
         if (!waiting) this.#owners.get(message.stream)?.receive(message)
         return
-      default:
+      case 'started':
+      case 'stdout':
+      case 'stderr':
+      case 'credit':
+      case 'exited':
+      case 'file':
         // A frame for a stream that has ended, or that never was, is nobody's.
         this.#owners.get(message.stream)?.receive(message)
     }
@@ -335,7 +346,7 @@ class GuestFileError extends InfraError {
   }
 }
 
-function checkDone(verb: string, path: string, answer: Message): void {
+function checkDone(verb: string, path: string, answer: GuestMessage): void {
   if (answer.name !== 'done')
     throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
   if (answer.errno !== 0)

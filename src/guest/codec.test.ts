@@ -56,7 +56,7 @@ describe('frames', () => {
         fc.array(fc.integer({ min: 1, max: 40 })),
         (messages, cuts) => {
           const stream = Buffer.concat(messages.map(encode))
-          const reader = new FrameReader()
+          const reader = new FrameReader('guest')
           const seen: Message[] = []
           let at = 0
           for (const cut of [...cuts, stream.length]) {
@@ -73,7 +73,7 @@ describe('frames', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => {
         try {
-          new FrameReader().push(Buffer.from(noise))
+          new FrameReader('guest').push(Buffer.from(noise))
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError)
         }
@@ -91,7 +91,7 @@ describe('frames', () => {
     ],
     ['bytes left over', Buffer.concat([header(12, 4), Buffer.alloc(12)])],
   ])('%s is refused', (_, frame) => {
-    expect(() => new FrameReader().push(frame)).toThrow(ProtocolError)
+    expect(() => new FrameReader('guest').push(frame)).toThrow(ProtocolError)
   })
 
   test('a payload that ends in the middle of a field is refused', () => {

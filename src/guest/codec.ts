@@ -4,6 +4,8 @@ import {
   MAX_HOST_PAYLOAD,
   MESSAGES,
   type FieldType,
+  type GuestMessage,
+  type HostMessage,
   type Message,
   type MessageName,
 } from './protocol.ts'
@@ -28,18 +30,26 @@ const NAMES = new Map<number, MessageName>(
   Object.entries(MESSAGES).map(([name, { id }]) => [id, name as MessageName]),
 )
 
-/** Splits what arrives into messages. Throws ProtocolError on anything a sound peer would not send. */
-export class FrameReader {
-  readonly #peer: 'guest' | 'host'
+type Peer = 'guest' | 'host'
+
+/** What a peer may send. */
+interface MessagesOf {
+  guest: GuestMessage
+  host: HostMessage
+}
+
+/** Splits what arrives from a peer into messages. Throws ProtocolError on anything a sound one would not send. */
+export class FrameReader<P extends Peer> {
+  readonly #peer: P
   #pending: Buffer = Buffer.alloc(0)
 
-  constructor(peer: 'guest' | 'host' = 'guest') {
+  constructor(peer: P) {
     this.#peer = peer
   }
 
   /** The messages completed by this chunk; their data are views into it. */
-  push(chunk: Buffer): Message[] {
-    const messages: Message[] = []
+  push(chunk: Buffer): MessagesOf[P][] {
+    const messages: MessagesOf[P][] = []
     let buffer = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
     while (buffer.length >= HEADER_BYTES) {
       const length = buffer.readUInt32LE(0)
@@ -48,14 +58,15 @@ export class FrameReader {
       const payload = buffer.subarray(HEADER_BYTES, HEADER_BYTES + length)
       const stream = buffer.readUInt32LE(8)
       buffer = buffer.subarray(HEADER_BYTES + length)
-      messages.push(decodePayload(name, stream, payload))
+      // checkHeader has refused what this peer may not send.
+      messages.push(decodePayload(name, stream, payload) as MessagesOf[P])
     }
     this.#pending = buffer
     return messages
   }
 }
 
-function checkHeader(buffer: Buffer, length: number, peer: 'guest' | 'host'): MessageName {
+function checkHeader(buffer: Buffer, length: number, peer: Peer): MessageName {
   const other = peer === 'guest' ? 'host' : 'guest'
   const limit = peer === 'guest' ? MAX_GUEST_PAYLOAD : MAX_HOST_PAYLOAD
   const id = buffer.readUInt16LE(4)

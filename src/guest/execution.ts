@@ -1,5 +1,11 @@
 import { ProtocolError } from './codec.ts'
-import { EXEC_TTY, OUTPUT_WINDOW, STDIN_WINDOW, type Message } from './protocol.ts'
+import {
+  EXEC_TTY,
+  OUTPUT_WINDOW,
+  STDIN_WINDOW,
+  type GuestMessage,
+  type HostMessage,
+} from './protocol.ts'
 
 export interface ExecRequest {
   readonly argv: readonly (string | Uint8Array)[]
@@ -43,7 +49,7 @@ export type ExecEnd =
 export class Execution {
   readonly #stream: number
   readonly #sinks: ExecSinks
-  readonly #send: (message: Message) => Promise<void>
+  readonly #send: (message: HostMessage) => Promise<void>
   readonly #ended = Promise.withResolvers<ExecEnd>()
   readonly #started = Promise.withResolvers<void>()
   #stdinCredit = STDIN_WINDOW
@@ -55,7 +61,7 @@ export class Execution {
     stderr: { fd: 2, allowed: OUTPUT_WINDOW, taken: 0, queue: Promise.resolve() },
   }
 
-  constructor(stream: number, sinks: ExecSinks, send: (message: Message) => Promise<void>) {
+  constructor(stream: number, sinks: ExecSinks, send: (message: HostMessage) => Promise<void>) {
     this.#stream = stream
     this.#sinks = sinks
     this.#send = send
@@ -103,7 +109,7 @@ export class Execution {
   }
 
   /** A message of the agent for this stream. Throws ProtocolError when the guest sends more than it may. */
-  receive(message: Message): void {
+  receive(message: GuestMessage): void {
     switch (message.name) {
       case 'started':
         this.#started.resolve()
@@ -141,7 +147,8 @@ export class Execution {
           step: Buffer.from(message.what).toString(),
         })
         return
-      default:
+      case 'ready':
+      case 'pong':
         throw new ProtocolError(`the guest sent ${message.name} for a command`)
     }
   }
@@ -184,7 +191,7 @@ export class Execution {
 }
 
 /** The frame that starts a command. */
-export function execMessage(stream: number, request: ExecRequest): Message {
+export function execMessage(stream: number, request: ExecRequest): HostMessage {
   const { argv, env, cwd, user, tty, limits = [] } = request
   return {
     name: 'exec',

@@ -200,3 +200,14 @@ export type Message = {
       : never
   }
 }[MessageName]
+
+/** A message that this side may send. */
+type SentBy<Side extends 'guest' | 'host'> = {
+  [N in MessageName]: (typeof MESSAGES)[N]['from'] extends Side | 'both' ? N : never
+}[MessageName]
+
+/** What the guest may say. */
+export type GuestMessage = Extract<Message, { name: SentBy<'guest'> }>
+
+/** What may be said to the guest. */
+export type HostMessage = Extract<Message, { name: SentBy<'host'> }>

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 
 import type { Agent, StreamOwner } from './agent.ts'
 import { encode, FrameReader, ProtocolError } from './codec.ts'
-import { OUTPUT_WINDOW, type Message, type MessageName } from './protocol.ts'
+import { OUTPUT_WINDOW, type GuestMessage, type HostMessage, type MessageName } from './protocol.ts'
 
 /** What a client may ask of a guest that others use as well. */
 const FROM_CLIENTS: readonly MessageName[] = [
@@ -26,11 +26,11 @@ const MAX_UNREAD = 64 * 1024 * 1024
  * Commands whose client goes away are hung up, as a terminal would.
  */
 export function relay(agent: Agent, client: Socket): void {
-  const streams = new Map<number, RelayedStream>()
+  const relayed: Relayed = { agent, client, streams: new Map() }
   const reader = new FrameReader('host')
   client.on('data', (chunk: Buffer) => {
     try {
-      for (const message of reader.push(chunk)) forward(agent, client, streams, message)
+      for (const message of reader.push(chunk)) forward(relayed, message)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       client.destroy()
@@ -38,22 +38,24 @@ export function relay(agent: Agent, client: Socket): void {
   })
   client.on('error', () => undefined)
   client.once('close', () => {
-    for (const stream of streams.values()) stream.hangUp()
+    for (const stream of relayed.streams.values()) stream.hangUp()
   })
 }
 
-function forward(
-  agent: Agent,
-  client: Socket,
-  streams: Map<number, RelayedStream>,
-  message: Message,
-): void {
+/** A client and what it has open, by its own numbers. */
+interface Relayed {
+  readonly agent: Agent
+  readonly client: Socket
+  readonly streams: Map<number, RelayedStream>
+}
+
+function forward(relayed: Relayed, message: HostMessage): void {
+  const { client, streams } = relayed
   if (!FROM_CLIENTS.includes(message.name))
     throw new ProtocolError(`a client may not send ${message.name}`)
   let stream = streams.get(message.stream)
   if (!stream && OPENERS.includes(message.name)) {
-    const ended = () => void streams.delete(message.stream)
-    stream = new RelayedStream(agent, client, message, ended)
+    stream = new RelayedStream(relayed, message)
     streams.set(message.stream, stream)
   }
   const accepted = stream?.toGuest(message)
@@ -65,27 +67,27 @@ function forward(
 
 /** One stream of a client, under another number at the guest. */
 class RelayedStream implements StreamOwner {
+  readonly #streams: Relayed['streams']
   readonly #agent: Agent
   readonly #client: Socket
   readonly #number: number
   readonly #isCommand: boolean
   readonly #channel: ReturnType<Agent['open']>
-  readonly #onEnd: () => void
   /** What the guest may still send on stdout and stderr. */
   readonly #allowed = { stdout: OUTPUT_WINDOW, stderr: OUTPUT_WINDOW }
   #isOver = false
   #isHungUp = false
 
-  constructor(agent: Agent, client: Socket, opener: Message, onEnd: () => void) {
-    this.#agent = agent
-    this.#client = client
+  constructor(relayed: Relayed, opener: HostMessage) {
+    this.#streams = relayed.streams
+    this.#agent = relayed.agent
+    this.#client = relayed.client
     this.#number = opener.stream
     this.#isCommand = opener.name === 'exec'
-    this.#onEnd = onEnd
-    this.#channel = agent.open(this)
+    this.#channel = relayed.agent.open(this)
   }
 
-  toGuest(message: Message): Promise<void> {
+  toGuest(message: HostMessage): Promise<void> {
     if (message.name === 'credit') {
       if (message.fd === 1) this.#allowed.stdout += message.bytes
       if (message.fd === 2) this.#allowed.stderr += message.bytes
@@ -93,7 +95,7 @@ class RelayedStream implements StreamOwner {
     return this.#agent.send({ ...message, stream: this.#channel.stream })
   }
 
-  receive(message: Message): void {
+  receive(message: GuestMessage): void {
     if (message.name === 'stdout' || message.name === 'stderr') {
       this.#allowed[message.name] -= message.data.length
       if (this.#allowed[message.name] < 0)
@@ -139,6 +141,6 @@ class RelayedStream implements StreamOwner {
     if (this.#isOver) return
     this.#isOver = true
     this.#channel.release()
-    this.#onEnd()
+    this.#streams.delete(this.#number)
   }
 }

@@ -92,6 +92,21 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     },
     { name: 'build', purpose: 'from a tree and a profile to a kernel' },
   ],
+  vm: [
+    {
+      name: 'machine',
+      purpose: 'the hardware asked for, and what differs from architecture to architecture',
+    },
+    {
+      name: 'argv',
+      purpose: 'from a machine to the command lines of QEMU and of the kernel; pure',
+    },
+    { name: 'facts', purpose: 'what this QEMU and this machine can do: asked, not guessed' },
+    {
+      name: 'running',
+      purpose: 'a VM from its start to its end: console, QMP, phases, why a boot failed, freezing',
+    },
+  ],
   crash: [
     { name: 'rows', purpose: 'what complaints look like, and their titles: one row each' },
     { name: 'report', purpose: 'one complaint: its lines, traces, whom to blame, its fingerprint' },

@@ -20,7 +20,7 @@ interface ProfileFacts {
 }
 
 /** The profiles that there are. */
-export const PROFILES = {
+const PROFILES = {
   minimal: {
     summary: 'the smallest kernel that supports every klab feature; all drivers built in',
     base: 'allnoconfig',

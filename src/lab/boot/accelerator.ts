@@ -10,7 +10,7 @@ export async function chooseAccelerator(
   { qemu, machine, crowded }: { qemu: string; machine: MachineSpec; crowded: boolean },
   onEvent: OnEvent,
 ): Promise<Accelerator> {
-  const verdict = await acceleratorVerdict(qemu, lab.paths.cache)
+  const verdict = await acceleratorVerdict({ qemu, arch: machine.arch }, lab.paths.cache)
   if (machine.accel === 'kvm' && !verdict.kvm) {
     throw new InfraError(
       'ACCELERATOR',

@@ -1,3 +1,4 @@
+import { carryObstacle } from '../../vm/index.ts'
 import type { Scene } from './scene.ts'
 
 /** Why a VM is booted and not cloned from a template: empty when that is as the user wants it; undefined when it can be cloned. */
@@ -11,5 +12,5 @@ export function cloneObstacle({ lab, request, decision, view }: Scene): string |
       : 'its kernel has no 9p, and a virtiofs device cannot be carried over'
   if (decision.display) return 'a display cannot be carried over'
   if (vm.networks.some(({ kind }) => kind === 'bridge')) return 'its card depends on the bridge'
-  return undefined
+  return carryObstacle(decision.machine, 'template')
 }

@@ -101,7 +101,7 @@ function templateSpec(scene: Scene, dir: string): BootSpec {
   return specOf(scene, {
     exports: slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true })),
     memory: { kind: 'file', path: join(dir, 'memory'), share: true },
-    ...(scene.request.vm.networks.length > 0 && { net: TEMPLATE_CARD }),
+    net: scene.request.vm.networks.length > 0 ? [TEMPLATE_CARD] : [],
     // How virtual CPUs take turns is no part of a VM's state.
     accelerator: accelerator.kind === 'tcg' ? { ...accelerator, inTurns: false } : accelerator,
   })

@@ -2,9 +2,11 @@ import { InfraError } from '../../base/index.ts'
 import { openFileLimit } from '../../host/index.ts'
 import { planBoot, type BootPlan } from '../../kernel/index.ts'
 import {
+  archFacts,
   kernelParameters,
-  MAX_PARAMETERS_LENGTH,
+  machineProblem,
   neededDevices,
+  needsPci,
   qemuFacts,
   type Accelerator,
   type BootSpec,
@@ -33,6 +35,7 @@ export interface BootDecision {
   readonly display?: Display
   readonly pvpanic: boolean
   readonly vmcoreinfo: boolean
+  readonly sandbox: boolean
 }
 
 /** Who debugs a boot stops it for as long as thinking takes. */
@@ -55,13 +58,17 @@ export async function decideBoot(
     qemuFacts(qemu, lab.paths.cache),
   ])
   const { plan, copiesShares } = planFor(lab, request)
-  const type = machine.type === 'auto' ? plan.machine : machine.type
+  const { accel: _accel, display: _display, parameters: _parameters, ...asked } = machine
+  const hardware: Machine = {
+    ...asked,
+    type: machine.type === 'auto' ? plan.machine : machine.type,
+  }
   const sharesHost = vm.root.kind === 'host' || (vm.shares.length > 0 && !copiesShares)
-  checkQemu(facts, { type, transport: sharesHost ? plan.transport : undefined })
+  checkMachine(hardware, facts, sharesHost ? plan.transport : undefined)
   const display = await displayFor(lab, request, { displays: facts.displays, resources })
   return {
     qemu,
-    machine: { cpus: machine.cpus, memoryMiB: machine.memoryMiB, type },
+    machine: hardware,
     accelerator,
     slowness:
       (accelerator.kind === 'tcg' ? TCG_SLOWNESS : 1) *
@@ -78,26 +85,34 @@ export async function decideBoot(
     ...(display && { display }),
     pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
     vmcoreinfo: facts.devices.includes('vmcoreinfo'),
+    sandbox: facts.sandbox,
   }
 }
 
 /** Throws InfraError when the kernel would cut the parameters off. */
 export function checkParameters(spec: BootSpec): void {
   const length = kernelParameters(spec).join(' ').length
-  if (length > MAX_PARAMETERS_LENGTH) {
+  const { maxParametersLength } = archFacts(spec.machine.arch)
+  if (length > maxParametersLength) {
     throw new InfraError(
       'PARAMETERS',
-      `the kernel parameters are ${length} bytes long; the kernel takes ${MAX_PARAMETERS_LENGTH}`,
+      `the kernel parameters are ${length} bytes long; the kernel takes ${maxParametersLength}`,
     )
   }
 }
 
-function checkQemu(
+/** Throws InfraError for a machine that cannot be, or not with this QEMU. */
+function checkMachine(
+  machine: Machine,
   facts: QemuFacts,
-  { type, transport }: { type: Machine['type']; transport: BootPlan['transport'] | undefined },
+  transport: BootPlan['transport'] | undefined,
 ): void {
-  const missing = neededDevices(type, transport).filter((name) => !facts.devices.includes(name))
-  if (!facts.machines.includes(type)) missing.unshift(`machine ${type}`)
+  const problem = machineProblem(machine)
+  if (problem !== undefined)
+    throw new InfraError('MACHINE', `the machine that is asked for cannot be: ${problem}`)
+  const needed = neededDevices(machine, transport)
+  const missing = needed.filter((name) => !facts.devices.includes(name))
+  if (!facts.machines.includes(machine.type)) missing.unshift(`machine ${machine.type}`)
   if (missing.length === 0) return
   throw new InfraError(
     'QEMU_LACKS',
@@ -114,7 +129,7 @@ function planFor(lab: Lab, request: BootRequest): { plan: BootPlan; copiesShares
   const wishes = {
     ...{ virtiofs, transport },
     overlay: vm.root.kind === 'host' || vm.shares.some(({ mode }) => mode === 'cow'),
-    needsPci: vm.machine.type === 'q35' || vm.machine.display !== 'none',
+    needsPci: vm.machine.type === 'q35' || vm.machine.display !== 'none' || needsPci(vm.machine),
     network: vm.networks.length > 0,
   }
   const wanted = planBoot(kernel.config, { ...wishes, shares: withShares })

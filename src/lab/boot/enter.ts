@@ -29,7 +29,7 @@ export async function bringUp(
   await using resources = new AsyncDisposableStack()
   const network = await scene.network()
   const confinement = { ...parts.confinement, ...(network?.tap && { tap: network.tap }) }
-  const spec = specOf(scene, { ...change, ...(network && { net: network.card }) })
+  const spec = specOf(scene, { ...change, net: network ? [network.card] : [] })
   const vm = resources.use(await startQemu(scene, spec, { ...parts, confinement }))
   const agent = new Agent(vm.agentSocket)
   const isClone = parts.frozen !== undefined

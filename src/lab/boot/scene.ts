@@ -22,11 +22,13 @@ export interface Scene {
 
 /** QEMU's part of a scene; `change` is what this VM has of its own. */
 export function specOf({ request, decision }: Scene, change: Partial<BootSpec>): BootSpec {
-  const { qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, display } = decision
+  const { qemu, machine, accelerator, parameters, display } = decision
+  const { pvpanic, vmcoreinfo, sandbox } = decision
   return {
-    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo },
+    ...{ qemu, machine, accelerator, parameters, pvpanic, vmcoreinfo, sandbox },
     image: request.kernel.image,
     exports: [],
+    net: [],
     ...(display && { display }),
     ...(request.vm.start === 'held' && { hold: true }),
     ...change,
@@ -61,6 +63,7 @@ export async function startQemu(
     bootTimeoutMs: request.vm.bootTimeoutMs * decision.slowness,
     consoleReaders: hooks.consoleReaders,
     onPhase: (phase, ms) => hooks.onEvent({ kind: 'phase', phase, ms }),
+    onConsoleLost: (message) => hooks.onEvent({ kind: 'note', message }),
     onPanic: hooks.onPanic,
     onCommand: hooks.onQemu,
     ...(parts.frozen && { frozen: parts.frozen }),

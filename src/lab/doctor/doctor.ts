@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../../host/index.ts'
-import { acceleratorVerdict, neededDevices, qemuFacts } from '../../vm/index.ts'
+import { acceleratorVerdict, neededDevices, PLAIN, qemuFacts } from '../../vm/index.ts'
 import { isCVirtiofsd, qemuPath, virtiofsdPath, type Lab } from '../session/context.ts'
 import { findTool, packagesFor, type PackageManager, TOOLS, type Tool } from './tools.ts'
 
@@ -109,8 +109,8 @@ async function qemuDevices(lab: Lab): Promise<Finding[]> {
     const { devices, machines } = await qemuFacts(qemuPath(lab), lab.paths.cache)
     const needed = [
       ...new Set([
-        ...neededDevices('microvm', '9p'),
-        ...neededDevices('q35', '9p'),
+        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'microvm' }, '9p'),
+        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'q35' }, '9p'),
         'pvpanic',
         'vmcoreinfo',
       ]),
@@ -141,7 +141,10 @@ async function accelerator(lab: Lab): Promise<Finding[]> {
     without: 'guests are emulated (TCG), 3 to 10 times slower; limits are scaled',
   }
   try {
-    const { kvm, why, tscKHz } = await acceleratorVerdict(qemuPath(lab), lab.paths.cache)
+    const { kvm, why, tscKHz } = await acceleratorVerdict(
+      { qemu: qemuPath(lab), arch: 'x86_64' },
+      lab.paths.cache,
+    )
     if (kvm) return [{ ...common, state: 'ok', detail: why }]
     const clock =
       tscKHz > 0 ? `; guests get a ${(tscKHz / 1e6).toFixed(2)} GHz time-stamp counter` : ''

@@ -34,7 +34,7 @@ const LISTS = {
     const { findProfile, PROFILE_NAMES } = await import('../../kernel/index.ts')
     return [
       ...PROFILE_NAMES.map((name) => ({ name, about: findProfile(name).summary })),
-      ...Object.entries(config.profiles).map(([name, { summary = '' }]) => ({
+      ...Object.entries(config.profiles).map(([name, { summary }]) => ({
         name,
         about: summary,
       })),

@@ -25,7 +25,7 @@ export interface Network {
 
 /** The card of a template: nothing behind it. Each clone brings its own. */
 export const TEMPLATE_CARD: NetCard = {
-  backend: 'hubport,id=net,hubid=0',
+  backend: 'hubport,hubid=0',
   mac: '52:54:00:00:00:01',
 }
 
@@ -50,7 +50,7 @@ export async function prepareNetwork(
         ({ address, hostPort, guestPort, protocol }) =>
           `,hostfwd=${protocol}:${address}:${hostPort}-${USER_NET.address}:${guestPort}`,
       )
-      const backend = `user,id=net,ipv6=off,restrict=${restrict ? 'on' : 'off'}${forwards.join('')}`
+      const backend = `user,ipv6=off,restrict=${restrict ? 'on' : 'off'}${forwards.join('')}`
       return {
         card: { backend, mac },
         guest: { ...USER_NET, mac },
@@ -59,11 +59,11 @@ export async function prepareNetwork(
     }
     case 'bridge': {
       const tap = findBridge(request.bridge)
-      return { card: { backend: `tap,id=net,fd=${tap.fd}`, mac }, tap }
+      return { card: { backend: `tap,fd=${tap.fd}`, mac }, tap }
     }
     case 'lab': {
       const { socket, address, prefix, onNames } = await joinSegment(lab, request.segment, parts)
-      const backend = `stream,id=net,server=off,addr.type=unix,addr.path=${socket}`
+      const backend = `stream,server=off,addr.type=unix,addr.path=${socket}`
       return { card: { backend, mac }, guest: { address, prefix, mac }, onNames }
     }
   }

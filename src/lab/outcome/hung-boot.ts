@@ -6,7 +6,7 @@ export class HungBoot extends BootFailure {
   readonly hang: Hang
 
   constructor({ phase, reason, lastLines, timings }: BootFailure, hang: Hang) {
-    super(phase, reason, lastLines, timings, true)
+    super({ phase, reason, lastLines, timings, isSilent: true })
     this.hang = hang
   }
 }

@@ -66,7 +66,7 @@ function endOfSurroundings(outcome: Outcome): Outcome {
 }
 
 /** How a command ended, without regard to anything else. */
-export function commandOutcome(end: ExecEnd, command: string): Outcome {
+function commandOutcome(end: ExecEnd, command: string): Outcome {
   switch (end.kind) {
     case 'exited':
       return { kind: 'exited', code: end.code }

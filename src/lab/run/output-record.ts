@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const MAX_OUTPUT = 4 * 1024 * 1024
 
 /** The two streams of a command. */
-export const OUTPUT_STREAMS = ['stdout', 'stderr'] as const
+const OUTPUT_STREAMS = ['stdout', 'stderr'] as const
 type Stream = (typeof OUTPUT_STREAMS)[number]
 
 /** Where what a command printed is kept; nothing is there when it printed nothing. */

@@ -1,3 +1,4 @@
+import { PLAIN } from '../../vm/index.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { KernelChoice } from './kernel-choice.ts'
 import { parseNet } from './net-request.ts'
@@ -13,7 +14,10 @@ export function vmSpecOf(
   const { cpus, memory, accel, type, display, parameters } = machine
   return {
     kernel,
-    machine: { ...{ cpus, memoryMiB: memory, accel, type, display }, parameters },
+    machine: {
+      ...PLAIN,
+      ...{ arch: 'x86_64', cpus, memoryMiB: memory, accel, type, display, parameters },
+    },
     root: { kind: machine.root },
     shares: machine.shares.map((text) => parseShare(text, cwd)),
     shareFallback: machine.shareFallback,

@@ -1,3 +1,4 @@
+import type { Machine } from '../../vm/index.ts'
 import type { Config } from '../config/schema.ts'
 import type { KernelChoice } from './kernel-choice.ts'
 import type { NetRequest } from './net-request.ts'
@@ -6,9 +7,7 @@ import type { Share } from './shares.ts'
 type MachineConfig = Config['machine']
 
 /** The hardware that is asked for. */
-export interface MachineSpec {
-  readonly cpus: number
-  readonly memoryMiB: number
+export interface MachineSpec extends Omit<Machine, 'type'> {
   readonly accel: MachineConfig['accel']
   readonly type: MachineConfig['type']
   readonly display: MachineConfig['display']

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-import { runOk } from '../host/index.ts'
-import { PROBE_CODE } from './accel-probe.ts'
+import { runOk } from '../../host/index.ts'
+import { X86_PROBE_CODE } from './kvm-probe.ts'
 
 test('the probe guest is launcher/probe.S, assembled', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'klab-probe-'))
@@ -22,6 +22,6 @@ test('the probe guest is launcher/probe.S, assembled', async () => {
     join(dir, 'probe'),
     join(dir, 'probe.o'),
   ])
-  expect(readFileSync(join(dir, 'probe')).toString('base64')).toBe(PROBE_CODE)
+  expect(readFileSync(join(dir, 'probe')).toString('base64')).toBe(X86_PROBE_CODE)
   rmSync(dir, { recursive: true })
 })

@@ -1,8 +1,8 @@
 import { existsSync, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
-import { Deadline, InfraError } from '../base/index.ts'
-import { confined, describeExit, start, type Confinement } from '../host/index.ts'
+import { Deadline, InfraError } from '../../base/index.ts'
+import { confined, describeExit, start, type Confinement } from '../../host/index.ts'
 
 const READY_LIMIT_MS = 5_000
 

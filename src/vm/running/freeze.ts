@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
-import { Deadline, InfraError } from '../base/index.ts'
-import { listenForOne } from '../host/index.ts'
+import { Deadline, InfraError } from '../../base/index.ts'
+import { listenForOne } from '../../host/index.ts'
 import type { Qmp } from './qmp.ts'
 
 const FREEZE_LIMIT_MS = 30_000
@@ -61,7 +61,10 @@ export async function freeze(
  * Lets a VM that was started with `incoming` go on from a state that is open as one of its descriptors. Resolves when it
  * runs; rejects with QEMU's reason when it does not take the state.
  */
-export async function thaw(qmp: Qmp, fd: number, withoutMemory: boolean): Promise<void> {
+export async function thaw(
+  qmp: Qmp,
+  { fd, withoutMemory }: { readonly fd: number; readonly withoutMemory: boolean },
+): Promise<void> {
   const resumed = Promise.withResolvers<void>()
   const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
     if (event === 'MIGRATION' && data['status'] === 'failed')

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
-import { InfraError } from '../base/index.ts'
+import { Deadline, formatDuration, InfraError } from '../../base/index.ts'
 
 export interface QmpEvent {
   readonly event: string
@@ -11,12 +11,18 @@ export interface QmpEvent {
 /** A line longer than this is not QMP. */
 const MAX_LINE = 16 * 1024 * 1024
 
+/** QEMU answers at once what it is asked here, even when its guest hangs; one that does not is stopped, or hangs itself. */
+const ANSWER_LIMIT_MS = 30_000
+
+type Answer = Readonly<Record<string, unknown>>
+
 /** QEMU's machine protocol (docs/interop/qmp-spec): JSON lines, one client. */
 export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
   readonly #socket: Socket
-  readonly #pending: ((answer: Record<string, unknown>) => void)[] = []
+  readonly #pending = new Map<number, (answer: Answer) => void>()
   readonly #greeted = Promise.withResolvers<void>()
   #text = ''
+  #nextId = 1
   #closed = false
 
   constructor(socket: Socket) {
@@ -27,7 +33,8 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
     socket.once('close', () => {
       this.#closed = true
       this.#greeted.resolve()
-      for (const settle of this.#pending.splice(0)) settle({ error: { desc: 'QEMU is gone' } })
+      for (const settle of this.#pending.values()) settle({ error: { desc: 'QEMU is gone' } })
+      this.#pending.clear()
       this.emit('closed')
     })
   }
@@ -38,12 +45,25 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
     await this.execute('qmp_capabilities')
   }
 
-  /** Runs a command and returns what it returns. Throws InfraError with QEMU's own words. */
-  async execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+  /** Runs a command and returns what it returns. Throws InfraError with QEMU's own words, or when it has none in that time. */
+  async execute(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    limitMs = ANSWER_LIMIT_MS,
+  ): Promise<unknown> {
     if (this.#closed) throw new InfraError('QMP', `cannot ${command}: QEMU is gone`)
-    const answer = new Promise<Record<string, unknown>>((resolve) => this.#pending.push(resolve))
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`)
-    const { error, return: value } = await answer
+    const id = this.#nextId++
+    const answer = new Promise<Answer>((resolve) => this.#pending.set(id, resolve))
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
+    using deadline = new Deadline(limitMs)
+    const outcome = await Promise.race([answer, deadline.passed])
+    this.#pending.delete(id)
+    if (outcome === 'passed')
+      throw new InfraError(
+        'QMP_SILENT',
+        `QEMU does not answer: it was asked to ${command}, and has said nothing for ${formatDuration(limitMs)}; it hangs, or was stopped`,
+      )
+    const { error, return: value } = outcome
     if (error === undefined) return value
     throw new InfraError('QMP', `QEMU refused ${command}: ${(error as { desc?: string }).desc}`)
   }
@@ -68,6 +88,6 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
     else if (typeof message['event'] === 'string') {
       const data = (message['data'] ?? {}) as Record<string, unknown>
       this.emit('event', { event: message['event'], data })
-    } else this.#pending.shift()?.(message)
+    } else this.#pending.get(Number(message['id']))?.(message)
   }
 }

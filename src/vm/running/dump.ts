@@ -1,5 +1,7 @@
-import { InfraError } from '../base/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
 import type { Qmp, QmpEvent } from './qmp.ts'
+
+const BEAT_MS = 10_000
 
 /**
  * Writes the guest's memory to a file (qapi/dump.json). Detached, so that QEMU answers meanwhile (query-dump); a VM that runs is
@@ -19,6 +21,10 @@ export async function dumpMemory(
   const onClosed = () => over.resolve('QEMU ended')
   qmp.on('event', onEvent)
   qmp.once('closed', onClosed)
+  // A dump takes as long as the disk does, but a QEMU that hangs would take for ever.
+  const beat = setInterval(() => {
+    qmp.execute('query-dump').catch((error: unknown) => over.resolve(messageOf(error)))
+  }, BEAT_MS)
   try {
     await qmp.execute('dump-guest-memory', {
       ...{ paging: false, protocol: `file:${path}`, detach: true },
@@ -28,6 +34,7 @@ export async function dumpMemory(
     if (failed !== undefined)
       throw new InfraError('DUMP', `QEMU could not write ${path}: ${failed}`)
   } finally {
+    clearInterval(beat)
     qmp.off('event', onEvent)
     qmp.off('closed', onClosed)
   }

@@ -1,21 +1,4 @@
-/** The hardware asked for. */
-export interface Machine {
-  readonly cpus: number
-  readonly memoryMiB: number
-  /** `microvm` has no PCI and starts fastest; `q35` is the PC with everything. */
-  readonly type: 'microvm' | 'q35'
-}
-
-/** How the guest's instructions are carried out. */
-export type Accelerator =
-  | { readonly kind: 'kvm' }
-  /** Emulated. The frequency of the host's time-stamp counter, which the guest sees; 0 when unknown. */
-  | {
-      readonly kind: 'tcg'
-      readonly tscKHz: number
-      /** All virtual CPUs take turns in one thread: there are more of them than this machine has CPUs. */
-      readonly inTurns?: boolean
-    }
+import type { Accelerator, Machine } from './machine.ts'
 
 /** A host directory that the guest may mount by its tag: QEMU serves 9p itself, virtiofs has a daemon of its own. */
 export type Export =
@@ -35,7 +18,7 @@ export type Memory =
   | { readonly kind: 'file'; readonly path: string; readonly share: boolean }
   | { readonly kind: 'own' }
 
-/** The network card: what is behind it, as QEMU's -netdev has it with the id `net`, and its address. */
+/** A network card: what is behind it, as QEMU's -netdev has it but for the id, and its address. */
 export interface NetCard {
   readonly backend: string
   readonly mac: string
@@ -61,9 +44,11 @@ export interface BootSpec {
   readonly exports: readonly Export[]
   /** Whether this QEMU and kernel have the panic device. */
   readonly pvpanic: boolean
+  /** Whether this QEMU can be forbidden what it is never asked to do. */
+  readonly sandbox: boolean
   /** QEMU can take the kernel's description of itself into dumps. */
   readonly vmcoreinfo: boolean
-  readonly net?: NetCard
+  readonly net: readonly NetCard[]
   readonly display?: Display
   /** QEMU's own choice when absent. */
   readonly memory?: Memory
@@ -73,12 +58,14 @@ export interface BootSpec {
   readonly hold?: boolean
 }
 
-/** The unix sockets of a VM, in its private directory. We listen and QEMU connects, but for the last two. */
-export interface VmSockets {
+/** The unix sockets of a VM, in its private directory, and where it keeps its scratch disks. We listen and QEMU connects, but for `gdb` and `tools`. */
+export interface VmPlaces {
   readonly console: string
   readonly agent: string
   readonly qmp: string
   readonly gdb: string
   /** A second QMP, for tools that speak it: one takes one client at a time. */
   readonly tools: string
+  /** A directory. */
+  readonly scratch: string
 }

@@ -1,6 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 
+import { messageOf } from '../../base/index.ts'
+
 /** What is kept of a console that never stops: the beginning in full, and of the rest the end. */
 const HEAD_BYTES = 32 * 1024 * 1024
 const TAIL_BYTES = 256 * 1024
@@ -30,9 +32,13 @@ export class Console {
   #dropped = 0
   #closed = false
   #lastByteAt = Date.now()
+  readonly #onLost: (why: string) => void
+  #isLost = false
 
-  constructor(path: string) {
+  /** `onLost`: it cannot be recorded any more, as when the disk is full; its readers still hear all of it. */
+  constructor(path: string, onLost: (why: string) => void) {
     this.path = path
+    this.#onLost = onLost
     this.#file = openSync(path, 'w', 0o600)
   }
 
@@ -84,8 +90,8 @@ export class Console {
     if (this.#partial !== '') this.#publish([this.#partial])
     this.#partial = ''
     if (this.#dropped > 0)
-      writeSync(this.#file, `\n[klab: ${this.#dropped} bytes of console dropped here]\n`)
-    writeSync(this.#file, this.#tail)
+      this.#write(Buffer.from(`\n[klab: ${this.#dropped} bytes of console dropped here]\n`))
+    this.#write(this.#tail)
     closeSync(this.#file)
   }
 
@@ -117,12 +123,22 @@ export class Console {
 
   #record(chunk: Buffer): void {
     const fits = chunk.subarray(0, Math.max(0, HEAD_BYTES - this.#written))
-    writeSync(this.#file, fits)
+    this.#write(fits)
     this.#written += fits.length
     if (fits.length === chunk.length) return
     const rest = Buffer.concat([this.#tail, chunk.subarray(fits.length)])
     const cut = Math.max(0, rest.length - TAIL_BYTES)
     this.#dropped += cut
     this.#tail = rest.subarray(cut)
+  }
+
+  #write(data: Buffer): void {
+    if (this.#isLost) return
+    try {
+      writeSync(this.#file, data)
+    } catch (error) {
+      this.#isLost = true
+      this.#onLost(`the console cannot be written to ${this.path}: ${messageOf(error)}`)
+    }
   }
 }

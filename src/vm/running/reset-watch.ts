@@ -1,0 +1,75 @@
+import type { Qmp, QmpEvent } from './qmp.ts'
+
+/** How a guest began anew: the machine was reset, or a kernel started another one (kexec). */
+export type NewBoot =
+  /** `reason`: `guest-reset`, `guest-panic`, `host-qmp-system-reset` … (QEMU's ShutdownCause). */
+  { readonly kind: 'reset'; readonly reason: string } | { readonly kind: 'kexec' }
+
+/** The id of the agent's port and of what is behind it (argv/channel-args.ts). */
+export const AGENT_PORT = 'agent'
+
+/** A reset is told right after the port was closed by it. */
+const RESET_FOLLOWS_MS = 50
+
+/**
+ * Notices when a guest whose agent is up begins anew, from the events of QEMU. A reset is told, and told again before the
+ * next agent is up: the firmware of a PC resets once more. A kexec is not, but a new kernel finds the port of the agent,
+ * which closes it, and its agent opens it again; QEMU tells either at most once a second, and the last of them then.
+ */
+export class ResetWatch {
+  readonly #hasSpoken: () => boolean
+  readonly #onBoot: (boot: NewBoot) => void
+  #isOpen: boolean
+  #closing: NodeJS.Timeout | undefined
+
+  constructor(options: {
+    /** The agent has opened its port already, as that of a clone has. */
+    readonly isOpen: boolean
+    /** Whether the agent of this boot has said something: then its port is open, even if that is not told yet. */
+    readonly hasSpoken: () => boolean
+    readonly onBoot: (boot: NewBoot) => void
+  }) {
+    this.#isOpen = options.isOpen
+    this.#hasSpoken = options.hasSpoken
+    this.#onBoot = options.onBoot
+  }
+
+  watch(qmp: Qmp): void {
+    qmp.on('event', (event) => this.take(event))
+    qmp.once('closed', () => clearTimeout(this.#closing))
+  }
+
+  take({ event, data }: QmpEvent): void {
+    if (event === 'RESET') this.#reset(String(data['reason']))
+    if (event === 'VSERPORT_CHANGE' && data['id'] === AGENT_PORT) {
+      if (data['open'] === true) this.#opened()
+      else this.#closed()
+    }
+  }
+
+  #reset(reason: string): void {
+    const wasUp = this.#isOpen || this.#closing !== undefined || this.#hasSpoken()
+    clearTimeout(this.#closing)
+    this.#closing = undefined
+    this.#isOpen = false
+    if (wasUp) this.#onBoot({ kind: 'reset', reason })
+  }
+
+  #opened(): void {
+    // Closed and opened within a second, or closed just now.
+    if (this.#isOpen || this.#closing) this.#kexec()
+    this.#isOpen = true
+  }
+
+  #closed(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#closing = setTimeout(() => this.#kexec(), RESET_FOLLOWS_MS)
+  }
+
+  #kexec(): void {
+    clearTimeout(this.#closing)
+    this.#closing = undefined
+    this.#onBoot({ kind: 'kexec' })
+  }
+}

@@ -1,0 +1,136 @@
+import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { messageOf } from '../../base/index.ts'
+import {
+  confined,
+  listenForOne,
+  start,
+  type LiveProcess,
+  type StdioOptions,
+} from '../../host/index.ts'
+import { qemuArgs } from '../argv/qemu-args.ts'
+import type { BootSpec, VmPlaces } from '../machine/boot-spec.ts'
+import { AgentChannel } from './agent-channel.ts'
+import { BootFailure } from './boot-failure.ts'
+import { BootProgress } from './boot-progress.ts'
+import { Console } from './console.ts'
+import { thaw } from './freeze.ts'
+import { PhaseClock } from './phases.ts'
+import { pinCpus } from './pin.ts'
+import { Qmp } from './qmp.ts'
+import { makeScratch } from './scratch.ts'
+import { endOf } from './vm-end.ts'
+import { Vm, type VmOptions } from './vm.ts'
+
+/** The first descriptor after stderr. */
+const STATE_FD = 3
+
+/** Starts QEMU and waits until its channels are connected. Throws BootFailure; whatever was made is undone then. */
+export async function startVm(options: VmOptions): Promise<Vm> {
+  await using resources = new AsyncDisposableStack()
+  const { runDir, socketDir, frozen, spec } = options
+  await mkdir(socketDir, { recursive: true, mode: 0o700 })
+  resources.defer(() => rm(socketDir, { recursive: true, force: true }))
+  const console = await openConsole(options, resources)
+  const state = frozen && (await open(frozen.statePath, 'r'))
+  if (state) resources.defer(() => state.close())
+  const places = placesIn(socketDir, runDir)
+  const scratch = resources.use(await makeScratch(places.scratch, spec.machine.disks))
+
+  const listen = async (path: string) => resources.use(await listenForOne(path))
+  const consolePeer = await listen(places.console)
+  const agentPeer = await listen(places.agent)
+  const qmpPeer = await listen(places.qmp)
+  void consolePeer.connected.then((socket) => console.attach(socket))
+
+  const clock = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
+  const qemu = resources.use(await startQemu(options, places, state?.fd))
+  if (qemu.pid !== undefined) clock.reach('process')
+  const connected = qmpPeer.connected.then((socket) => new Qmp(socket))
+  const ended = endOf(qemu, connected)
+  const progress = new BootProgress({
+    ...{ clock, console, ended, qemuStderr: () => qemu.stderrTail() },
+    ...{ slowness: options.slowness, timeoutMs: options.bootTimeoutMs },
+  })
+  const peers = Promise.all([agentPeer.connected, connected])
+  const [socket, qmp] = await progress.reach('process', peers)
+
+  await using unfinished = new AsyncDisposableStack()
+  const agent = resources.use(new AgentChannel({ socket, qmp, socketDir }))
+  const parts = { console, progress, agent, qmp, qemu, ended }
+  const vm = unfinished.use(new Vm({ ...parts, resources: resources.move() }, options))
+  // Not waited for: nothing of a plain boot depends on it.
+  const negotiated = qmp.negotiate()
+  // QEMU has opened its disks before it answers: from now on they are nowhere, however klab ends.
+  negotiated.then(() => scratch[Symbol.asyncDispose]()).catch(() => undefined)
+  if (frozen) {
+    const { withoutMemory } = frozen
+    const thawed = negotiated.then(() => thaw(qmp, { fd: STATE_FD, withoutMemory }))
+    await restored(vm, qemu, thawed)
+  }
+  const { pinned } = spec.machine
+  if (pinned.length > 0) await negotiated.then(() => pinCpus(qmp, pinned, options.cacheDir))
+  unfinished.move()
+  return vm
+}
+
+function placesIn(socketDir: string, scratch: string): VmPlaces {
+  return {
+    console: join(socketDir, 'console'),
+    agent: join(socketDir, 'agent'),
+    qmp: join(socketDir, 'qmp'),
+    gdb: join(socketDir, 'gdb'),
+    tools: join(socketDir, 'tools'),
+    scratch,
+  }
+}
+
+/** The console with its readers, who hear first what a frozen VM has said. */
+async function openConsole(
+  { runDir, frozen, consoleReaders, onConsoleLost }: VmOptions,
+  resources: AsyncDisposableStack,
+): Promise<Console> {
+  const console = new Console(join(runDir, 'console.log'), (why) => onConsoleLost?.(why))
+  resources.defer(() => console.close())
+  if (!frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  if (frozen) console.take(await readFile(frozen.consolePath))
+  if (frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
+  return console
+}
+
+async function startQemu(
+  { spec, runDir, confinement, cacheDir, onCommand }: VmOptions,
+  places: VmPlaces,
+  stateFd: number | undefined,
+): Promise<LiveProcess> {
+  const command = [spec.qemu, ...qemuArgs(spec, places)]
+  onCommand?.(command)
+  const [file, args] = await confined(command, confinement, cacheDir)
+  const stdio: StdioOptions = [
+    'ignore',
+    'ignore',
+    'pipe',
+    ...(stateFd === undefined ? [] : [stateFd]),
+  ]
+  return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio })
+}
+
+/** QEMU needs nothing of our environment; secrets in it stay with us. */
+function qemuEnvironment({ display }: BootSpec): NodeJS.ProcessEnv {
+  const session = display && 'session' in display ? display.session : {}
+  return { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...session }
+}
+
+/** Waits until a VM has taken its state. Throws BootFailure with QEMU's words when it does not. */
+async function restored(vm: Vm, qemu: LiveProcess, thawed: Promise<void>): Promise<void> {
+  try {
+    await vm.reach('restore', thawed)
+  } catch (error) {
+    // All that it says has come when it is gone.
+    await vm[Symbol.asyncDispose]()
+    if (error instanceof BootFailure) throw error
+    const said = qemu.stderrTail().trim().split('\n').at(-1) ?? ''
+    throw vm.failureBecause(`${messageOf(error)}${said ? ` (${said})` : ''}`)
+  }
+}
