@@ -77,7 +77,11 @@ export function addMachineOptions(command: Command): Command {
       '--transport <auto|9p|virtiofs>',
       'how host directories reach the guest (default: auto)',
     )
-    .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)')
+    .option(
+      '--net <none|user|restrict|bridge=name|lab:name>',
+      'network, may be repeated for a card in each (default: none)',
+      collectMore,
+    )
     .option(
       '--publish <[address:]port:guestport[/udp]>',
       'with --net user: a port of the guest on this machine, may be repeated; port 0 for a free one',
@@ -86,6 +90,26 @@ export function addMachineOptions(command: Command): Command {
     )
     .option('--display <none|gtk|sdl|vnc|vnc-port|spice>', 'a screen for the guest (default: none)')
     .option('--append <parameter>', 'kernel parameter, may be repeated', collect, [])
+    .option(
+      '--disk <size|file[:rw|ro|cow][:nvme|scsi|pmem|zoned][:slow=n][:serial=name]>',
+      'disk: an empty one of that size, or a copy-on-write view of a file, may be repeated',
+      collect,
+      [],
+    )
+    .option('--topology <SxCxT>', 'how the CPUs lie: sockets x cores x threads')
+    .option('--nodes <n>', 'nodes of memory (NUMA)', integer)
+    .option(
+      '--pin <cpu>',
+      'CPU of this machine for the next virtual CPU, may be repeated',
+      collectNumber,
+    )
+    .option('--reboot', 'the guest may reset the machine or start another kernel (kexec)')
+    .option(
+      '--qemu-arg <argument>',
+      'further argument for QEMU, unsupported, may be repeated',
+      collect,
+      [],
+    )
     .optionsGroup('Limits:')
     .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
     .option('--timeout <time>', 'limit for the command')
@@ -102,7 +126,13 @@ export interface MachineFlags {
   readonly share: readonly string[]
   readonly shareFallback?: string
   readonly transport?: string
-  readonly net?: string
+  readonly net?: readonly string[]
+  readonly disk: readonly string[]
+  readonly topology?: string
+  readonly nodes?: number
+  readonly pin?: readonly number[]
+  readonly reboot?: boolean
+  readonly qemuArg: readonly string[]
   readonly display?: string
   readonly publish: readonly string[]
   readonly append: readonly string[]
@@ -124,6 +154,7 @@ const SCALARS = [
     'net',
     'display',
   ] as const),
+  ...(['topology', 'nodes', 'pin', 'reboot'] as const),
   ...(['bootTimeout', 'timeout', 'idleTimeout'] as const),
 ]
 
@@ -138,12 +169,23 @@ export function machineInput(flags: MachineFlags): MachineInput {
     ...Object.fromEntries(given),
     shares: [...flags.share],
     publish: [...flags.publish],
+    disks: [...flags.disk],
+    qemuArgs: [...flags.qemuArg],
     parameters: [...flags.append],
   }
 }
 
 export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]
+}
+
+/** As collect, where nothing is said of what is there without. */
+export function collectMore(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value]
+}
+
+function collectNumber(value: string, previous: readonly number[] = []): number[] {
+  return [...previous, integer(value)]
 }
 
 export function integer(value: string): number {

@@ -48,10 +48,13 @@ test('50 kills at any moment leave no process, no directory, and a history that 
   const outcomes = runs.map(({ outcome }: { outcome: { kind: string } | null }) => outcome?.kind)
   expect(outcomes).not.toContain(undefined)
   expect(outcomes.filter((kind: string) => !['lost', 'exited'].includes(kind))).toEqual([])
-  expect(readdirSync(join(home, 'run'))).toEqual([])
+  expect(readdirSync(join(home, 'run'))).toEqual(['tickets'])
   expect(readdirSync(join(home, 'state/journal'))).toEqual([])
   const after = await klab(['run', '-q', '--tree', testTree(), '--', 'echo', 'fine'], options)
   expect(after).toMatchObject({ code: 0, stdout: 'fine\n' })
+  // The places of the dead were given away, and nobody is seen who is not there.
+  expect(readdirSync(join(home, 'run/tickets'))).toEqual([])
+  expect(JSON.parse((await klab(['ps', '--json'], options)).stdout)).toEqual([])
 }, 300_000)
 
 test('kills of everything around VMs that stay leave states that are right', async () => {
@@ -83,5 +86,5 @@ test('kills of everything around VMs that stay leave states that are right', asy
     expect((await klab(['rm', '--force', name], options)).code).toBe(0)
   expect(await gone()).toEqual([])
   await klab(['runs'], options)
-  expect(readdirSync(join(home, 'run'))).toEqual([])
+  expect(readdirSync(join(home, 'run'))).toEqual(['tickets'])
 }, 300_000)

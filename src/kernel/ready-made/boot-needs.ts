@@ -10,6 +10,8 @@ export interface BootWishes {
   readonly overlay: boolean
   readonly needsPci: boolean
   readonly network: boolean
+  /** Options that its disks need, without CONFIG_. */
+  readonly disks: readonly string[]
 }
 
 export interface BootPlan {
@@ -35,6 +37,14 @@ const MODULE_OF = {
   FW_CFG_SYSFS: 'qemu_fw_cfg',
   PVPANIC_MMIO: 'pvpanic-mmio',
   VIRTIO_NET: 'virtio_net',
+  VIRTIO_BLK: 'virtio_blk',
+  SCSI: 'scsi_mod',
+  SCSI_VIRTIO: 'virtio_scsi',
+  BLK_DEV_SD: 'sd_mod',
+  BLK_DEV_NVME: 'nvme',
+  LIBNVDIMM: 'libnvdimm',
+  BLK_DEV_PMEM: 'nd_pmem',
+  VIRTIO_PMEM: 'virtio_pmem',
 } as const satisfies Record<string, string>
 
 type Option = keyof typeof MODULE_OF
@@ -77,6 +87,7 @@ export function planBoot(
     ...(wishes.shares ? (transport === '9p' ? NINE_P : VIRTIOFS) : []),
     ...(wishes.shares && wishes.overlay ? ['OVERLAY_FS'] : []),
     ...(wishes.network ? ['VIRTIO_NET', 'INET'] : []),
+    ...wishes.disks,
   ]
   const missing = needed.filter((option) => !has(option))
   if (missing.length > 0)

@@ -27,7 +27,7 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   const scene: Scene = {
     ...{ lab, request, hooks, decision },
     view: planView(lab, viewer, decision.plan.transport),
-    network: networkOnce(lab, request, { resources, onEvent }),
+    networks: networksOnce(lab, request, { resources, onEvent }),
   }
   checkParameters(specOf(scene, {}))
   const booted = resources.use(
@@ -43,18 +43,17 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** Prepares the network of a VM the first time it is asked for. */
-function networkOnce(
+/** Prepares the networks of a VM the first time they are asked for. */
+function networksOnce(
   lab: Lab,
   { vm, hostname }: BootRequest,
   { resources, onEvent }: { resources: AsyncDisposableStack } & Pick<BootHooks, 'onEvent'>,
-): () => Promise<Network | undefined> {
-  let prepared: Promise<Network | undefined> | undefined
-  const [net] = vm.networks
+): () => Promise<readonly Network[]> {
+  let prepared: Promise<readonly Network[]> | undefined
   return () => {
-    prepared ??= net
-      ? prepareNetwork(lab, net, { name: hostname, resources, onEvent })
-      : Promise.resolve(undefined)
+    prepared ??= Promise.all(
+      vm.networks.map((net) => prepareNetwork(lab, net, { name: hostname, resources, onEvent })),
+    )
     return prepared
   }
 }

@@ -5,7 +5,7 @@ import { InfraError } from '../../base/index.ts'
 import { Agent, AGENT } from '../../guest/index.ts'
 import { nativeProgram } from '../../host/index.ts'
 import { BootFailure, type BootSpec } from '../../vm/index.ts'
-import { TEMPLATE_CARD } from '../net/network.ts'
+import { templateCards } from '../net/network.ts'
 import type { Booted } from './booted.ts'
 import { writeInitramfs } from './boot-initramfs.ts'
 import { reachOrAsk } from './boot-reach.ts'
@@ -101,7 +101,7 @@ function templateSpec(scene: Scene, dir: string): BootSpec {
   return specOf(scene, {
     exports: slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true })),
     memory: { kind: 'file', path: join(dir, 'memory'), share: true },
-    net: scene.request.vm.networks.length > 0 ? [TEMPLATE_CARD] : [],
+    net: templateCards(scene.request.vm.networks),
     // How virtual CPUs take turns is no part of a VM's state.
     accelerator: accelerator.kind === 'tcg' ? { ...accelerator, inTurns: false } : accelerator,
   })

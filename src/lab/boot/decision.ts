@@ -3,6 +3,7 @@ import { openFileLimit } from '../../host/index.ts'
 import { planBoot, type BootPlan } from '../../kernel/index.ts'
 import {
   archFacts,
+  diskOptions,
   kernelParameters,
   machineProblem,
   neededDevices,
@@ -131,6 +132,7 @@ function planFor(lab: Lab, request: BootRequest): { plan: BootPlan; copiesShares
     overlay: vm.root.kind === 'host' || vm.shares.some(({ mode }) => mode === 'cow'),
     needsPci: vm.machine.type === 'q35' || vm.machine.display !== 'none' || needsPci(vm.machine),
     network: vm.networks.length > 0,
+    disks: diskOptions(vm.machine.disks),
   }
   const wanted = planBoot(kernel.config, { ...wishes, shares: withShares })
   if (!('missing' in wanted)) return { plan: wanted, copiesShares: false }

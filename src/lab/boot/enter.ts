@@ -4,7 +4,7 @@ import { Agent, type AgentFacts } from '../../guest/index.ts'
 import type { Confinement } from '../../host/index.ts'
 import type { BootSpec, FrozenState, Vm } from '../../vm/index.ts'
 import type { PlannedMount } from '../host-view/exports.ts'
-import { enterNetwork, networkFiles, type Network } from '../net/network.ts'
+import { enterNetworks, networkFiles, type Network } from '../net/network.ts'
 import type { Booted } from './booted.ts'
 import type { Layout } from './boot-request.ts'
 import { reachAgent, reachOrAsk } from './boot-reach.ts'
@@ -27,13 +27,14 @@ export async function bringUp(
   const { layout, mounts = scene.view.mounts, knownNotes = [] } = parts
   const { accelerator, slowness, copiesShares } = scene.decision
   await using resources = new AsyncDisposableStack()
-  const network = await scene.network()
-  const confinement = { ...parts.confinement, ...(network?.tap && { tap: network.tap }) }
-  const spec = specOf(scene, { ...change, net: network ? [network.card] : [] })
+  const networks = await scene.networks()
+  const tap = networks.find((network) => network.tap !== undefined)?.tap
+  const confinement = { ...parts.confinement, ...(tap && { tap }) }
+  const spec = specOf(scene, { ...change, net: networks.map(({ card }) => card) })
   const vm = resources.use(await startQemu(scene, spec, { ...parts, confinement }))
   const agent = new Agent(vm.agentSocket)
   const isClone = parts.frozen !== undefined
-  await enter(scene, { vm, agent, network, mounts, knownNotes, isClone })
+  await enter(scene, { vm, agent, networks, mounts, knownNotes, isClone })
   const owned = resources.move()
   return {
     ...{ vm, agent, accelerator, slowness, copiesShares, layout },
@@ -47,13 +48,13 @@ async function enter(
   parts: {
     readonly vm: Vm
     readonly agent: Agent
-    readonly network: Network | undefined
+    readonly networks: readonly Network[]
     readonly mounts: readonly PlannedMount[]
     readonly knownNotes: readonly string[]
     readonly isClone: boolean
   },
 ): Promise<void> {
-  const { vm, agent, network, mounts, knownNotes, isClone } = parts
+  const { vm, agent, networks, mounts, knownNotes, isClone } = parts
   const { request, hooks } = scene
   const { hostname } = request
   // All in one go; the agent answers in this order.
@@ -63,10 +64,10 @@ async function enter(
   const settled = Promise.all([
     ...mounts.map(({ request: mount }) =>
       agent.mount(
-        mount.target === 'root' ? { ...mount, files: ownFiles(network, hostname) } : mount,
+        mount.target === 'root' ? { ...mount, files: ownFiles(networks, hostname) } : mount,
       ),
     ),
-    network && enterNetwork(agent, network, { hostname, hasFiles }),
+    enterNetworks(agent, networks, { hostname, hasFiles }),
   ])
   settled.catch(() => undefined)
   if (!scene.decision.copiesShares) hooks.onEntering?.(agent)
@@ -80,9 +81,9 @@ async function enter(
 }
 
 /** What the guest's copy of this machine has of its own: two VMs with the host's machine id (machine-id(5)) would be one. */
-function ownFiles(network: Network | undefined, hostname: string): Map<string, string> {
+function ownFiles(networks: readonly Network[], hostname: string): Map<string, string> {
   return new Map([
     ['etc/machine-id', `${randomBytes(16).toString('hex')}\n`],
-    ...(network ? networkFiles(network, hostname) : []),
+    ...networkFiles(networks, hostname),
   ])
 }

@@ -16,8 +16,8 @@ export interface Scene {
   readonly hooks: BootHooks
   readonly decision: BootDecision
   readonly view: HostView
-  /** Made ready when it is asked for: a template that has to be made first may take long, and the switch of a segment does not wait. */
-  readonly network: () => Promise<Network | undefined>
+  /** Made ready when they are asked for: a template that has to be made first may take long, and the switch of a segment does not wait. */
+  readonly networks: () => Promise<readonly Network[]>
 }
 
 /** QEMU's part of a scene; `change` is what this VM has of its own. */

@@ -29,6 +29,12 @@ export async function machineFor(
   const given = Object.entries(parsed.data.machine).filter(([key]) => key in flags)
   const lists = {
     shares: [...config.machine.shares, ...(named.shares ?? []), ...parsed.data.machine.shares],
+    disks: [...config.machine.disks, ...(named.disks ?? []), ...parsed.data.machine.disks],
+    qemuArgs: [
+      ...config.machine.qemuArgs,
+      ...(named.qemuArgs ?? []),
+      ...parsed.data.machine.qemuArgs,
+    ],
     publish: [...config.machine.publish, ...(named.publish ?? []), ...parsed.data.machine.publish],
     parameters: [
       ...config.machine.parameters,

@@ -70,9 +70,9 @@ const machineFields = {
       'how host directories reach the guest; auto takes 9p where the kernel has it, because a virtiofs device cannot be cloned',
     ),
   net: z
-    .string()
+    .union([z.string(), z.array(z.string())])
     .describe(
-      'network: none, user (out through this machine), restrict (no way out), bridge=NAME, lab:NAME (a private segment)',
+      'network, or a list of them for one card each: none, user (out through this machine), restrict (no way out), bridge=NAME, lab:NAME (a private segment)',
     ),
   publish: z
     .array(z.string())
@@ -83,6 +83,27 @@ const machineFields = {
       'a screen for the guest; vnc and spice listen on a unix socket, vnc-port on a free port of 127.0.0.1',
     ),
   parameters: z.array(z.string()).describe('further kernel parameters'),
+  disks: z
+    .array(z.string())
+    .describe(
+      'disks: SIZE (empty, gone with the VM) or FILE, with :ro, :rw or :cow, :virtio, :nvme, :scsi, :pmem or :zoned, :slow=IOPS, :serial=NAME',
+    ),
+  topology: z
+    .string()
+    .nullable()
+    .describe('how the CPUs lie: SOCKETSxCORESxTHREADS, such as 2x2x1'),
+  nodes: z
+    .int()
+    .min(1)
+    .max(128)
+    .describe('nodes of memory (NUMA), among which memory and CPUs are divided evenly'),
+  pin: z
+    .array(z.int().min(0))
+    .describe('CPUs of this machine that the virtual CPUs are bound to, in their order'),
+  reboot: z.boolean().describe('whether the guest may reset the machine, or start another kernel'),
+  qemuArgs: z
+    .array(z.string())
+    .describe("further arguments for QEMU; what they break is nobody's bug"),
   bootTimeout: duration.describe(
     'limit from the start of QEMU to the start of the command; multiplied when emulating',
   ),
@@ -105,6 +126,12 @@ const machine = z.strictObject({
   publish: machineFields.publish.default([]),
   display: machineFields.display.default('none'),
   parameters: machineFields.parameters.default([]),
+  disks: machineFields.disks.default([]),
+  topology: machineFields.topology.default(null),
+  nodes: machineFields.nodes.default(1),
+  pin: machineFields.pin.default([]),
+  reboot: machineFields.reboot.default(false),
+  qemuArgs: machineFields.qemuArgs.default([]),
   bootTimeout: duration
     .prefault('30s')
     .describe(

@@ -66,7 +66,7 @@ function isOld(path: string): boolean {
 }
 
 /** What VMs have in common lies beside what is one VM's. */
-const SHARED = ['ports', 'segments']
+const SHARED = ['ports', 'segments', 'tickets']
 
 function directories(path: string): string[] {
   return readdirSync(path, { withFileTypes: true })

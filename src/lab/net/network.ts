@@ -23,10 +23,12 @@ export interface Network {
   readonly tap?: BridgeTap
 }
 
-/** The card of a template: nothing behind it. Each clone brings its own. */
-export const TEMPLATE_CARD: NetCard = {
-  backend: 'hubport,hubid=0',
-  mac: '52:54:00:00:00:01',
+/** The cards of a template: nothing behind them. Each clone brings its own. */
+export function templateCards(networks: readonly NetRequest[]): NetCard[] {
+  return networks.map((_, index) => ({
+    backend: `hubport,hubid=${index}`,
+    mac: `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`,
+  }))
 }
 
 /** Addresses of QEMU's user network (net/slirp.c). */
@@ -75,36 +77,44 @@ function randomMac(): string {
 }
 
 /** What stands over the files of this machine in the guest: names, and who resolves others. */
-export function networkFiles(network: Network, hostname: string): Map<string, string> {
-  const { nameServer } = network
+export function networkFiles(networks: readonly Network[], hostname: string): Map<string, string> {
+  if (networks.length === 0) return new Map()
+  const nameServer = networks.find((network) => network.nameServer !== undefined)?.nameServer
   return new Map([
-    ['etc/hosts', hostsFile([ownName(network, hostname)])],
+    ['etc/hosts', hostsFile([ownName(networks, hostname)])],
     ...(nameServer === undefined
       ? []
       : [['etc/resolv.conf', `nameserver ${nameServer}\n`] as const]),
   ])
 }
 
-/** Makes the guest's network what was prepared. `hasFiles`: it has an /etc of its own. */
-export async function enterNetwork(
+/** Makes the guest's networks what was prepared. `hasFiles`: it has an /etc of its own. */
+export async function enterNetworks(
   agent: Agent,
-  network: Network,
+  networks: readonly Network[],
   { hostname, hasFiles }: { hostname: string; hasFiles: boolean },
 ): Promise<void> {
-  const { guest, onNames, card } = network
-  // Without an address there is one to be had from the bridge's network; the card has to be up for it.
-  await agent.configureNet(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac })
+  await Promise.all(
+    networks.map(({ guest, card }) =>
+      // Without an address there is one to be had from the bridge's network; the card has to be up for it.
+      agent.configureNet(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac }),
+    ),
+  )
   if (!hasFiles) return
-  const own = ownName(network, hostname)
-  onNames?.((hosts) => {
-    const data = Buffer.from(hostsFile([own, ...hosts]))
-    // A guest that is ending does not need it any more.
-    agent.put('/etc/hosts', data, { mode: 0o644, uid: 0, gid: 0 }).catch(() => undefined)
-  })
+  const own = ownName(networks, hostname)
+  const known = new Map<Network, readonly HostName[]>()
+  for (const network of networks)
+    network.onNames?.((hosts) => {
+      known.set(network, hosts)
+      const data = Buffer.from(hostsFile([own, ...[...known.values()].flat()]))
+      // A guest that is ending does not need it any more.
+      agent.put('/etc/hosts', data, { mode: 0o644, uid: 0, gid: 0 }).catch(() => undefined)
+    })
 }
 
-function ownName({ guest }: Network, name: string): HostName {
-  return { address: guest?.address ?? '127.0.1.1', name }
+function ownName(networks: readonly Network[], name: string): HostName {
+  const address = networks.find(({ guest }) => guest !== undefined)?.guest?.address
+  return { address: address ?? '127.0.1.1', name }
 }
 
 /** This machine's, and ours. */

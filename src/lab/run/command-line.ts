@@ -1,4 +1,5 @@
 import { shellWord } from '../../base/index.ts'
+import type { Disk } from '../../vm/index.ts'
 import type { NetRequest } from '../spec/net-request.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import type { Share } from '../spec/shares.ts'
@@ -16,6 +17,12 @@ export function commandLineOf({ vm, command, judge }: RunRequest): string {
     ...each('--share', vm.shares.map(shareText)),
     ...vm.networks.flatMap(netWords),
     ...each('--append', machine.parameters),
+    ...each('--disk', machine.disks.map(diskText)),
+    ...one('--topology', machine.topology && Object.values(machine.topology).join('x')),
+    ...one('--nodes', String(machine.nodes), '1'),
+    ...each('--pin', machine.pinned.map(String)),
+    ...(machine.reboots ? ['--reboot'] : []),
+    ...each('--qemu-arg', machine.qemuArgs),
     ...one('--timeout', durationText(judge.limits.timeoutMs)),
     ...one('--idle-timeout', durationText(judge.limits.idleTimeoutMs)),
     ...one('--user', command.user),
@@ -46,6 +53,11 @@ function durationText(ms: number | null): string | undefined {
 function shareText({ mode, host, guest, cached }: Share): string {
   const flags = cached && mode !== 'cow' ? `${mode},cached` : mode
   return `${flags}:${host}${guest === host ? '' : `:${guest}`}`
+}
+
+function diskText({ source, interface: kind, iops, serial }: Disk): string {
+  const what = source.kind === 'scratch' ? String(source.bytes) : `${source.path}:${source.access}`
+  return `${what}:${kind}${iops === undefined ? '' : `:slow=${iops}`}:serial=${serial}`
 }
 
 function netWords(net: NetRequest): string[] {

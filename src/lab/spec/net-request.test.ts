@@ -21,6 +21,16 @@ test.each([
   expect(parseNet('user', [text])).toMatchObject([{ publish: [published] }])
 })
 
+test('several networks have a card each, and the ports go with the one to this machine', () => {
+  expect(parseNet(['lab:red', 'user', 'lab:blue'], ['1:2'])).toMatchObject([
+    { kind: 'lab', segment: 'red' },
+    { kind: 'user', publish: [{ hostPort: 1 }] },
+    { kind: 'lab', segment: 'blue' },
+  ])
+  expect(() => parseNet(['user', 'restrict'], [])).toThrow('one user network')
+  expect(() => parseNet(['none', 'user'], [])).toThrow('does not go with user')
+})
+
 test.each(['', 'usr', 'bridge=', 'bridge=a,b', 'bridge=../x', 'lab:', 'lab:../x', 'lab:a b'])(
   'a network %j is refused',
   (text) => {

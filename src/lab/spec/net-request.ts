@@ -19,16 +19,33 @@ export interface Published {
 const INTERFACE = /^[A-Za-z0-9_.-]{1,15}$/
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/
 
-/** Throws UsageError for what is none, or does not go together. Pure. */
-export function parseNet(net: string, publish: readonly string[]): NetRequest[] {
-  if (publish.length > 0 && net !== 'user')
-    throw new UsageError(`--publish ${publish[0]} needs --net user, and the network is ${net}`)
-  return net === 'none' ? [] : [parseCard(net, publish)]
+/** The networks that are asked for, a card in each; the ports go with the one to this machine. Throws UsageError for what is none, or does not go together. Pure. */
+export function parseNet(
+  net: string | readonly string[],
+  publish: readonly string[],
+): NetRequest[] {
+  const texts = typeof net === 'string' ? [net] : net
+  if (publish.length > 0 && !texts.includes('user'))
+    throw new UsageError(
+      `--publish ${publish[0]} needs --net user, and the network is ${texts.join(', ')}`,
+    )
+  const ports = publish.map(parsePublished)
+  const cards = texts.filter((text) => text !== 'none').map((text) => parseCard(text, ports))
+  if (cards.length < texts.length && cards.length > 0)
+    throw new UsageError(
+      `--net none does not go with ${texts.filter((text) => text !== 'none').join(', ')}`,
+    )
+  for (const kind of ['user', 'bridge'])
+    if (cards.filter((card) => card.kind === kind).length > 1)
+      throw new UsageError(
+        `--net ${texts.join(', ')}: there can be one ${kind} network; several are of the kind lab:NAME`,
+      )
+  return cards
 }
 
-function parseCard(net: string, publish: readonly string[]): NetRequest {
-  if (net === 'user' || net === 'restrict')
-    return { kind: 'user', restrict: net === 'restrict', publish: publish.map(parsePublished) }
+function parseCard(net: string, publish: readonly Published[]): NetRequest {
+  if (net === 'user') return { kind: 'user', restrict: false, publish }
+  if (net === 'restrict') return { kind: 'user', restrict: true, publish: [] }
   const [, bridge] = /^bridge=(.*)$/.exec(net) ?? []
   if (bridge !== undefined && INTERFACE.test(bridge)) return { kind: 'bridge', bridge }
   const [, segment] = /^lab:(.*)$/.exec(net) ?? []

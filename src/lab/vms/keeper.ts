@@ -156,9 +156,12 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
     if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
   })
   const done = new AbortController()
+  // One that powers off when it is told to has ended as it should.
+  const asked = (ending: Ending): Ending =>
+    stopping.signal.aborted ? { kind: 'dismissed' } : ending
   try {
     return await Promise.race([
-      endOfVm(booted),
+      endOfVm(booted).then(asked),
       dismissed(booted, stopping.signal),
       timeLimit(limits.timeoutMs, done.signal),
       ...(limits.idleTimeoutMs === null
