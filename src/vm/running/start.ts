@@ -100,11 +100,12 @@ async function openConsole(
 }
 
 async function startQemu(
-  { spec, runDir, confinement, cacheDir }: VmOptions,
+  { spec, runDir, confinement, cacheDir, onCommand }: VmOptions,
   places: VmPlaces,
   stateFd: number | undefined,
 ): Promise<LiveProcess> {
   const command = [spec.qemu, ...qemuArgs(spec, places)]
+  onCommand?.(command)
   const [file, args] = await confined(command, confinement, cacheDir)
   const stdio: StdioOptions = [
     'ignore',

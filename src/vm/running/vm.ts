@@ -40,6 +40,8 @@ export interface VmOptions {
    * (kexec). Right after this the agent's channel ends, and with it all that was asked of the agent.
    */
   readonly onReset?: (vm: Vm, reset: Reset) => void
+  /** Told the whole command line of QEMU. */
+  readonly onCommand?: (argv: readonly string[]) => void
   /** Of a spec that waits for it: the state of a frozen VM. */
   readonly frozen?: FrozenState
 }
