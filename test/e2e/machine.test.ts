@@ -1,4 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -94,6 +101,35 @@ test('a file behind a disk changes when it shall, and in no other case', async (
     readFileSync(join(dir, `${access},1.img`), 'latin1').slice(0, 6),
   )
   expect(contents).toEqual(['xxxxxx', 'xxxxxx', 'hello\n'])
+})
+
+test('clones of a frozen machine have its scratch disks, empty each time', async () => {
+  const disks = [scratch('virtio', 'one'), scratch('scsi', 'two')]
+  const memory = { kind: 'file', path: join(dir, 'memory'), share: true } as const
+  const statePath = join(dir, 'state')
+  const machine = { type: 'microvm', disks } as const
+  {
+    await using template = await BareVm.boot(image, machine, { spec: { memory } })
+    await template.greet(template.vm.agentSocket)
+    await template.vm.freeze(statePath)
+    template.vm.console.close()
+    copyFileSync(template.vm.console.path, join(dir, 'console.log'))
+  }
+  const frozen = { statePath, withoutMemory: true, consolePath: join(dir, 'console.log') }
+  for (let clone = 0; clone < 2; clone++) {
+    await using vm = await BareVm.start(image, machine, {
+      spec: { memory: { ...memory, share: false }, incoming: true },
+      frozen: { ...frozen, isHeard: true },
+    })
+    expect(
+      await vm.sh('cmp -n 60000000 /dev/vda /dev/zero; cmp -n 60000000 /dev/sda /dev/zero'),
+    ).toBe('')
+    expect(
+      await vm.sh(
+        'for disk in vda sda; do mkfs.ext4 -q /dev/$disk; done; blkid -o value -s TYPE /dev/vda /dev/sda',
+      ),
+    ).toBe('ext4\next4\n')
+  }
 })
 
 test('a slow disk does no more than it is allowed to', async () => {

@@ -40,7 +40,15 @@ export class BareVm implements AsyncDisposable {
     this.dir = dir
   }
 
-  static async start(
+  /** Boots one whose root is mounted. */
+  static async start(...asked: Parameters<typeof BareVm.boot>): Promise<BareVm> {
+    const bare = await BareVm.boot(...asked)
+    await bare.enter(bare.vm.agentSocket)
+    return bare
+  }
+
+  /** Starts one that nothing was said to. */
+  static async boot(
     image: string,
     machine: Partial<Machine>,
     change: Partial<Omit<VmOptions, 'spec'>> & { readonly spec?: Partial<BootSpec> } = {},
@@ -64,15 +72,19 @@ export class BareVm implements AsyncDisposable {
       ...change,
       spec,
     })
-    const bare = new BareVm(vm, dir)
-    await bare.enter(vm.agentSocket)
-    return bare
+    return new BareVm(vm, dir)
   }
 
-  /** Waits for the agent of a boot, and gives the guest its root. */
+  /** Waits for the agent of a boot. */
+  async greet(socket: Socket): Promise<Agent> {
+    const agent = new Agent(socket)
+    await this.vm.reach('agent', agent.ready())
+    return agent
+  }
+
+  /** As greet, and gives the guest its root. */
   async enter(socket: Socket): Promise<void> {
-    this.#agent = new Agent(socket)
-    await this.vm.reach('agent', this.#agent.ready())
+    this.#agent = await this.greet(socket)
     this.#agent.greet('bare', randomBytes(16), Date.now())
     const root = { transport: '9p', tag: 'klab.root', target: 'root', mode: 'cow' } as const
     await this.vm.reach('root', this.#agent.mount({ ...root, options: ROOT }))
