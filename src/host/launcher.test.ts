@@ -41,6 +41,19 @@ test('a taken lock, a missing program and a wrong option have their own exit cod
   rmSync(dir, { recursive: true })
 })
 
+test('a thread is bound to a CPU; a CPU that is not there is named', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-launcher-'))
+  const launcher = await nativeProgram(LAUNCHER, dir)
+  const bound = await run('sh', [
+    '-c',
+    `"$1" --pin $$ 0 && grep Cpus_allowed_list /proc/self/status; "$1" --pin $$ 4000`,
+    ...['sh', launcher],
+  ])
+  expect(bound.stdout).toBe('Cpus_allowed_list:\t0\n')
+  expect(bound.stderr).toBe('klab-launch: run on CPU 4000: Invalid argument\n')
+  rmSync(dir, { recursive: true })
+})
+
 test('the state of a tree changes with any file, and with nothing else', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'klab-tree-'))
   const launcher = await nativeProgram(LAUNCHER, dir)

@@ -24,18 +24,18 @@ const PROFILES = {
   minimal: {
     summary: 'the smallest kernel that supports every klab feature; all drivers built in',
     base: 'allnoconfig',
-    fragments: ['core', 'choices', 'guest', 'userland'],
+    fragments: ['core', 'choices', 'guest', 'machine', 'userland'],
     parameters: [],
     slowness: 1,
-    steps: 1500,
+    steps: 2000,
   },
   debug: {
     summary: 'minimal with KASAN, lockdep, hung-task and lockup detection, and DWARF',
     base: 'allnoconfig',
-    fragments: ['core', 'choices', 'guest', 'userland', 'debug'],
+    fragments: ['core', 'choices', 'guest', 'machine', 'userland', 'debug'],
     parameters: ['rcupdate.rcu_expedited=1'],
     slowness: 6,
-    steps: 1650,
+    steps: 2150,
   },
   vm: {
     summary: 'what a VM needs, and no more, over defconfig or a configuration of your own',

@@ -19,6 +19,8 @@ interface ArchFacts {
   /** The serial console in the guest, and the parameter by which it speaks from the first line on. */
   readonly console: string
   readonly earlyConsole: string
+  /** The kernel's option for it, without CONFIG_. */
+  readonly consoleOption: string
   /** The device by which a kernel that panics says so. */
   readonly panicDevice: string
   /** A graphics card on which a kernel without a driver of its own shows text. */
@@ -52,6 +54,7 @@ const ARCHES = {
     },
     console: 'ttyS0',
     earlyConsole: 'earlyprintk=serial,ttyS0,115200',
+    consoleOption: 'SERIAL_8250_CONSOLE',
     panicDevice: 'pvpanic',
     screen: 'VGA',
     // A triple fault: microvm has no ACPI and no keyboard controller to ask.

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 
-import { listenForOne } from '../../host/index.ts'
+import { listenForOne, type Listener } from '../../host/index.ts'
 import type { Qmp } from './qmp.ts'
 import { AGENT_PORT } from './reset-watch.ts'
 
@@ -9,7 +9,8 @@ import { AGENT_PORT } from './reset-watch.ts'
 export class AgentChannel implements AsyncDisposable {
   readonly #qmp: Qmp
   readonly #socketDir: string
-  readonly #resources = new AsyncDisposableStack()
+  /** Of the last renewal: a guest may reset as often as it likes. */
+  #listener: Listener | undefined
   #socket: Socket
   #count = 0
   #isRenewing = false
@@ -46,7 +47,10 @@ export class AgentChannel implements AsyncDisposable {
 
   async #connect(): Promise<Socket> {
     const path = join(this.#socketDir, `agent-${++this.#count}`)
-    const listener = this.#resources.use(await listenForOne(path))
+    const before = this.#listener
+    const listener = await listenForOne(path)
+    this.#listener = listener
+    await before?.[Symbol.asyncDispose]()
     const addr = { type: 'unix', data: { path } }
     const backend = { type: 'socket', data: { addr, server: false } }
     await this.#qmp.execute('chardev-change', { id: AGENT_PORT, backend })
@@ -56,6 +60,6 @@ export class AgentChannel implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#resources.disposeAsync()
+    await this.#listener?.[Symbol.asyncDispose]()
   }
 }

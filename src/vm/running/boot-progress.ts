@@ -1,4 +1,5 @@
 import { Deadline, formatDuration } from '../../base/index.ts'
+import { archFacts, type Arch } from '../machine/arch.ts'
 import { BootFailure } from './boot-failure.ts'
 import type { Console } from './console.ts'
 import { diagnose } from './diagnosis.ts'
@@ -17,6 +18,7 @@ interface BootWatch {
   readonly qemuStderr: () => string
   readonly slowness: number
   readonly timeoutMs: number
+  readonly arch: Arch
 }
 
 /** How far a boot has come; and when it comes no further, why. */
@@ -87,6 +89,7 @@ export class BootProgress {
       qemuStderr: this.#watch.qemuStderr(),
       ...(this.#end && { qemuEnd: this.#end.reason ?? this.#end.process }),
       waited: formatDuration(waited.waitMs),
+      consoleOption: archFacts(this.#watch.arch).consoleOption,
     })
     const { isSilent } = waited
     return new BootFailure({

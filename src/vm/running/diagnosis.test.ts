@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 
 import { diagnose, type BootEvidence } from './diagnosis.ts'
 
-const nothing: BootEvidence = { phase: 'agent', consoleLines: [], qemuStderr: '', waited: '10s' }
+const nothing: BootEvidence = {
+  ...{ phase: 'agent', consoleLines: [], qemuStderr: '', waited: '10s' },
+  consoleOption: 'SERIAL_8250_CONSOLE',
+}
 
 test.each<[string, Partial<BootEvidence>, RegExp]>([
   [
@@ -22,6 +25,16 @@ test.each<[string, Partial<BootEvidence>, RegExp]>([
     'no device',
     { qemuStderr: "'virtio-9p-device' is not a valid device model name", qemuEnd: 'exit status 1' },
     /no device virtio-9p-device/,
+  ],
+  [
+    'a disk of two VMs',
+    {
+      phase: 'process',
+      qemuStderr:
+        'qemu: -device virtio-blk-device,drive=disk0: Failed to get "write" lock\nIs another process using the image [/d/a.img]?',
+      qemuEnd: 'exit status 1',
+    },
+    /the file of a disk is in use by another VM or program: \/d\/a.img/,
   ],
   [
     'a bridge that is not allowed',
@@ -72,7 +85,11 @@ test.each<[string, Partial<BootEvidence>, RegExp]>([
     { consoleLines: ['This kernel requires an x86-64 CPU, but only detected an i686 CPU.'] },
     /wrong architecture/,
   ],
-  ['silent kernel', { phase: 'console' }, /no output on the console within 10s/],
+  [
+    'silent kernel',
+    { phase: 'console' },
+    /no output on the console within 10s.*\(CONFIG_SERIAL_8250_CONSOLE\)/,
+  ],
   ['silent agent', {}, /agent did not connect within 10s/],
   [
     'early reset',

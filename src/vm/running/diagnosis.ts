@@ -10,6 +10,8 @@ export interface BootEvidence {
   readonly qemuEnd?: string
   /** How long was waited, for people. */
   readonly waited: string
+  /** What a kernel must have to be heard, without CONFIG_. */
+  readonly consoleOption: string
 }
 
 interface Cause {
@@ -43,6 +45,11 @@ const QEMU_CAUSES: readonly Cause[] = [
   {
     match: /'([^']+)' is not a valid device model name|Device '([^']+)' not found/,
     says: (m) => `this QEMU has no device ${m[1] ?? m[2]}; klab doctor lists what it needs`,
+  },
+  {
+    // QEMU's lock on the file of a disk (block/file-posix.c).
+    match: /Failed to get (?:shared )?"?\w+"? lock[^]*?using the image \[([^\]]+)\]/,
+    says: (m) => `the file of a disk is in use by another VM or program: ${m[1]}`,
   },
   {
     match: /unsupported machine type/i,
@@ -133,7 +140,7 @@ export function diagnose(evidence: BootEvidence): string {
     return `${ending} while waiting for ${PHASE_GOALS[phase]} (${qemuEnd}${said ? `: ${said}` : ''})`
   }
   if (phase === 'console') {
-    return `no output on the console within ${waited}: not a kernel for this machine, or one without a serial console (CONFIG_SERIAL_8250_CONSOLE)`
+    return `no output on the console within ${waited}: not a kernel for this machine, or one without a serial console (CONFIG_${evidence.consoleOption})`
   }
   if (phase === 'agent') {
     return `the guest agent did not connect within ${waited}: the kernel hangs, or does not start /init from the initramfs`

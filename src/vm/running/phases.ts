@@ -15,7 +15,7 @@ export type Phase = (typeof PHASES)[number]
 export const LEFT_OUT = {
   boot: ['restore'],
   clone: ['console', 'kernel'],
-  // It is noticed when the new kernel has found its devices.
+  // The new kernel may have spoken before it is noticed.
   kexec: ['console', 'kernel', 'restore'],
 } as const satisfies Record<string, readonly Phase[]>
 

@@ -13,8 +13,8 @@ const RESET_FOLLOWS_MS = 50
 
 /**
  * Notices when a guest whose agent is up begins anew, from the events of QEMU. A reset is told, and told again before the
- * next agent is up: the firmware of a PC resets once more. A kexec is not, but a new kernel finds the port of the agent,
- * which closes it, and its agent opens it again; QEMU tells either at most once a second, and the last of them then.
+ * next agent is up: the firmware of a PC resets once more. A kexec is not, but it closes the port of the agent, and the new
+ * agent opens it again; QEMU tells either at most once a second, and the last of them then.
  */
 export class ResetWatch {
   readonly #hasSpoken: () => boolean

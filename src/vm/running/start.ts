@@ -51,7 +51,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const ended = endOf(qemu, connected)
   const progress = new BootProgress({
     ...{ clock, console, ended, qemuStderr: () => qemu.stderrTail() },
-    ...{ slowness: options.slowness, timeoutMs: options.bootTimeoutMs },
+    ...{ slowness: options.slowness, timeoutMs: options.bootTimeoutMs, arch: spec.machine.arch },
   })
   const peers = Promise.all([agentPeer.connected, connected])
   const [socket, qmp] = await progress.reach('process', peers)
