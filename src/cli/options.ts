@@ -70,7 +70,7 @@ export function addMachineOptions(command: Command): Command {
       '--transport <auto|9p|virtiofs>',
       'how host directories reach the guest (default: auto)',
     )
-    .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)')
+    .option('--net <none|user|restrict|bridge=name|lab:name>', 'network (default: none)', once)
     .option(
       '--publish <[address:]port:guestport[/udp]>',
       'with --net user: a port of the guest on this machine, may be repeated; port 0 for a free one',
@@ -137,6 +137,12 @@ export function machineInput(flags: MachineFlags): MachineInput {
 
 export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, value]
+}
+
+/** For an option that looks as if it could be repeated, and of which the first would be lost. */
+function once(value: string, previous: string | undefined): string {
+  if (previous === undefined) return value
+  throw new InvalidArgumentError(`It was ${JSON.stringify(previous)} before: a VM has one network.`)
 }
 
 export function integer(value: string): number {

@@ -17,13 +17,7 @@ export type LabEvent =
       readonly action: 'made' | 'discarded' | 'impossible'
       readonly why: string
     }
-  | {
-      readonly kind: 'published'
-      readonly address: string
-      readonly hostPort: number
-      readonly guestPort: number
-      readonly protocol: string
-    }
+  | ({ readonly kind: 'published' } & PublishedPort)
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
   /** `allowed`: why it does not count. */
   | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed?: string }
@@ -33,5 +27,13 @@ export type LabEvent =
       readonly exitCode: number
       readonly durationMs: number
     }
+
+/** A port of the guest on this machine, as it came to be. */
+export interface PublishedPort {
+  readonly address: string
+  readonly hostPort: number
+  readonly guestPort: number
+  readonly protocol: string
+}
 
 export type OnEvent = (event: LabEvent) => void

@@ -10,7 +10,7 @@ import { boot, type Booted } from '../boot/boot.ts'
 import { chooseKernel } from '../kernels/choose-kernel.ts'
 import { lostEnding } from '../life/command.ts'
 import type { Lab } from '../session/context.ts'
-import type { LabEvent } from '../outcome/events.ts'
+import type { LabEvent, PublishedPort } from '../outcome/events.ts'
 import { exitCodeOf, type Outcome } from '../outcome/outcome.ts'
 import { parseNet } from '../spec/net-request.ts'
 import { withPhase } from '../life/with-phase.ts'
@@ -92,8 +92,14 @@ async function live(
   const history = new RunRecord(lab, facts)
   history.begin()
   let phases: PhaseTimings = {}
+  const published: PublishedPort[] = []
   const onEvent = (event: LabEvent) => {
     if (event.kind === 'phase') phases = withPhase(phases, event)
+    if (event.kind === 'published') {
+      const { kind: _kind, ...port } = event
+      published.push(port)
+      change({ published })
+    }
     tell({ kind: 'event', event })
     if (hold && event.kind === 'phase' && event.phase === 'process') tell({ kind: 'held' })
   }

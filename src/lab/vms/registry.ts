@@ -17,6 +17,7 @@ import type { AllowRule } from '../outcome/allow-rule.ts'
 import type { Snapshot } from '../boot/boot-plan.ts'
 import type { VmPolicy } from '../outcome/crash-policy.ts'
 import type { MachineConfig } from '../config/schema.ts'
+import type { PublishedPort } from '../outcome/events.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Paths } from '../session/paths.ts'
 
@@ -50,6 +51,8 @@ export interface VmRecord {
   readonly snapshot?: Snapshot
   readonly keeper?: ProcessIdentity
   readonly qemu?: ProcessIdentity
+  /** The ports of this life on this machine. */
+  readonly published?: readonly PublishedPort[]
   readonly startedAt?: string
   readonly endedAt?: string
   readonly outcome?: Outcome
