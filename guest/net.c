@@ -25,8 +25,23 @@ void bring_up_loopback(void)
 	close(fd);
 }
 
-/* The one Ethernet interface there is; what a kernel makes by itself (sit0, dummy0) is of another type or has no device. */
-static bool find_interface(char name[IFNAMSIZ])
+static bool has_address(const char *name, struct span mac)
+{
+	struct ifreq request = { 0 };
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool same = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &request) == 0 &&
+		    memcmp(request.ifr_hwaddr.sa_data, mac.data, 6) == 0;
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+/*
+ * The card of a hardware address: their order and names are the kernel's affair. What it makes by itself (sit0, dummy0) has no
+ * device.
+ */
+static bool find_interface(char name[IFNAMSIZ], struct span mac)
 {
 	DIR *dir = opendir(INTERFACES);
 	bool found = false;
@@ -36,7 +51,7 @@ static bool find_interface(char name[IFNAMSIZ])
 		if (e->d_name[0] == '.' || access(path, F_OK) < 0)
 			continue;
 		snprintf(name, IFNAMSIZ, "%.15s", e->d_name);
-		found = true;
+		found = has_address(name, mac);
 	}
 	if (dir)
 		closedir(dir);
@@ -86,14 +101,14 @@ static const char *add_gateway(int fd, uint32_t gateway)
 void configure_net(uint32_t stream, struct payload *p)
 {
 	uint32_t address = take_u32(p), prefix = take_u32(p), gateway = take_u32(p);
-	struct span mac = take_bytes(p);
+	struct span mac = take_bytes(p), known_as = take_bytes(p);
 	char name[IFNAMSIZ];
 	const char *failed = "request";
 	errno = EINVAL;
-	if (!p->broken && mac.length == 6 && prefix <= 32) {
+	if (!p->broken && mac.length == 6 && known_as.length == 6 && prefix <= 32) {
 		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		failed = fd < 0 ? "socket" : NULL;
-		if (!failed && !find_interface(name)) {
+		if (!failed && !find_interface(name, known_as)) {
 			errno = ENODEV;
 			failed = "interface";
 		}

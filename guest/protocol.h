@@ -62,7 +62,7 @@ enum message {
 	MSG_STAT = 24,
 	/* host: lists a directory and all below it into stdout frames, as records of mode (octal), space, path, NUL; then done. Payload: bytes path */
 	MSG_LIST = 26,
-	/* host: configures the network interface; addresses are IPv4 numbers, 0 for none; answered by done. Payload: u32 address, u32 prefix, u32 gateway, bytes mac */
+	/* host: configures the network card that is known by one hardware address, and gives it another; addresses are IPv4 numbers, 0 for none; answered by done. Payload: u32 address, u32 prefix, u32 gateway, bytes mac, bytes knownAs */
 	MSG_NET = 25,
 	/* host: ends the machine. Payload: none */
 	MSG_POWEROFF = 22,

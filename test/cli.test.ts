@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
-import { klab } from './support/klab.ts'
+import { run } from '../src/host/index.ts'
+import { klab, PROGRAM } from './support/klab.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-cli-'))
 const env = { KLAB_HOME: join(dir, 'home') }
@@ -43,6 +44,15 @@ describe('klab alone', () => {
   })
 })
 
+test('klab --help | head -1 is no stack trace', async () => {
+  const script = '"$1" crash --help | head -n 1; echo "${PIPESTATUS[0]}"'
+  const { stdout, stderr } = await run('bash', ['-c', script, 'bash', PROGRAM])
+  expect({ stdout, stderr }).toEqual({
+    stdout: 'Usage: klab crash [options] [command]\n0\n',
+    stderr: '',
+  })
+})
+
 describe('klab --help', () => {
   test('has every command on one line of a small terminal, by what it is for', async () => {
     const { stdout } = await at(dir, '--help')
@@ -69,11 +79,20 @@ describe('klab --help', () => {
   })
 })
 
+test('klab status --help tells what its exit codes mean', async () => {
+  const { stdout } = await at(dir, 'status', '--help')
+  expect(stdout).toMatch(/^Exit codes: 0 it runs, or is paused; 3 it is stopped/m)
+})
+
 describe('wrong usage', () => {
   test.each([
     [['stopp'], /^klab: unknown command 'stopp'\n\(Did you mean stop\?\)/],
     [['constructor'], /^klab: unknown command 'constructor'/],
     [['stop'], /^klab: missing required argument 'vm'/],
+    [
+      ['run', '--net', 'user', '--net', 'lab:a'],
+      /^klab: option '--net .* before: a VM has one network/,
+    ],
     [['run', '--fersh'], /^klab: unknown option '--fersh'\n\(Did you mean --fresh\?\)/],
   ])('%j is one sentence and exit code 2', async (args, sentence) => {
     const { code, stdout, stderr } = await at(dir, ...args)

@@ -39,6 +39,8 @@ export interface GuestNet {
   readonly gateway?: string
   /** `52:54:00:12:34:56`. */
   readonly mac: string
+  /** The one by which the guest knows the card so far: that of its template. The same as `mac` when absent. */
+  readonly knownAs?: string
 }
 
 export interface FileAttributes {
@@ -154,9 +156,9 @@ export class Agent {
 
   /** Gives the guest's network interface an address. Throws InfraError naming the step that failed. */
   async configureNet(net: GuestNet): Promise<void> {
-    const { address, prefix, gateway, mac } = net
+    const { address, prefix, gateway, mac, knownAs = mac } = net
     const done = await this.#request((stream) => ({
-      ...{ name: 'net', stream, prefix, mac: Buffer.from(mac.replaceAll(':', ''), 'hex') },
+      ...{ name: 'net', stream, prefix, mac: macBytes(mac), knownAs: macBytes(knownAs) },
       address: numberOf(address),
       gateway: gateway === undefined ? 0 : numberOf(gateway),
     }))
@@ -377,6 +379,10 @@ function text(value: Uint8Array): string {
   return Buffer.from(value)
     .toString('utf8')
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+}
+
+function macBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(':', ''), 'hex')
 }
 
 /** An IPv4 address as one number, the first byte highest. */

@@ -169,8 +169,8 @@ export const MESSAGES = {
   net: {
     id: 25,
     from: 'host',
-    does: 'configures the network interface; addresses are IPv4 numbers, 0 for none; answered by done',
-    fields: { address: 'u32', prefix: 'u32', gateway: 'u32', mac: 'bytes' },
+    does: 'configures the network card that is known by one hardware address, and gives it another; addresses are IPv4 numbers, 0 for none; answered by done',
+    fields: { address: 'u32', prefix: 'u32', gateway: 'u32', mac: 'bytes', knownAs: 'bytes' },
   },
   poweroff: { id: 22, from: 'host', does: 'ends the machine', fields: {} },
 } as const satisfies Record<string, MessageFacts>

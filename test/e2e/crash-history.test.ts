@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -88,6 +96,25 @@ test('all of a crash goes into one archive, without secrets', async () => {
   const missing = await inProject(['crash', 'export', 'lkdtm_BUG', '--dump'])
   expect(missing.code).toBe(125)
   expect(missing.stderr).toMatch(/no run of this crash wrote a dump/)
+})
+
+test('a crash is not ignored in all projects unless that is asked for', async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'klab-elsewhere-'))
+  const ignore = (...options: string[]) =>
+    klab(['crash', 'ignore', 'lkdtm_WARNING', ...options], { cwd: elsewhere, env })
+  const refused = await ignore('--reason', 'on purpose')
+  expect(refused).toMatchObject({ code: 2, stdout: '' })
+  expect(refused.stderr).toMatch(/^klab: there is no klab\.yaml in .*touch klab\.yaml.*--user\n$/)
+  expect(existsSync(join(home, 'config.yaml'))).toBe(false)
+  const done = await ignore('--reason', 'on purpose', '--user')
+  expect(done).toMatchObject({ code: 0, stderr: '' })
+  expect(readFileSync(join(home, 'config.yaml'), 'utf8')).toContain('reason: on purpose')
+  expect(await ignore('--undo', '--user')).toMatchObject({ code: 0 })
+  // In a project it is the project's.
+  writeFileSync(join(elsewhere, 'klab.yaml'), '')
+  expect(await ignore('--reason', 'on purpose')).toMatchObject({ code: 0 })
+  expect(readFileSync(join(elsewhere, 'klab.yaml'), 'utf8')).toContain('reason: on purpose')
+  rmSync(elsewhere, { recursive: true })
 })
 
 test('a crash is ignored with a reason, and counts again', async () => {

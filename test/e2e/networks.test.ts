@@ -47,6 +47,12 @@ describe('the network of a VM', () => {
       }),
     )
     expect(new Set(ports).size).toBe(2)
+    // Also later, and for programs.
+    const status = await klab(['status', a])
+    expect(status.stdout).toContain(`port: tcp 127.0.0.1:${ports[0]} is port 80 of the guest\n`)
+    expect(JSON.parse((await klab(['status', a, '--json'])).stdout)).toMatchObject({
+      published: [{ protocol: 'tcp', address: '127.0.0.1', hostPort: ports[0], guestPort: 80 }],
+    })
     const serving = klab(['exec', a, '--', 'perl', '-e', SERVE])
     let said = ''
     for (let tries = 0; said === '' && tries < 40; tries++) {

@@ -12,12 +12,22 @@ interface Flags {
   readonly user?: boolean
 }
 
+const HELP = `
+Files: klab.yaml in the project (found upwards) over the user file; KLAB_* variables over both; flags over all.
+
+A list is given with commas between its items, or as JSON, as klab config get prints it. A machine with a name has settings of
+its own.
+
+Examples:
+  klab config list
+  klab config set machine.memory 2G
+  klab config set machines.big.cpus 8
+  klab config set run.env CI,LANG=C
+  klab config schema > klab.schema.json`
+
 export function addConfigCommand(program: Command, finish: (code: number) => void): void {
   const config = program.command('config').description('read, check and change the configuration')
-  config.addHelpText(
-    'after',
-    '\nFiles: klab.yaml in the project (found upwards) over the user file; KLAB_* variables over both; flags over all.\n\nExamples:\n  klab config list\n  klab config set machine.memory 2G\n  klab config schema > klab.schema.json',
-  )
+  config.addHelpText('after', HELP)
   const sub = (name: string, description: string, action: (...args: never[]) => Promise<void>) =>
     config
       .command(name)

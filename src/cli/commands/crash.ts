@@ -94,10 +94,10 @@ function addChanges(crash: Command, finish: Finish): void {
   crash
     .command('ignore <crash>')
     .description(
-      'a crash that does not count any more: written into the configuration of the project',
+      "a crash that does not count any more: written into the project's klab.yaml, or with --user for all projects",
     )
     .option('--reason <text>', 'why; needed')
     .option('--undo', 'let it count again')
-    .option('--user', "into the user's configuration, not the project's")
+    .option('--user', "into the user's configuration, for all projects")
     .action((wanted: string, flags: IgnoreFlags) => ignore(wanted, flags).then(() => finish(0)))
 }

@@ -2,6 +2,14 @@ import type { Command } from 'commander'
 
 import { describeOutcome, vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
+import { describePort } from '../render/status.ts'
+
+const HELP = `
+Exit codes: 0 it runs, or is paused; 3 it is stopped, or being started; 125 there is no such VM.
+
+Examples:
+  klab status box
+  klab status box >/dev/null || klab start box`
 
 export function addStatusCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -11,6 +19,7 @@ export function addStatusCommand(program: Command, finish: (code: number) => voi
       'one VM: whether it runs, whether its guest answers, what its kernel complained of',
     )
     .option('--json', 'as JSON')
+    .addHelpText('after', HELP)
     .action(async (name: string, flags: { json?: boolean }) => finish(await status(name, flags)))
 }
 
@@ -29,6 +38,7 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
   const lines = [
     `${vm.name}: ${vm.state}`,
     `kernel: ${vm.kernel}`,
+    ...(isUp ? (vm.published ?? []) : []).map((port) => `port: ${describePort(port)}`),
     ...(said ? [`guest: ${said.agent ? 'answers' : 'does not answer'}`] : []),
     ...(said?.reports.map((title) => `report: ${title}`) ?? []),
     ...(vm.outcome ? [`last outcome: ${describeOutcome(vm.outcome)}`] : []),

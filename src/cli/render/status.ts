@@ -1,5 +1,5 @@
 import { formatDuration } from '../../base/index.ts'
-import { describeOutcome, type LabEvent } from '../../lab/index.ts'
+import { describeOutcome, type LabEvent, type PublishedPort } from '../../lab/index.ts'
 
 export interface StatusOptions {
   readonly quiet: boolean
@@ -56,9 +56,7 @@ export class Status {
         this.#template(event)
         return
       case 'published':
-        this.line(
-          `${event.protocol} ${event.address}:${event.hostPort} is port ${event.guestPort} of the guest`,
-        )
+        this.line(describePort(event))
         return
       case 'phase':
         this.#phase(event.phase, event.ms)
@@ -149,6 +147,11 @@ export class Status {
       this.line(`compiling ${counts}`)
     }
   }
+}
+
+/** Where a port of the guest is. */
+export function describePort({ protocol, address, hostPort, guestPort }: PublishedPort): string {
+  return `${protocol} ${address}:${hostPort} is port ${guestPort} of the guest`
 }
 
 /** A guest's words must not drive the user's terminal. */

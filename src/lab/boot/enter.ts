@@ -67,7 +67,7 @@ async function enter(
         mount.target === 'root' ? { ...mount, files: ownFiles(networks, hostname) } : mount,
       ),
     ),
-    enterNetworks(agent, networks, { hostname, hasFiles }),
+    enterNetworks(agent, networks, { hostname, hasFiles, isClone }),
   ])
   settled.catch(() => undefined)
   if (!scene.decision.copiesShares) hooks.onEntering?.(agent)

@@ -91,6 +91,62 @@ describe('a file', () => {
   })
 })
 
+describe('a list', () => {
+  test.each([
+    ['["A=1,2","B"]', ['A=1,2', 'B']],
+    ['A=1, B', ['A=1', 'B']],
+    ['[]', []],
+    ['', []],
+    ['[', ['[']],
+  ])('is set as config get prints it, or with commas: %s', async (text, items) => {
+    await setSetting(file, 'run.env', text)
+    expect(getSetting(await open(), 'run.env').value).toEqual(items)
+  })
+
+  test('of addresses may begin with a bracket', async () => {
+    await setSetting(file, 'machine.publish', '[::1]:8080:80,2222:22')
+    const { value } = getSetting(await open(), 'machine.publish')
+    expect(value).toEqual(['[::1]:8080:80', '2222:22'])
+  })
+})
+
+test('every setting can be set to what it is: what get prints, set takes', async () => {
+  const rule = '[{ crash: abc, reason: "known, on its way" }]'
+  writeFileSync(
+    file,
+    `run: { env: ['A=1,2', B], allowReports: ${rule} }\nmachines: { a: { cpus: 3 } }\n`,
+  )
+  for (const { path, value } of listSettings(await open())) {
+    await setSetting(file, path, typeof value === 'string' ? value : JSON.stringify(value))
+    expect(getSetting(await open(), path).value).toEqual(value)
+  }
+})
+
+describe('a machine with a name', () => {
+  test('has settings of its own, and the rest from machine', async () => {
+    writeFileSync(file, 'machine: { memory: 3G }\n')
+    await setSetting(file, 'machines.small.cpus', '1')
+    expect(readFileSync(file, 'utf8')).toContain('machines:\n  small:\n    cpus: 1\n')
+    const lab = await open()
+    expect(getSetting(lab, 'machines.small.cpus')).toMatchObject({ value: 1, source: file })
+    expect(getSetting(lab, 'machines.small.memory')).toMatchObject({ value: '3G', source: file })
+    expect(() => getSetting(lab, 'machines.smal.cpus')).toThrow('did you mean small?')
+    await expect(setSetting(file, 'machines.small.cpu', '1')).rejects.toThrow(
+      'did you mean machines.small.cpus?',
+    )
+    await expect(setSetting(file, 'machines.small.cpus', '0')).rejects.toThrow('is left as it was')
+  })
+
+  test('is removed setting by setting, or as a whole', async () => {
+    writeFileSync(file, 'machines:\n  a: { cpus: 1, memory: 1G }\n  b: { cpus: 2 }\n')
+    await setSetting(file, 'machines.a.cpus', undefined)
+    await setSetting(file, 'machines.b', undefined)
+    expect((await open()).config.machines).toEqual({ a: { memory: 1024 } })
+    await expect(setSetting(file, 'machines.c', undefined)).rejects.toThrow('is not set in')
+    await expect(setSetting(file, 'run.grace', undefined)).rejects.toThrow('is not set in')
+  })
+})
+
 test('a named machine stands over the configured one, flags over both', async () => {
   writeFileSync(
     file,

@@ -6,8 +6,9 @@ import { basename, dirname, join } from 'node:path'
 import { ConfigError, InfraError, nearest, UsageError } from '../../base/index.ts'
 import { describeExit, runInteractive, writeAtomically } from '../../host/index.ts'
 import { getAt, parseText, type LoadedConfig } from './layers.ts'
+import { noMachine } from './machine.ts'
 import { findProjectFile } from './project-file.ts'
-import { configLeaves, type Leaf } from './leaves.ts'
+import { configLeaves, leafAt, settingPaths, type Leaf } from './leaves.ts'
 import { describeProblems } from './problems.ts'
 
 export interface Setting {
@@ -31,12 +32,17 @@ export function listSettings({ loaded }: { readonly loaded: LoadedConfig }): Set
   })
 }
 
-/** One setting. Throws UsageError if there is none of that name. */
+/** One setting; what a machine with a name does not say, it has from `machine`. Throws UsageError if there is none of that name. */
 export function getSetting(lab: { readonly loaded: LoadedConfig }, path: string): Setting {
-  findLeaf(path)
+  const leaf = findLeaf(path)
   const setting = listSettings(lab).find((one) => one.path === path)
   if (setting) return setting
-  throw new UsageError(`there is no setting ${path}`)
+  const { config, written, sources } = lab.loaded
+  const [, machine = '', field = ''] = path.split('.')
+  if (!Object.hasOwn(config.machines, machine)) throw new UsageError(noMachine(config, machine))
+  const value = getAt(written, path.split('.'))
+  if (value === undefined) return { ...getSetting(lab, `machine.${field}`), path: leaf.path }
+  return { path, value, source: sources.get('machines') ?? 'default' }
 }
 
 /** The file that is edited: the project's if there is one, else the user's; `isUsers` insists on the latter. */
@@ -54,11 +60,14 @@ export async function setSetting(
   path: string,
   text: string | undefined,
 ): Promise<void> {
-  const leaf = findLeaf(path)
+  // A machine can be removed as a whole.
+  const leaf = text === undefined && /^machines\.[^.]+$/.test(path) ? undefined : findLeaf(path)
   const { parseYaml } = await import('./yaml-file.ts')
   const { document } = parseYaml(await textOf(file))
-  if (text === undefined) document.deleteIn(path.split('.'))
-  else document.setIn(path.split('.'), parseText(leaf, text))
+  const keys = path.split('.')
+  if (text !== undefined && leaf) document.setIn(keys, parseText(leaf, text))
+  else if (document.hasIn(keys)) document.deleteIn(keys)
+  else throw new UsageError(`${path} is not set in ${file}`)
   await writeConfig(file, String(document))
 }
 
@@ -173,13 +182,10 @@ function newestBackup(file: string): string {
 }
 
 function findLeaf(path: string): Leaf {
-  const leaves = configLeaves()
-  const leaf = leaves.find((one) => one.path === path)
+  const leaf = leafAt(path)
   if (leaf) return leaf
-  const near = nearest(
-    path,
-    leaves.map((one) => one.path),
-  )
+  const [, machine] = /^machines\.([^.]+)\./.exec(path) ?? []
+  const near = nearest(path, settingPaths(machine === undefined ? [] : [machine]))
   throw new UsageError(
     `there is no setting ${path}${near ? `; did you mean ${near}?` : ' (klab config list)'}`,
   )

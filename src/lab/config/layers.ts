@@ -100,13 +100,29 @@ function environmentLayer(env: NodeJS.ProcessEnv): Layer {
 
 /** A setting's value from one string: a variable, or `klab config set`. */
 export function parseText(leaf: Leaf, text: string): unknown {
-  if (leaf.type.startsWith('list'))
-    return text === '' ? [] : text.split(',').map((item) => item.trim())
+  if (leaf.type.startsWith('list')) return listOf(text)
+  if (leaf.type.startsWith('map')) return jsonOf(text) ?? text
   if (leaf.type === 'boolean')
     return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
   if (/integer|number/.test(leaf.type) && /^-?\d+$/.test(text)) return Number(text)
-  if (leaf.type.includes('null') && text === 'none') return null
+  if (leaf.type.includes('null') && ['none', 'null'].includes(text)) return null
   return text
+}
+
+/** A list as `klab config get` prints it (JSON), or its items with commas between them. */
+function listOf(text: string): unknown[] {
+  const json = jsonOf(text)
+  if (Array.isArray(json)) return json
+  return text === '' ? [] : text.split(',').map((item) => item.trim())
+}
+
+/** Undefined for what is no JSON, as `[::1]:8080:80` is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 export function getAt(value: unknown, path: readonly string[]): unknown {

@@ -10,13 +10,7 @@ export async function machineFor(
   flags: MachineInput,
 ): Promise<MachineConfig> {
   const named = name === undefined ? {} : config.machines[name]
-  if (!named) {
-    const names = Object.keys(config.machines)
-    const near = nearest(name ?? '', names)
-    throw new ConfigError(
-      `there is no machine ${name} in the configuration${near ? `; did you mean ${near}?` : ''} (machines: ${names.join(', ') || 'none'})`,
-    )
-  }
+  if (!named) throw new ConfigError(noMachine(config, name ?? ''))
   const isPlain = Object.values(flags).every((value) => Array.isArray(value) && value.length === 0)
   if (isPlain && name === undefined) return config.machine
   const { configSchema } = await import('./schema.ts')
@@ -49,4 +43,11 @@ export async function machineFor(
     ...Object.fromEntries(given),
     ...lists,
   }
+}
+
+/** What is said of a machine that the configuration has not. */
+export function noMachine(config: Config, name: string): string {
+  const names = Object.keys(config.machines)
+  const near = nearest(name, names)
+  return `there is no machine ${name} in the configuration${near ? `; did you mean ${near}?` : ''} (machines: ${names.join(', ') || 'none'})`
 }

@@ -17,8 +17,9 @@ machines:
   big: { cpus: 8, memory: 16G }      # klab run --machine big
 \`\`\`
 
-\`KLAB_HOME\` moves everything klab keeps (user file, cache, state, sockets) below one directory. Lists in variables are
-separated by commas; \`none\` takes a limit away.
+\`KLAB_HOME\` moves everything klab keeps (user file, cache, state, sockets) below one directory. Lists in variables, and in
+\`klab config set\`, have commas between their items, or are JSON as \`klab config get\` prints it; \`none\` takes a limit away. The settings of
+a machine with a name have paths of their own: \`klab config set machines.big.cpus 8\`.
 
 | setting | type | default | variable | meaning |
 |---|---|---|---|---|

@@ -27,8 +27,12 @@ export interface Network {
 export function templateCards(networks: readonly NetRequest[]): NetCard[] {
   return networks.map((_, index) => ({
     backend: `hubport,hubid=${index}`,
-    mac: `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`,
+    mac: templateMac(index),
   }))
+}
+
+function templateMac(index: number): string {
+  return `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`
 }
 
 /** Addresses of QEMU's user network (net/slirp.c). */
@@ -92,12 +96,16 @@ export function networkFiles(networks: readonly Network[], hostname: string): Ma
 export async function enterNetworks(
   agent: Agent,
   networks: readonly Network[],
-  { hostname, hasFiles }: { hostname: string; hasFiles: boolean },
+  parts: { readonly hostname: string; readonly hasFiles: boolean; readonly isClone: boolean },
 ): Promise<void> {
+  const { hostname, hasFiles, isClone } = parts
   await Promise.all(
-    networks.map(({ guest, card }) =>
-      // Without an address there is one to be had from the bridge's network; the card has to be up for it.
-      agent.configureNet(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac }),
+    networks.map(({ guest, card }, index) =>
+      agent.configureNet({
+        // Without an address there is one to be had from the bridge's network; the card has to be up for it.
+        ...(guest ?? { address: '0.0.0.0', prefix: 0, mac: card.mac }),
+        ...(isClone && { knownAs: templateMac(index) }),
+      }),
     ),
   )
   if (!hasFiles) return

@@ -19,13 +19,7 @@ type EventBody =
       readonly action: 'made' | 'discarded' | 'impossible'
       readonly why: string
     }
-  | {
-      readonly kind: 'published'
-      readonly address: string
-      readonly hostPort: number
-      readonly guestPort: number
-      readonly protocol: string
-    }
+  | ({ readonly kind: 'published' } & PublishedPort)
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
   /** `allowed`: why it does not count. */
   | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed?: string }
@@ -38,5 +32,12 @@ type EventBody =
 
 /** `run`: the id of the run that it is of; absent before there is one, as while a kernel is built. */
 export type LabEvent = EventBody & { readonly run?: string }
+/** A port of the guest on this machine, as it came to be. */
+export interface PublishedPort {
+  readonly address: string
+  readonly hostPort: number
+  readonly guestPort: number
+  readonly protocol: string
+}
 
 export type OnEvent = (event: LabEvent) => void

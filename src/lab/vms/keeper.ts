@@ -11,7 +11,7 @@ import { endOfVm } from '../life/end-of-vm.ts'
 import { liveOnce } from '../life/life.ts'
 import type { Living } from '../life/living.ts'
 import { silence } from '../life/silence.ts'
-import type { LabEvent } from '../outcome/events.ts'
+import type { LabEvent, PublishedPort } from '../outcome/events.ts'
 import { describeOutcome, exitCodeOf, type Outcome } from '../outcome/outcome.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
@@ -105,6 +105,7 @@ async function live(
   const { tell } = registered
   const choosing = { signal: never, onEvent: () => undefined }
   const kernel = await chooseKernel(lab, vm.kernel, choosing)
+  const published: PublishedPort[] = []
   const { outcome } = await liveOnce(
     lab,
     {
@@ -116,6 +117,11 @@ async function live(
       stop: never,
       onEvent: (event) => {
         tell({ kind: 'event', event })
+        if (event.kind === 'published') {
+          const { kind: _kind, run: _run, ...port } = event
+          published.push(port)
+          registered.change({ published })
+        }
         if (vm.start === 'held' && event.kind === 'phase' && event.phase === 'process')
           tell({ kind: 'held' })
       },

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
 import { isAlive, type ProcessIdentity } from '../../host/index.ts'
 import type { Snapshot } from '../boot/boot-request.ts'
+import type { PublishedPort } from '../outcome/events.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Paths } from '../session/paths.ts'
 import type { Judge } from '../spec/run-request.ts'
@@ -48,6 +49,8 @@ export interface VmRecord {
   readonly qemu?: ProcessIdentity
   /** By how much its guest is slower than a plain one under KVM. */
   readonly slowness?: number
+  /** The ports of this life on this machine. */
+  readonly published?: readonly PublishedPort[]
   readonly startedAt?: string
   readonly endedAt?: string
   readonly outcome?: Outcome

@@ -158,7 +158,8 @@ export async function forkVm(
 }
 
 function nextLife(record: VmRecord, snapshot: Snapshot): VmRecord {
-  const { keeper: _keeper, qemu: _qemu, outcome: _outcome, endedAt: _endedAt, ...rest } = record
+  const { keeper: _keeper, qemu: _qemu, outcome: _outcome, endedAt: _endedAt, ...alive } = record
+  const { published: _published, ...rest } = alive
   return {
     ...rest,
     snapshot,
