@@ -1,6 +1,6 @@
 /*
  * Compiled with each kernel, never run: tells where that kernel keeps what, for klab inspect. As kbuild's own asm-offsets, it
- * is read from the assembly.
+ * is read from the assembly. KLAB_* are features that its build found in the sources (src/kernel/build/layout.ts).
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -9,7 +9,6 @@
 #include <linux/sched/signal.h>
 #include <linux/seqlock.h>
 #include <linux/timekeeper_internal.h>
-#include <linux/version.h>
 
 #define TELL(name, value) asm volatile("\n->" name " %0" : : "i"((unsigned long)(value)))
 #define MEMBER(type, member) TELL(#type "." #member, offsetof(struct type, member))
@@ -17,7 +16,7 @@
 
 /* As in kernel/time/timekeeping.c, where it has no name. */
 struct tk_core {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 10, 0)
+#ifdef KLAB_TK_RAW_SPINLOCK
 	seqcount_raw_spinlock_t seq;
 #else
 	seqcount_t seq;
@@ -38,7 +37,7 @@ void layout(void)
 #ifdef CONFIG_SMP
 	MEMBER(task_struct, on_cpu);
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#ifdef KLAB_TASK_STATE
 	MEMBER(task_struct, __state);
 #else
 	MEMBER(task_struct, state);
@@ -47,7 +46,7 @@ void layout(void)
 	MEMBER(signal_struct, thread_head);
 	MEMBER(module, list);
 	MEMBER(module, name);
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#ifdef KLAB_MODULE_MEM
 	TELL("module.memBase", offsetof(struct module, mem[0].base));
 	TELL("module.memSize", offsetof(struct module, mem[0].size));
 #else

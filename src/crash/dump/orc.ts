@@ -12,7 +12,7 @@ export interface OrcEntry {
 }
 
 const ENTRY = 6
-/** The types until 6.3, and since: two more came before the old ones. */
+/** The types at first, and since commit fb799447ae29 ("x86,objtool: Split UNWIND_HINT_EMPTY in two") (v6.4): two more came before the old ones. */
 const OLD_TYPES = ['call', 'regs', 'iret'] as const
 const NEW_TYPES = ['end', 'end', 'call', 'regs', 'iret'] as const
 
@@ -25,7 +25,7 @@ export class OrcTable {
   readonly #count: number
 
   /** Throws DumpError for a kernel without them (CONFIG_UNWINDER_ORC). */
-  constructor(memory: AddressSpace, layout: Layout, release: string) {
+  constructor(memory: AddressSpace, layout: Layout) {
     this.#start = layout.symbol('__start_orc_unwind_ip')
     const size = sane(
       layout.symbol('__stop_orc_unwind_ip') - this.#start,
@@ -36,8 +36,7 @@ export class OrcTable {
     if (this.#count === 0) throw new DumpError('its kernel has no ORC tables')
     this.#ips = memory.read(this.#start, size)
     this.#entries = memory.read(layout.symbol('__start_orc_unwind'), this.#count * ENTRY)
-    const [, major = '0', minor = '0'] = /^(\d+)\.(\d+)/.exec(release) ?? []
-    this.#isNew = Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 4)
+    this.#isNew = hasNewTypes(this.#entries)
   }
 
   /** The entry for an instruction; undefined before the first. */
@@ -70,4 +69,16 @@ export class OrcTable {
       type: spReg === 0 ? 'end' : (kind ?? 'end'),
     }
   }
+}
+
+/**
+ * Which types a table has: almost all entries are calls, which were 0. The new 0 is "undefined", which has no stack pointer to go by; so an entry that
+ * has one and is of type 0 is an old call.
+ */
+export function hasNewTypes(entries: Buffer): boolean {
+  for (let at = 0; at + ENTRY <= entries.length; at += ENTRY) {
+    const bits = entries.readUInt16LE(at + 4)
+    if ((bits & 15) !== 0 && ((bits >> 8) & 7) === 0) return false
+  }
+  return true
 }

@@ -10,7 +10,6 @@ import {
   type ModuleRange,
   type StackFrame,
   type SymbolTable,
-  type Vmcoreinfo,
 } from '../../crash/index.ts'
 import { infoOf } from './dump-file.ts'
 
@@ -35,7 +34,7 @@ export function readPicture(
   const { moved } = info
   const layout = new Layout(values, (name) => table.first(name), moved)
   const state = new KernelState(memory, layout)
-  const orc = orcOf(memory, layout, info)
+  const orc = orcOf(memory, layout)
   const tasks = state.tasks(most?.tasks)
   const panicCpu = state.panicCpu()
   const cpus = Array.from({ length: Math.min(state.cpus(), dump.registers.length) }, (_, cpu) => {
@@ -66,10 +65,10 @@ export function readPicture(
 }
 
 /** Undefined for a kernel with another unwinder. */
-function orcOf(memory: AddressSpace, layout: Layout, info: Vmcoreinfo): OrcTable | undefined {
+function orcOf(memory: AddressSpace, layout: Layout): OrcTable | undefined {
   if (!layout.hasSymbol('__start_orc_unwind_ip')) return undefined
   try {
-    return new OrcTable(memory, layout, info.text('OSRELEASE') ?? '')
+    return new OrcTable(memory, layout)
   } catch (error) {
     if (error instanceof DumpError) return undefined
     throw error
