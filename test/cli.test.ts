@@ -90,8 +90,8 @@ describe('wrong usage', () => {
     [['constructor'], /^klab: unknown command 'constructor'/],
     [['stop'], /^klab: missing required argument 'vm'/],
     [
-      ['run', '--net', 'user', '--net', 'lab:a'],
-      /^klab: option '--net .* before: a VM has one network/,
+      ['run', '--net', 'none', '--net', 'user'],
+      /^klab: --net none does not go with user/,
     ],
     [['run', '--fersh'], /^klab: unknown option '--fersh'\n\(Did you mean --fresh\?\)/],
   ])('%j is one sentence and exit code 2', async (args, sentence) => {

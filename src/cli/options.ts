@@ -180,7 +180,7 @@ export function collect(value: string, previous: readonly string[]): string[] {
 }
 
 /** As collect, where nothing is said of what is there without. */
-export function collectMore(value: string, previous: readonly string[] = []): string[] {
+function collectMore(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value]
 }
 
