@@ -7,6 +7,7 @@ export {
   UsageError,
   messageOf,
 } from './errors.ts'
+export { decodeJson, isRecord, isStringList, tryDecodeJson } from './decode.ts'
 export { nearest } from './nearest.ts'
 export { newId } from './ids.ts'
 export { Deadline } from './deadline.ts'

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
-import { InfraError } from '../../base/index.ts'
+import { decodeJson, InfraError } from '../../base/index.ts'
 import type { Interrupts, Terminal } from '../session/terminal.ts'
 import type { Lab } from '../session/context.ts'
 import type { OnEvent } from '../outcome/events.ts'
 import { viewOf, withStore, type RunView } from '../history/history.ts'
 import { isSameOutcome, type Outcome } from '../outcome/outcome.ts'
 import { hasInput, inputPath } from '../history/run-input.ts'
-import type { RecordedRequest } from '../history/run-record.ts'
+import { isRecordedRequest } from '../history/stored-run.ts'
 import { repeatRun, type RepeatEvent, type RepeatSummary } from './repeat.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import { runInVm, type RunResult } from './run.ts'
@@ -106,8 +106,8 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     throw new InfraError('REPLAY', `run ${run.id} goes on; klab runs shows it`)
   if (row.request === null)
     return refuse('it is of a VM that stayed, or of a klab that did not record what was asked for')
-  // Written by us (run-record.ts).
-  const asked = JSON.parse(row.request) as RecordedRequest
+  const what = `the record of what run ${run.id} was asked for`
+  const asked = decodeJson(row.request, { what, check: isRecordedRequest })
   const dir = join(lab.paths.state, 'runs', run.id)
   switch (asked.input) {
     case 'typed':

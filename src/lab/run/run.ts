@@ -82,6 +82,7 @@ export async function runOnKernel(
     lastingName: lastingName(lab, request.choice, kernel),
     argv: exec.argv.map(String),
     request,
+    onNote: (message) => onEvent({ kind: 'note', message }),
   })
   const input = new InputRecord(runDir)
   const { stdin } = parts.terminal

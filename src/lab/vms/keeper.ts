@@ -88,6 +88,7 @@ async function live(
   const facts = {
     ...{ id: runId, runDir, machine, kernel, lastingName: request.kernel },
     argv: ['(a VM that stays)'],
+    onNote: (message: string) => tell({ kind: 'event', event: { kind: 'note', message } }),
   }
   const history = new RunRecord(lab, facts)
   history.begin()
