@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { isRecord, tryDecodeJson } from '../../base/index.ts'
 import {
@@ -36,18 +36,26 @@ const ABANDONED_AFTER_MS = 60_000
 /** Leaves the end of a run as a file, for the next klab that opens the database. Returns its path. */
 export function leaveRecord(lab: Lab, record: RecordFile): string {
   const path = join(recordDir(lab), `${record.run.id}.json`)
-  const text = JSON.stringify(record)
   // Whoever has taken in all others removes the directory, perhaps just now.
   for (let triesLeft = 3; ; triesLeft--) {
     try {
-      mkdirSync(recordDir(lab), { recursive: true, mode: 0o700 })
-      // Whole or not at all.
-      writeFileSync(`${path}.tmp`, text, { mode: 0o600 })
-      renameSync(`${path}.tmp`, path)
+      writeWhole(path, JSON.stringify(record))
       return path
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || triesLeft === 0) throw error
     }
+  }
+}
+
+function writeWhole(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    writeFileSync(`${path}.tmp`, text, { mode: 0o600 })
+    renameSync(`${path}.tmp`, path)
+  } catch (error) {
+    // On a full disk a part of it.
+    rmSync(`${path}.tmp`, { force: true })
+    throw error
   }
 }
 

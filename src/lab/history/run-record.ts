@@ -51,6 +51,12 @@ interface RunFacts {
   readonly onNote?: (message: string) => void
 }
 
+/** What is kept of a report. */
+type KeptReport = Pick<
+  FoundReport,
+  'kind' | 'title' | 'text' | 'fingerprint' | 'function' | 'cause'
+>
+
 /** How a run ended, as far as it is recorded. */
 interface RunEnd {
   readonly outcome: Outcome
@@ -117,7 +123,7 @@ export class RunRecord {
     }
   }
 
-  async end(result: RunEnd, reports: readonly FoundReport[]): Promise<void> {
+  async end(result: RunEnd, reports: readonly KeptReport[]): Promise<void> {
     const { outcome, exitCode, phases, durationMs, peakMemoryKiB, input, qemu } = result
     const row: NewRun = {
       ...this.#row,
@@ -197,7 +203,7 @@ function endOf(outcome: Outcome, exitCode: number) {
   }
 }
 
-function storedReport(report: FoundReport): StoredReport {
+function storedReport(report: KeptReport): StoredReport {
   return {
     kind: report.kind ?? 'OTHER',
     title: report.title,
