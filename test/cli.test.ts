@@ -89,10 +89,7 @@ describe('wrong usage', () => {
     [['stopp'], /^klab: unknown command 'stopp'\n\(Did you mean stop\?\)/],
     [['constructor'], /^klab: unknown command 'constructor'/],
     [['stop'], /^klab: missing required argument 'vm'/],
-    [
-      ['run', '--net', 'none', '--net', 'user'],
-      /^klab: --net none does not go with user/,
-    ],
+    [['run', '--net', 'none', '--net', 'user'], /^klab: --net none does not go with user/],
     [['run', '--fersh'], /^klab: unknown option '--fersh'\n\(Did you mean --fresh\?\)/],
   ])('%j is one sentence and exit code 2', async (args, sentence) => {
     const { code, stdout, stderr } = await at(dir, ...args)

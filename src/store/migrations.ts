@@ -1,67 +1,89 @@
-import type { Kysely } from 'kysely'
-import type { Migration, MigrationProvider } from 'kysely/migration'
+import type { DatabaseSync } from 'node:sqlite'
 
-const MIGRATIONS: Record<string, Migration> = {
-  '0001-runs': {
-    async up(db: Kysely<unknown>) {
-      await db.schema
-        .createTable('runs')
-        .addColumn('id', 'text', (column) => column.primaryKey())
-        .addColumn('startedAt', 'text', (column) => column.notNull())
-        .addColumn('endedAt', 'text')
-        .addColumn('argv', 'text', (column) => column.notNull())
-        .addColumn('cwd', 'text', (column) => column.notNull())
-        .addColumn('kernel', 'text', (column) => column.notNull())
-        .addColumn('kernelId', 'text')
-        .addColumn('release', 'text')
-        .addColumn('machine', 'text', (column) => column.notNull())
-        .addColumn('outcome', 'text')
-        .addColumn('exitCode', 'integer')
-        .addColumn('detail', 'text')
-        .addColumn('phases', 'text')
-        .addColumn('durationMs', 'integer')
-        .addColumn('peakMemoryKiB', 'integer')
-        .addColumn('consolePath', 'text', (column) => column.notNull())
-        .addColumn('pid', 'integer', (column) => column.notNull())
-        .execute()
-      await db.schema.createIndex('runsByStart').on('runs').column('startedAt').execute()
-      await db.schema
-        .createTable('reports')
-        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-        .addColumn('runId', 'text', (column) =>
-          column.references('runs.id').onDelete('cascade').notNull(),
-        )
-        .addColumn('kind', 'text', (column) => column.notNull())
-        .addColumn('title', 'text', (column) => column.notNull())
-        .addColumn('text', 'text', (column) => column.notNull())
-        .execute()
-      await db.schema.createIndex('reportsByRun').on('reports').column('runId').execute()
-    },
-  },
-  '0002-crashes': {
-    async up(db: Kysely<unknown>) {
-      await db.schema
-        .alterTable('reports')
-        .addColumn('fingerprint', 'text', (column) => column.notNull().defaultTo(''))
-        .execute()
-      await db.schema.alterTable('reports').addColumn('function', 'text').execute()
-      await db.schema
-        .createIndex('reportsByFingerprint')
-        .on('reports')
-        .column('fingerprint')
-        .execute()
-    },
-  },
-  '0003-requests': {
-    async up(db: Kysely<unknown>) {
-      await db.schema.alterTable('runs').addColumn('request', 'text').execute()
-    },
-  },
-  '0004-causes': {
-    async up(db: Kysely<unknown>) {
-      await db.schema.alterTable('reports').addColumn('cause', 'text').execute()
-    },
-  },
+import { inTransaction } from './transaction.ts'
+
+/**
+ * What leads from each version of the schema to the next; `PRAGMA user_version` tells how many of them a database has
+ * behind it. Only ever appended to. Statements that make something say IF NOT EXISTS, for databases of klabs that used
+ * Kysely's Migrator: they have no version, and a kill left them anywhere between two.
+ */
+const STEPS: readonly (readonly string[])[] = [
+  [
+    `CREATE TABLE IF NOT EXISTS "runs" (
+      "id" TEXT PRIMARY KEY,
+      "startedAt" TEXT NOT NULL,
+      "endedAt" TEXT,
+      "argv" TEXT NOT NULL,
+      "cwd" TEXT NOT NULL,
+      "kernel" TEXT NOT NULL,
+      "kernelId" TEXT,
+      "release" TEXT,
+      "machine" TEXT NOT NULL,
+      "outcome" TEXT,
+      "exitCode" INTEGER,
+      "detail" TEXT,
+      "phases" TEXT,
+      "durationMs" INTEGER,
+      "peakMemoryKiB" INTEGER,
+      "consolePath" TEXT NOT NULL,
+      "pid" INTEGER NOT NULL
+    )`,
+    `CREATE INDEX IF NOT EXISTS "runsByStart" ON "runs" ("startedAt")`,
+    `CREATE TABLE IF NOT EXISTS "reports" (
+      "id" INTEGER PRIMARY KEY AUTOINCREMENT,
+      "runId" TEXT NOT NULL REFERENCES "runs" ("id") ON DELETE CASCADE,
+      "kind" TEXT NOT NULL,
+      "title" TEXT NOT NULL,
+      "text" TEXT NOT NULL
+    )`,
+    `CREATE INDEX IF NOT EXISTS "reportsByRun" ON "reports" ("runId")`,
+  ],
+  [
+    `ALTER TABLE "reports" ADD COLUMN "fingerprint" TEXT NOT NULL DEFAULT ''`,
+    `ALTER TABLE "reports" ADD COLUMN "function" TEXT`,
+    `CREATE INDEX IF NOT EXISTS "reportsByFingerprint" ON "reports" ("fingerprint")`,
+  ],
+  [`ALTER TABLE "runs" ADD COLUMN "request" TEXT`],
+  [`ALTER TABLE "reports" ADD COLUMN "cause" TEXT`],
+  [
+    `ALTER TABLE "runs" ADD COLUMN "qemu" TEXT`,
+    `ALTER TABLE "runs" ADD COLUMN "owner" TEXT`,
+    // What Kysely's Migrator kept its own account in.
+    `DROP TABLE IF EXISTS "kysely_migration"`,
+    `DROP TABLE IF EXISTS "kysely_migration_lock"`,
+  ],
+]
+
+/** The version of the schema that this klab reads and writes. */
+export const SCHEMA_VERSION = STEPS.length
+
+/** Which version of the schema a database has; 0 for an empty one, and for one of Kysely's Migrator. */
+export function schemaVersion(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
 }
 
-export const migrations: MigrationProvider = { getMigrations: () => Promise.resolve(MIGRATIONS) }
+/**
+ * Brings a database to the newest schema, in one transaction: a kill leaves it as it was, and of several klabs at once
+ * one does it.
+ */
+export function migrate(db: DatabaseSync): void {
+  // Not possible in a transaction, and harmless if nothing follows.
+  db.exec('PRAGMA journal_mode = WAL')
+  inTransaction(db, () => {
+    // Read again, now that nobody else can change it.
+    const version = schemaVersion(db)
+    if (version >= SCHEMA_VERSION) return
+    for (const statement of STEPS.slice(version).flat()) make(db, statement, version)
+    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  })
+}
+
+function make(db: DatabaseSync, statement: string, version: number): void {
+  try {
+    db.exec(statement)
+  } catch (error) {
+    // There is no ADD COLUMN IF NOT EXISTS, and the transaction goes on after this error.
+    const isThere = error instanceof Error && error.message.startsWith('duplicate column name')
+    if (!isThere || version > 0) throw error
+  }
+}

@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely'
+import type { Generated, Insertable, Selectable } from 'kysely'
 
 export interface RunsTable {
   id: string
@@ -24,7 +24,11 @@ export interface RunsTable {
   consolePath: string
   /** JSON: all that was asked for; null for what cannot be asked for again. */
   request: string | null
+  /** JSON list: QEMU's command line; null where none is recorded. */
+  qemu: string | null
   pid: number
+  /** JSON: the process that began it and writes its end, told from later ones of its pid; null of an older klab. */
+  owner: string | null
 }
 
 export interface ReportsTable {
@@ -44,4 +48,17 @@ export interface ReportsTable {
 export interface Schema {
   runs: RunsTable
   reports: ReportsTable
+}
+
+export type RunRow = Selectable<RunsTable>
+export type NewRun = Insertable<RunsTable>
+
+/** A report as it is kept. */
+export interface StoredReport {
+  readonly kind: string
+  readonly title: string
+  readonly text: string
+  readonly fingerprint: string
+  readonly function: string | null
+  readonly cause: string | null
 }

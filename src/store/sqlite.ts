@@ -1,24 +1,23 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 
 import type { SqliteDatabase } from 'kysely'
 
-/** Kysely's SqliteDialect wants better-sqlite3's shape; node:sqlite differs in small ways. */
-export function openSqlite(path: string): SqliteDatabase {
-  const db = new DatabaseSync(path)
-  // Several klab processes share the file: wait for each other rather than fail.
-  db.exec(
-    'PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON',
-  )
+import { withProblems } from './problem.ts'
+
+/** Kysely's SqliteDialect wants better-sqlite3's shape; node:sqlite differs in small ways, and what it throws is put into a sentence. */
+export function kyselyDatabase(db: DatabaseSync, path: string): SqliteDatabase {
   return {
-    close: () => db.close(),
+    // Its owner closes it: Kysely closes nothing that it has not used.
+    close: () => undefined,
     prepare(sql) {
-      const statement = db.prepare(sql)
+      const statement = withProblems(path, () => db.prepare(sql))
+      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
       return {
         // True for SELECT and for INSERT … RETURNING: both have result columns.
         reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
-        run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
-        iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+        all: (parameters) => withProblems(path, () => statement.all(...values(parameters))),
+        run: (parameters) => withProblems(path, () => statement.run(...values(parameters))),
+        iterate: (parameters) => statement.iterate(...values(parameters)),
       }
     },
   }

@@ -1,22 +1,12 @@
-import { Kysely, SqliteDialect, type Insertable, type Selectable, type Updateable } from 'kysely'
-import { Migrator } from 'kysely/migration'
+import { Kysely, SqliteDialect } from 'kysely'
+import type { DatabaseSync } from 'node:sqlite'
 
-import { InfraError, messageOf } from '../base/index.ts'
-import { migrations } from './migrations.ts'
-import type { RunsTable, Schema } from './schema.ts'
-import { openSqlite } from './sqlite.ts'
-
-export type RunRow = Selectable<RunsTable>
-export type NewRun = Insertable<RunsTable>
-
-export interface StoredReport {
-  readonly kind: string
-  readonly title: string
-  readonly text: string
-  readonly fingerprint: string
-  readonly function: string | null
-  readonly cause: string | null
-}
+import { InfraError } from '../base/index.ts'
+import { openDatabase, whenUnlocked } from './database.ts'
+import { PATIENCE_MS } from './problem.ts'
+import { RunStatements } from './run-statements.ts'
+import type { RunRow, Schema, StoredReport } from './schema.ts'
+import { kyselyDatabase } from './sqlite.ts'
 
 /** Reports with the same fingerprint, counted together. */
 export interface CrashRow {
@@ -37,55 +27,24 @@ export interface RunFilter {
   readonly limit?: number
 }
 
-/** All runs, on disk. Several processes may have it open. */
+/** All runs, on disk. Several processes may have it open. Its methods throw InfraError. */
 export class Store implements AsyncDisposable {
+  readonly #sqlite: DatabaseSync
   readonly #db: Kysely<Schema>
+  /** What is written: by the same statements that runs use. */
+  readonly changes: RunStatements
 
-  private constructor(db: Kysely<Schema>) {
-    this.#db = db
-  }
-
-  /** Opens the database and brings it to the newest schema. Throws InfraError if it cannot be used. */
-  static async open(path: string): Promise<Store> {
-    try {
-      const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: openSqlite(path) }) })
-      await migrate(db)
-      return new Store(db)
-    } catch (error) {
-      throw new InfraError(
-        'STORE',
-        `cannot use the database ${path}: ${messageOf(error)}; move it away to start a new one`,
-        { cause: error },
-      )
-    }
-  }
-
-  /** Writes a run as it is now, and its reports, over what was known of it. */
-  async putRun(run: NewRun, reports: readonly StoredReport[]): Promise<void> {
-    await this.#db.transaction().execute(async (db) => {
-      await db
-        .insertInto('runs')
-        .values(run)
-        .onConflict((conflict) => conflict.column('id').doUpdateSet(run))
-        .execute()
-      await db.deleteFrom('reports').where('runId', '=', run.id).execute()
-      if (reports.length === 0) return
-      const rows = reports.map((report) => ({
-        runId: run.id,
-        kind: report.kind,
-        title: report.title,
-        text: report.text,
-        // A record of an older klab has none.
-        fingerprint: report.fingerprint ?? '',
-        function: report.function ?? null,
-        cause: report.cause ?? null,
-      }))
-      await db.insertInto('reports').values(rows).execute()
+  private constructor(sqlite: DatabaseSync, path: string) {
+    this.#sqlite = sqlite
+    this.#db = new Kysely<Schema>({
+      dialect: new SqliteDialect({ database: kyselyDatabase(sqlite, path) }),
     })
+    this.changes = new RunStatements(sqlite, path)
   }
 
-  async updateRun(id: string, values: Updateable<RunsTable>): Promise<void> {
-    await this.#db.updateTable('runs').set(values).where('id', '=', id).execute()
+  /** Opens the database and brings it to the newest schema. */
+  static async open(path: string): Promise<Store> {
+    return new Store(await whenUnlocked(() => openDatabase(path, PATIENCE_MS)), path)
   }
 
   /** Newest first. */
@@ -180,6 +139,16 @@ export class Store implements AsyncDisposable {
     return await this.#db.selectFrom('runs').selectAll().where('outcome', 'is', null).execute()
   }
 
+  /** Whether the end of a run is known. */
+  async hasEnded(id: string): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('runs')
+      .select('outcome')
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return row !== undefined && row.outcome !== null
+  }
+
   /** How many runs there are. */
   async count(): Promise<number> {
     const { runs } = await this.#db
@@ -195,10 +164,6 @@ export class Store implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#db.destroy()
+    this.#sqlite.close()
   }
-}
-
-async function migrate(db: Kysely<Schema>): Promise<void> {
-  const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
-  if (error) throw error instanceof Error ? error : new Error('the migration failed')
 }

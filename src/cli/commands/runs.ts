@@ -3,7 +3,13 @@ import { Option, type Command } from 'commander'
 import { describeOutcome, history, replaying } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
-import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
+import {
+  formatBytes,
+  formatDuration,
+  parseSizeBytes,
+  shellWord,
+  UsageError,
+} from '../../base/index.ts'
 import { integer } from '../options.ts'
 import { printPruned } from '../render/pruned.ts'
 import { date } from '../render/date.ts'
@@ -133,7 +139,7 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
     console.log(JSON.stringify(run, null, 2))
     return
   }
-  const { reports, phases, outcome, argv, machine, peakMemoryKiB, durationMs, ...rest } = run
+  const { reports, phases, outcome, argv, machine, peakMemoryKiB, durationMs, qemu, ...rest } = run
   const rows: [string, string][] = [
     ...Object.entries(rest).map(([name, value]): [string, string] => [name, String(value ?? '-')]),
     ['command', argv.join(' ')],
@@ -151,6 +157,7 @@ async function show(id: string, flags: { console?: boolean; json?: boolean }): P
         .map(([name, ms]) => `${name} ${formatDuration(ms)}`)
         .join(', '),
     ],
+    ['qemu', qemu?.map(shellWord).join(' ') ?? '-'],
     ['peak memory', peakMemoryKiB === null ? '-' : formatBytes(peakMemoryKiB * 1024)],
   ]
   for (const [name, value] of rows) console.log(`${name.padEnd(12)} ${value}`)

@@ -17,7 +17,7 @@ import { KernelStore, type Manifest } from '../../kernel/index.ts'
 import type { RunRow } from '../../store/index.ts'
 import { commandLineOf } from '../run/command-line.ts'
 import type { Lab } from '../session/context.ts'
-import type { RecordedRequest } from '../history/run-record.ts'
+import { requestOfRow } from '../history/stored-run.ts'
 
 /** A line of a source file. */
 export interface SourceLine {
@@ -76,11 +76,9 @@ async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Mani
   return found?.manifest
 }
 
-function reproduceOf({ request }: RunRow): string | undefined {
-  if (request === null) return undefined
-  // Written by us (run-record.ts), perhaps by one of an earlier version.
-  const { request: asked } = JSON.parse(request) as RecordedRequest
-  return 'vm' in asked ? commandLineOf(asked) : undefined
+function reproduceOf(run: RunRow): string | undefined {
+  const asked = requestOfRow(run)
+  return asked && commandLineOf(asked.request)
 }
 
 const LINES_AROUND = 5

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 
 import type { RunFilter, RunRow, Store, StoredReport } from '../../store/index.ts'
+import { describeOutcome, type Outcome } from '../outcome/outcome.ts'
 import type { Lab } from '../session/context.ts'
 import { reapRuns } from './live-runs.ts'
 import { pruneRuns } from './prune-runs.ts'
 import type { Pruned } from './prune-to.ts'
-import { describeOutcome, type Outcome } from '../outcome/outcome.ts'
-import { openStore } from './run-record.ts'
+import { openHistory } from './run-record.ts'
+import { outcomeOfRow, recordOf, timesOf, wordsOf } from './stored-run.ts'
 
 /** A run as it is shown: the JSON of the store read. */
 export interface RunView {
@@ -32,13 +33,18 @@ export async function listRuns(lab: Lab, filter: RunFilter): Promise<RunView[]> 
   return await withStore(lab, async (store) => (await store.runs(filter)).map(viewOf))
 }
 
-export async function showRun(
-  lab: Lab,
-  id: string,
-): Promise<RunView & { reports: readonly StoredReport[] }> {
+/** A run with all that is kept of it. */
+export interface WholeRun extends RunView {
+  /** QEMU's command line; null where none is recorded. */
+  readonly qemu: readonly string[] | null
+  readonly reports: readonly StoredReport[]
+}
+
+/** All of the one run whose id begins so. Throws InfraError if there is none, or several. */
+export async function showRun(lab: Lab, id: string): Promise<WholeRun> {
   return await withStore(lab, async (store) => {
     const { reports, ...row } = await store.run(id)
-    return { ...viewOf(row), reports }
+    return { ...viewOf(row), qemu: row.qemu === null ? null : wordsOf(row.qemu), reports }
   })
 }
 
@@ -54,37 +60,29 @@ export async function pruneHistory(
   return await withStore(lab, (store) => pruneRuns(lab, store, limits))
 }
 
-/** The store, with what runs have written since, and those set right whose klab was killed. */
+/** The database of runs, with what they have left elsewhere, and those set right whose klab was killed. */
 export async function withStore<T>(lab: Lab, use: (store: Store) => Promise<T>): Promise<T> {
-  await using store = await openStore(lab)
+  await using store = await openHistory(lab)
   await reapRuns(lab, store)
   return await use(store)
 }
 
-/** A run as it is shown, and nothing else of a row. */
-export function viewOf({
-  argv,
-  machine,
-  detail,
-  phases,
-  pid: _pid,
-  kernelId: _kernelId,
-  request: _request,
-  outcome: _outcome,
-  ...row
-}: RunRow): RunView {
-  // Written by us (run-record.ts).
+/** A run as it is shown, and nothing else of a row. What is damaged of one is left out. */
+export function viewOf(row: RunRow): RunView {
+  const { id, startedAt, endedAt, cwd, kernel, release, exitCode } = row
+  const { durationMs, peakMemoryKiB, consolePath } = row
   return {
-    ...row,
-    argv: JSON.parse(argv) as string[],
-    machine: JSON.parse(machine) as Record<string, unknown>,
-    outcome: detail === null ? null : (JSON.parse(detail) as { kind: string }),
-    phases: phases === null ? {} : (JSON.parse(phases) as Record<string, number>),
+    ...{ id, startedAt, endedAt, cwd, kernel, release, exitCode },
+    ...{ durationMs, peakMemoryKiB, consolePath },
+    argv: wordsOf(row.argv),
+    machine: recordOf(row.machine),
+    outcome: outcomeOfRow(row),
+    phases: timesOf(row.phases),
   }
 }
 
 /** A stored outcome, for people. */
 export function describeStored(outcome: { readonly kind: string }): string {
-  // Written by us (run-record.ts).
+  // viewOf has looked at it.
   return describeOutcome(outcome as Outcome)
 }

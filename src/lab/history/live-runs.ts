@@ -3,9 +3,10 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isLocked } from '../../host/index.ts'
-import type { Store } from '../../store/index.ts'
+import { isProblem, type Store } from '../../store/index.ts'
+import type { Outcome } from '../outcome/outcome.ts'
 import type { Lab } from '../session/context.ts'
-import { dropEntry } from './journal.ts'
+import { isOwnerAlive } from './owner.ts'
 
 /** A run is recorded within moments of its start. */
 const ORPHAN_AGE_MS = 60_000
@@ -15,16 +16,6 @@ export async function isRunAlive(lab: Lab, id: string): Promise<boolean> {
   return await isLocked(join(lab.paths.state, 'runs', id, 'lock'))
 }
 
-/** Whether the klab that began a run is still there; it records the end. */
-function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /**
  * Cleans up after owners that were killed: their runs are recorded as lost, their sockets and exports removed. Live
  * ones are left alone. Returns the ids that were reaped.
@@ -32,22 +23,16 @@ function isProcessAlive(pid: number): boolean {
 export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
   const reaped: string[] = []
   for (const row of await store.unfinished()) {
-    if (isProcessAlive(row.pid) || (await isRunAlive(lab, row.id))) continue
-    const outcome = { kind: 'lost', reason: 'klab was killed while the run went on' }
-    await store.updateRun(row.id, {
-      endedAt: new Date().toISOString(),
-      outcome: 'lost',
-      exitCode: 125,
-      detail: JSON.stringify(outcome),
-    })
-    dropEntry(lab, row.id)
-    reaped.push(row.id)
+    if (isOwnerAlive(row) || (await isRunAlive(lab, row.id))) continue
+    const outcome: Outcome = { kind: 'lost', reason: 'klab was killed while the run went on' }
+    const end = { endedAt: new Date().toISOString(), detail: JSON.stringify(outcome) }
+    if (lose(store, row.id, end)) reaped.push(row.id)
   }
   const unfinished = new Set((await store.unfinished()).map(({ id }) => id))
   for (const id of directories(lab.paths.runtime)) {
     if (unfinished.has(id) || (await isRunAlive(lab, id))) continue
     // One that has just begun may not be recorded yet.
-    if ((await isRecorded(store, id)) || isOld(join(lab.paths.runtime, id))) {
+    if ((await store.hasEnded(id)) || isOld(join(lab.paths.runtime, id))) {
       await rm(join(lab.paths.runtime, id), { recursive: true, force: true })
       await rm(join(lab.paths.state, 'runs', id, 'initramfs'), { force: true })
     }
@@ -55,14 +40,20 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
   return reaped
 }
 
-async function isRecorded(store: Store, id: string): Promise<boolean> {
-  const row = await store.run(id).catch(() => undefined)
-  return row !== undefined && row.outcome !== null
+/** A full disk takes no record, and whoever makes room must be able to see for what. */
+function lose(store: Store, id: string, end: { endedAt: string; detail: string }): boolean {
+  try {
+    return store.changes.lose(id, end)
+  } catch (error) {
+    if (isProblem(error, 'FULL')) return false
+    throw error
+  }
 }
 
-/** Whether a directory is of no run that is being started right now. */
+/** Whether a directory is of no run that is being started right now. One that its run has just removed is of none either. */
 function isOld(path: string): boolean {
-  return Date.now() - statSync(path).mtimeMs > ORPHAN_AGE_MS
+  const found = statSync(path, { throwIfNoEntry: false })
+  return !found || Date.now() - found.mtimeMs > ORPHAN_AGE_MS
 }
 
 /** What VMs have in common lies beside what is one VM's. */

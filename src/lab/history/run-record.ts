@@ -1,23 +1,40 @@
 import { join } from 'node:path'
 
+import { InfraError, messageOf } from '../../base/index.ts'
 import type { FoundReport } from '../../crash/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
-import type { NewRun, Store } from '../../store/index.ts'
+import {
+  isProblem,
+  openStore,
+  runWriter,
+  type NewRun,
+  type RunWriter,
+  type Store,
+  type StoredReport,
+} from '../../store/index.ts'
 import type { PhaseTimings } from '../../vm/index.ts'
-import type { Lab } from '../session/context.ts'
-import { takeInEntries, waitingEntries, writeEntry } from './journal.ts'
 import type { Outcome } from '../outcome/outcome.ts'
+import type { Lab } from '../session/context.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import type { MachineSpec } from '../spec/vm-spec.ts'
+import { ownerNow } from './owner.ts'
+import { leaveRecord, takeInRecords } from './record-files.ts'
 import type { KeptInput } from './run-input.ts'
 
-/** Opens the database of runs, with all that runs have written down since. */
-export async function openStore(lab: Lab): Promise<Store> {
-  // Loaded when needed: a run does without.
-  const { Store } = await import('../../store/index.ts')
-  const store = await Store.open(join(lab.paths.state, 'klab.db'))
-  await takeInEntries(lab, store)
+/** Opens the database of runs, with what they have left as files. Throws InfraError. */
+export async function openHistory(lab: Lab): Promise<Store> {
+  const store = await openStore(databasePath(lab))
+  try {
+    takeInRecords(lab, store)
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
   return store
+}
+
+function databasePath(lab: Lab): string {
+  return join(lab.paths.state, 'klab.db')
 }
 
 interface RunFacts {
@@ -30,7 +47,15 @@ interface RunFacts {
   readonly argv: readonly string[]
   /** Absent for what cannot be asked for again. */
   readonly request?: RunRequest
+  /** Told what went wrong with the record: the run goes on. */
+  readonly onNote?: (message: string) => void
 }
+
+/** What is kept of a report. */
+type KeptReport = Pick<
+  FoundReport,
+  'kind' | 'title' | 'text' | 'fingerprint' | 'function' | 'cause'
+>
 
 /** How a run ended, as far as it is recorded. */
 interface RunEnd {
@@ -41,7 +66,7 @@ interface RunEnd {
   readonly peakMemoryKiB?: number | undefined
   readonly input?: KeptInput
   /** QEMU's command line. */
-  readonly qemu?: readonly string[]
+  readonly qemu?: readonly string[] | undefined
 }
 
 /** What a run was asked for, as it is recorded: ready to be asked for again. */
@@ -54,15 +79,22 @@ export interface RecordedRequest {
 /** Every so many runs, one of them puts the history in order. */
 const TIDY_EVERY = 100
 
-/** The record of one run. */
+/** The record of one run. A database that cannot be written is no reason to lose a verdict: it is told, and the end kept as a file. */
 export class RunRecord {
   readonly #lab: Lab
+  readonly #writer: RunWriter
   readonly #row: NewRun
   readonly #request: RunRequest | undefined
+  readonly #onNote: (message: string) => void
+  /** Among all runs, where the database told. */
+  #number: number | undefined
 
-  constructor(lab: Lab, { id, runDir, machine, kernel, lastingName, argv, request }: RunFacts) {
+  constructor(lab: Lab, facts: RunFacts) {
+    const { id, runDir, machine, kernel, lastingName, argv, request, onNote } = facts
     const { cpus, memoryMiB, type } = machine
     this.#lab = lab
+    this.#writer = runWriter(databasePath(lab))
+    this.#onNote = onNote ?? (() => undefined)
     this.#request = request && recorded(lab, request, lastingName)
     this.#row = {
       id,
@@ -75,53 +107,74 @@ export class RunRecord {
       machine: JSON.stringify({ cpus, memoryMiB, type }),
       consolePath: join(runDir, 'console.log'),
       pid: process.pid,
+      owner: ownerNow(),
       request: this.#asked(),
     }
   }
 
-  /** Writes the run down as one that goes on. */
+  /** Writes the run down as one that goes on. Throws InfraError where a newer klab keeps the history. */
   begin(): void {
-    writeEntry(this.#lab, { run: this.#row, reports: [] })
+    try {
+      this.#number = this.#writer.begin(this.#row)
+    } catch (error) {
+      if (isProblem(error, 'NEWER')) throw error
+      // The end is written whole, and says so if it cannot. Until then others should see that it goes on.
+      if (isProblem(error, 'LOCKED')) void this.#writer.beginLater(this.#row).catch(() => undefined)
+    }
   }
 
-  async end(result: RunEnd, reports: readonly FoundReport[]): Promise<void> {
-    const { outcome, exitCode, phases, durationMs, peakMemoryKiB, input } = result
-    writeEntry(this.#lab, {
-      run: {
-        ...this.#row,
-        endedAt: new Date().toISOString(),
-        outcome: outcome.kind,
-        exitCode,
-        detail: JSON.stringify(outcome),
-        phases: JSON.stringify(phases),
-        durationMs,
-        peakMemoryKiB: peakMemoryKiB ?? null,
-        request: this.#asked(input),
-      },
-      reports: reports.map((report) => ({
-        kind: report.kind ?? 'OTHER',
-        title: report.title,
-        text: report.text,
-        fingerprint: report.fingerprint,
-        function: report.function ?? null,
-        cause: report.cause ?? null,
-      })),
-    })
-    if (waitingEntries(this.#lab) >= TIDY_EVERY) await tidy(this.#lab)
+  async end(result: RunEnd, reports: readonly KeptReport[]): Promise<void> {
+    const { outcome, exitCode, phases, durationMs, peakMemoryKiB, input, qemu } = result
+    const row: NewRun = {
+      ...this.#row,
+      ...endOf(outcome, exitCode),
+      phases: JSON.stringify(phases),
+      durationMs,
+      peakMemoryKiB: peakMemoryKiB ?? null,
+      request: this.#asked(input),
+      qemu: qemu ? JSON.stringify(qemu) : null,
+    }
+    const stored = reports.map(storedReport)
+    try {
+      await this.#writer.end(row, stored)
+    } catch (error) {
+      this.#leave(row, stored, error)
+    }
+    if (this.#number !== undefined && this.#number % TIDY_EVERY === 0) await this.#tidy()
   }
 
   /** The run never came to a VM. */
   abandon(reason: string): void {
-    writeEntry(this.#lab, {
-      run: {
-        ...this.#row,
-        endedAt: new Date().toISOString(),
-        outcome: 'lost',
-        exitCode: 125,
-        detail: JSON.stringify({ kind: 'lost', reason }),
-      },
-      reports: [],
-    })
+    const row: NewRun = { ...this.#row, ...endOf({ kind: 'lost', reason }, 125) }
+    try {
+      this.#writer.endNow(row, [])
+    } catch (error) {
+      this.#leave(row, [], error)
+    }
+  }
+
+  #leave(run: NewRun, reports: readonly StoredReport[], error: unknown): void {
+    if (!(error instanceof InfraError)) throw error
+    try {
+      const path = leaveRecord(this.#lab, { run, reports })
+      this.#onNote(`${error.message}; until then the record of run ${run.id} is ${path}`)
+    } catch (failure) {
+      this.#onNote(`${error.message}; run ${run.id} is not in the history (${messageOf(failure)})`)
+    }
+  }
+
+  /** Takes in what lies as files, and removes the oldest runs above the limits. */
+  async #tidy(): Promise<void> {
+    const { runs, runsSize } = this.#lab.config.limits
+    try {
+      await using store = await openHistory(this.#lab)
+      if ((await store.count()) <= runs) return
+      const { pruneRuns } = await import('./prune-runs.ts')
+      await pruneRuns(this.#lab, store, { runs, bytes: runsSize })
+    } catch (error) {
+      if (!(error instanceof InfraError)) throw error
+      this.#onNote(`the oldest runs are not removed: ${error.message}`)
+    }
   }
 
   #asked(input?: KeptInput): string | null {
@@ -145,11 +198,22 @@ function recorded(lab: Lab, request: RunRequest, kernel: string): RunRequest {
   }
 }
 
-/** Takes the records in, and removes the oldest runs above the limits. */
-async function tidy(lab: Lab): Promise<void> {
-  const { runs, runsSize } = lab.config.limits
-  await using store = await openStore(lab)
-  if ((await store.count()) <= runs) return
-  const { pruneRuns } = await import('./prune-runs.ts')
-  await pruneRuns(lab, store, { runs, bytes: runsSize })
+function endOf(outcome: Outcome, exitCode: number) {
+  return {
+    endedAt: new Date().toISOString(),
+    outcome: outcome.kind,
+    exitCode,
+    detail: JSON.stringify(outcome),
+  }
+}
+
+function storedReport(report: KeptReport): StoredReport {
+  return {
+    kind: report.kind ?? 'OTHER',
+    title: report.title,
+    text: report.text,
+    fingerprint: report.fingerprint,
+    function: report.function ?? null,
+    cause: report.cause ?? null,
+  }
 }

@@ -77,6 +77,7 @@ class Life {
       ...{ id, runDir: parts.runDir, kernel, machine: vm.machine, argv },
       lastingName: lastingName(lab, vm.kernel, kernel),
       ...(asked && { request: asked }),
+      onNote: (message) => this.#onEvent({ kind: 'note', message }),
     })
     this.#reports = new ReportLog(judge.allowReports, this.#onEvent)
     this.#dump = new CrashDump(parts.runDir, this.#onEvent)

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
-import { InfraError } from '../../base/index.ts'
+import { InfraError, tryDecodeJson } from '../../base/index.ts'
 import type { Lab } from '../session/context.ts'
 import { viewOf, withStore, type RunView } from '../history/history.ts'
 import { isSameOutcome, type Outcome } from '../outcome/outcome.ts'
 import { hasInput, inputPath } from '../history/run-input.ts'
-import type { RecordedRequest } from '../history/run-record.ts'
+import { isRecordedRequest } from '../history/stored-run.ts'
 import { repeatRun, type RepeatParts } from './repeat.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import { runInVm, type RunParts, type RunResult } from './run.ts'
@@ -103,9 +103,8 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     throw new InfraError('REPLAY', `run ${run.id} goes on; klab runs shows it`)
   if (row.request === null)
     return refuse('it is of a VM that stayed, or of a klab that did not record what was asked for')
-  // Written by us (run-record.ts).
-  const asked = JSON.parse(row.request) as RecordedRequest
-  if (!('vm' in asked.request)) return refuse('it was recorded by a klab of another version')
+  const asked = tryDecodeJson(row.request, isRecordedRequest)
+  if (!asked) return refuse('what it was asked for is damaged, or of a klab of another version')
   const dir = join(lab.paths.state, 'runs', run.id)
   switch (asked.input) {
     case 'typed':

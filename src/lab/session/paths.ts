@@ -35,7 +35,8 @@ export function pathsFor(env: NodeJS.ProcessEnv, uid: number): Paths {
 /** Makes the directories, or says up front which one cannot be used and why. */
 export function preparePaths(paths: Paths): void {
   ensureDirectory(paths.cache, 'cache')
-  ensureDirectory(paths.state, 'state')
+  // What was run, with its environment and input.
+  ensureDirectory(paths.state, 'state', 0o700)
   // Sockets into VMs: nobody else may connect.
   ensurePrivateDirectory(paths.runtime, 'sockets of VMs')
 }

@@ -1,0 +1,39 @@
+import { InfraError, messageOf } from './errors.ts'
+
+interface Decoding<T> {
+  /** Whose text it is, for the reader: `the record /…/x.json`. */
+  readonly what: string
+  /** Whether a value is what it must be. Written by hand: a schema library takes 20 ms to load. */
+  readonly check: (value: unknown) => value is T
+}
+
+/** JSON that came from outside, our own files included. Throws InfraError when it is not what it must be. */
+export function decodeJson<T>(text: string, { what, check }: Decoding<T>): T {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new InfraError('DAMAGED', `${what} is damaged: ${messageOf(error)}`, { cause: error })
+  }
+  if (check(value)) return value
+  throw new InfraError('DAMAGED', `${what} is damaged: it holds something else than it should`)
+}
+
+/** As decodeJson, for what can be done without: undefined for what is damaged. */
+export function tryDecodeJson<T>(text: string, check: Decoding<T>['check']): T | undefined {
+  try {
+    return decodeJson(text, { what: '', check })
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a value is an object with names; what they hold is not known. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether a value is a list of strings. */
+export function isStringList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}

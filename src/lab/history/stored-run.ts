@@ -1,0 +1,87 @@
+import { isRecord, isStringList, tryDecodeJson } from '../../base/index.ts'
+import type { RunRow } from '../../store/index.ts'
+import type { Outcome } from '../outcome/outcome.ts'
+import type { RecordedRequest } from './run-record.ts'
+
+/** What each outcome cannot be told without. */
+const FIELDS = {
+  exited: { code: 'number' },
+  signalled: { signal: 'string', number: 'number' },
+  crashed: { report: 'object' },
+  hung: { silentMs: 'number' },
+  'timed-out': { limitMs: 'number' },
+  'boot-failed': { phase: 'string', reason: 'string' },
+  lost: { reason: 'string' },
+  'not-executed': { reason: 'string', code: 'number' },
+} as const satisfies Record<Outcome['kind'], Readonly<Record<string, string>>>
+
+/** How a run ended; null while it goes on. What cannot be read, by damage or because a newer klab has more outcomes, is lost. */
+export function outcomeOfRow({ outcome, detail }: RunRow): Outcome | null {
+  if (outcome === null) return null
+  const stored = detail === null ? undefined : tryDecodeJson(detail, isOutcome)
+  return stored ?? { kind: 'lost', reason: `its record says "${outcome}", and no more is readable` }
+}
+
+/** What was asked for; undefined for what cannot be asked for again. */
+export function requestOfRow({ request }: RunRow): RecordedRequest | undefined {
+  return request === null ? undefined : tryDecodeJson(request, isRecordedRequest)
+}
+
+/** A list of words in a column; empty if it cannot be read. */
+export function wordsOf(text: string | null): readonly string[] {
+  return text === null ? [] : (tryDecodeJson(text, isStringList) ?? [])
+}
+
+/** An object in a column; empty if it cannot be read. */
+export function recordOf(text: string | null): Readonly<Record<string, unknown>> {
+  return text === null ? {} : (tryDecodeJson(text, isRecord) ?? {})
+}
+
+/** Times in a column; empty if they cannot be read. */
+export function timesOf(text: string | null): Readonly<Record<string, number>> {
+  return text === null ? {} : (tryDecodeJson(text, isTimes) ?? {})
+}
+
+function isTimes(value: unknown): value is Record<string, number> {
+  return isRecord(value) && Object.values(value).every((time) => typeof time === 'number')
+}
+
+function isOutcome(value: unknown): value is Outcome {
+  if (!isRecord(value)) return false
+  const fields = Object.entries(FIELDS).find(([kind]) => kind === value['kind'])?.[1]
+  const { report, hang } = value
+  return (
+    fields !== undefined &&
+    Object.entries(fields).every(([name, type]) => typeof value[name] === type) &&
+    (report === undefined || (isRecord(report) && typeof report['title'] === 'string')) &&
+    (hang === undefined || isHang(hang))
+  )
+}
+
+function isHang(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    [value['cpus'], value['tasks']].every((list) => Array.isArray(list) && list.every(isRecord))
+  )
+}
+
+/** A request as this klab writes it, as far as it is used without looking again. */
+export function isRecordedRequest(value: unknown): value is RecordedRequest {
+  if (!isRecord(value) || !isRecord(value['request'])) return false
+  const { vm, command, judge } = value['request']
+  return (
+    isRecord(vm) &&
+    isRecord(vm['kernel']) &&
+    isRecord(vm['machine']) &&
+    isRecord(vm['root']) &&
+    Array.isArray(vm['shares']) &&
+    Array.isArray(vm['networks']) &&
+    isRecord(command) &&
+    isStringList(command['argv']) &&
+    isStringList(command['env']) &&
+    typeof command['user'] === 'string' &&
+    isRecord(judge) &&
+    isRecord(judge['limits']) &&
+    Array.isArray(judge['allowReports'])
+  )
+}
