@@ -52,7 +52,7 @@ export function kernelChoice({
 }
 
 export function addMachineOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup('Machine:')
     .option('--machine <machine>', 'a named machine of the configuration')
     .option('--cpus <n>', 'virtual CPUs', integer)
@@ -77,6 +77,11 @@ export function addMachineOptions(command: Command): Command {
       '--transport <auto|9p|virtiofs>',
       'how host directories reach the guest (default: auto)',
     )
+  return addLimitOptions(addDeviceOptions(command))
+}
+
+function addDeviceOptions(command: Command): Command {
+  return command
     .option(
       '--net <none|user|restrict|bridge=name|lab:name>',
       'network, may be repeated for a card in each (default: none)',
@@ -110,6 +115,10 @@ export function addMachineOptions(command: Command): Command {
       collect,
       [],
     )
+}
+
+function addLimitOptions(command: Command): Command {
+  return command
     .optionsGroup('Limits:')
     .option('--boot-timeout <time>', 'limit for the boot, such as 30s')
     .option('--timeout <time>', 'limit for the command')

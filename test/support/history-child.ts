@@ -15,7 +15,7 @@ async function main([what, home = '', id = '', ms = '0']: readonly string[]): Pr
   console.log('ready')
   for await (const _ of process.stdin);
   const notes: string[] = []
-  switch (what) {
+  switch (what ?? '') {
     case 'begin':
       recordOf(lab, id, notes).begin()
       break

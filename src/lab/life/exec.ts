@@ -34,13 +34,8 @@ async function reportsOf(
   since: () => Promise<readonly FoundReport[]>,
   mark: number,
 ): Promise<readonly FoundReport[]> {
-  switch (ending.kind) {
-    case 'stopped':
-      return []
-    // Nobody is left to be asked; it has told all.
-    case 'over':
-      return ending.reports.slice(mark)
-    default:
-      return await since()
-  }
+  if (ending.kind === 'stopped') return []
+  // Nobody is left to be asked; it has told all.
+  if (ending.kind === 'over') return ending.reports.slice(mark)
+  return await since()
 }
