@@ -11,6 +11,7 @@ type Loaders = Readonly<Record<string, () => Promise<AddCommand>>>
 const GROUPS: Readonly<Record<string, Loaders>> = {
   'One run:': {
     run: async () => (await import('./commands/run.ts')).addRunCommand,
+    attach: async () => (await import('./commands/attach.ts')).addAttachCommand,
   },
   'VMs that stay:': {
     start: async () => (await import('./commands/start.ts')).addStartCommand,

@@ -23,6 +23,7 @@ const SQL = {
   // Whoever takes it for lost has looked some time ago.
   lose: `UPDATE "runs" SET "outcome" = 'lost', "exitCode" = 125, "endedAt" = ?, "detail" = ?
     WHERE "id" = ? AND "outcome" IS NULL`,
+  takeBack: `DELETE FROM "runs" WHERE "id" = ? AND "outcome" IS NULL`,
   dropReports: `DELETE FROM "reports" WHERE "runId" = ?`,
   addReport: `INSERT INTO "reports" ("runId", "kind", "title", "text", "fingerprint", "function", "cause")
     VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -57,6 +58,11 @@ export class RunStatements {
           this.#statement('addReport').run(run.id, kind, title, text, fingerprint, name, cause)
       }),
     )
+  }
+
+  /** Forgets a run that has begun and has no end. */
+  takeBack(id: string): void {
+    withProblems(this.#path, () => this.#statement('takeBack').run(id))
   }
 
   /** Writes a run down as lost, unless its end is known. Returns whether it was not. */

@@ -48,6 +48,11 @@ export class RunWriter implements Disposable {
     this.#statements().end(run, reports)
   }
 
+  /** Takes back a beginning, as if it had not been. Tries once. */
+  takeBack(id: string): void {
+    this.#statements().takeBack(id)
+  }
+
   [Symbol.dispose](): void {
     if (this.#open) closeLightly(this.#open.db, this.path)
     this.#open = undefined

@@ -9,7 +9,7 @@ import { afterDashes, collect } from '../options.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
 
-interface ExecFlags {
+export interface ExecFlags {
   readonly user?: string
   readonly cwd?: string
   readonly env: readonly string[]
@@ -60,14 +60,20 @@ export function addShellCommand(program: Command, finish: (code: number) => void
     )
 }
 
-function addExecOptions(command: Command): Command {
+/** The options of all that runs something in a VM. */
+export function addExecOptions(command: Command): Command {
   return command
     .option('--user <account>', 'user in the guest (default: you)')
     .option('--cwd <dir>', 'working directory in the guest (default: where the VM was started)')
     .option('--env <name[=value]>', 'environment variable, may be repeated', collect, [])
 }
 
-async function exec(name: string, argv: readonly string[], flags: ExecFlags): Promise<number> {
+/** Runs a command, or without one a shell, in a VM; returns what to exit with. */
+export async function exec(
+  name: string,
+  argv: readonly string[],
+  flags: ExecFlags,
+): Promise<number> {
   const [paths, { execInVm, VmRegistry }, { findUser, guestEnvironment }] = await Promise.all([
     currentPaths(),
     vms(),

@@ -50,13 +50,8 @@ export function addWaitCommand(program: Command, finish: Finish): void {
     .command('wait <vm>')
     .description('wait until a VM has ended; exit as klab run would')
     .action(async (name: string) => {
-      const { paths, converse, registry, untilClosed } = await open()
-      const vm = registry.get(name)
-      if (vm.state !== 'stopped') {
-        const { socket } = await converse(paths, vm, { do: 'wait' })
-        await untilClosed(socket)
-      }
-      const { outcome } = registry.get(name)
+      const { paths, registry, waitFor } = await open()
+      const outcome = await waitFor(paths, registry.get(name))
       if (outcome) console.log(describeOutcome(outcome))
       finish(outcome ? exitCodeOf(outcome) : 0)
     })

@@ -48,6 +48,7 @@ interface RunFlags extends KernelFlags, MachineFlags {
   readonly untilFailure?: boolean
   readonly quiet?: boolean
   readonly verbose?: boolean
+  readonly showQemu?: boolean
 }
 
 const HELP = `
@@ -114,6 +115,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--events', 'print events as NDJSON on stdout; the command prints on stderr')
     .option('-q, --quiet', "nothing but the command's own output")
     .option('-v, --verbose', 'say more: kernel, phases, files')
+    .option('--show-qemu', "print QEMU's command line")
     .addHelpText('after', HELP)
     .action(async (argv: string[], flags: RunFlags) =>
       finish(flags.repeat === undefined ? await run(argv, flags) : await repeat(argv, flags)),
@@ -122,7 +124,10 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
 
 async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
   const [{ runInVm }, lab] = await Promise.all([running(), currentLab()])
-  const status = new Status({ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false })
+  const status = new Status({
+    ...{ quiet: flags.quiet ?? false, verbose: flags.verbose ?? false },
+    showQemu: flags.showQemu ?? false,
+  })
   using interrupts = processInterrupts(() =>
     status.line('asked the command to stop; once more ends the VM'),
   )

@@ -31,6 +31,13 @@ interface PruneFlags {
   readonly size?: string
 }
 
+interface ShowFlags {
+  readonly console?: boolean
+  readonly output?: boolean
+  readonly showQemu?: boolean
+  readonly json?: boolean
+}
+
 interface ReplayFlags {
   readonly json?: boolean
   readonly quiet?: boolean
@@ -64,8 +71,13 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
     .command('show <run-id>')
     .description('all that is known of one run')
     .option('--console', 'print the console as it was recorded')
+    .option(
+      '--output',
+      'print what the command printed, as far as it was kept (4 MiB of each stream)',
+    )
+    .option('--show-qemu', "print QEMU's command line, for a shell")
     .option('--json', 'as JSON')
-    .action(async (id: string, flags: { console?: boolean; json?: boolean }) => {
+    .action(async (id: string, flags: ShowFlags) => {
       await show(id, flags)
       finish(0)
     })
@@ -128,11 +140,22 @@ async function list({ json, limit, outcome, kernel, command }: ListFlags): Promi
   else console.log(table(['id', 'started', 'outcome', 'exit', 'took', 'release', 'command'], rows))
 }
 
-async function show(id: string, flags: { console?: boolean; json?: boolean }): Promise<void> {
+async function show(id: string, flags: ShowFlags): Promise<void> {
   const { lab, useCases } = await open()
   const run = await useCases.showRun(lab, id)
   if (flags.console) {
     process.stdout.write(await useCases.consoleOf(run))
+    return
+  }
+  if (flags.output) {
+    const { stdout, stderr } = await useCases.outputOf(lab, run)
+    process.stdout.write(stdout)
+    process.stderr.write(stderr)
+    return
+  }
+  if (flags.showQemu) {
+    if (!run.qemu) throw new UsageError(`run ${run.id} never came to QEMU, or goes on`)
+    console.log(run.qemu.map(shellWord).join(' '))
     return
   }
   if (flags.json) {

@@ -1,9 +1,11 @@
-import { formatDuration } from '../../base/index.ts'
+import { formatDuration, shellWord } from '../../base/index.ts'
 import { describeOutcome, type LabEvent, type PublishedPort } from '../../lab/index.ts'
 
 export interface StatusOptions {
   readonly quiet: boolean
   readonly verbose: boolean
+  /** Print QEMU's command line. */
+  readonly showQemu?: boolean
 }
 
 const BUILD_STEPS = {
@@ -57,6 +59,9 @@ export class Status {
         return
       case 'published':
         this.line(describePort(event))
+        return
+      case 'qemu':
+        if (this.#options.showQemu) this.line(event.argv.map(shellWord).join(' '))
         return
       case 'phase':
         this.#phase(event.phase, event.ms)

@@ -65,7 +65,8 @@ export async function startQemu(
     onPhase: (phase, ms) => hooks.onEvent({ kind: 'phase', phase, ms }),
     onConsoleLost: (message) => hooks.onEvent({ kind: 'note', message }),
     onPanic: hooks.onPanic,
-    onCommand: hooks.onQemu,
+    // A template's is nobody's.
+    ...(parts.socketDir === undefined && { onCommand: hooks.onQemu }),
     ...(parts.frozen && { frozen: parts.frozen }),
   })
   const { stop } = hooks

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 
 import type { RunFilter, RunRow, Store, StoredReport } from '../../store/index.ts'
 import { describeOutcome, type Outcome } from '../outcome/outcome.ts'
 import type { Lab } from '../session/context.ts'
+import { outputPath } from './output-record.ts'
 import { reapRuns } from './live-runs.ts'
 import { pruneRuns } from './prune-runs.ts'
 import type { Pruned } from './prune-to.ts'
@@ -46,6 +48,18 @@ export async function showRun(lab: Lab, id: string): Promise<WholeRun> {
     const { reports, ...row } = await store.run(id)
     return { ...viewOf(row), qemu: row.qemu === null ? null : wordsOf(row.qemu), reports }
   })
+}
+
+/** What the command of a run printed, as far as it was kept. */
+export async function outputOf(
+  { paths }: Lab,
+  { id }: RunView,
+): Promise<{ stdout: Buffer; stderr: Buffer }> {
+  const dir = join(paths.state, 'runs', id)
+  const read = (stream: 'stdout' | 'stderr') =>
+    // A command that printed nothing has no file.
+    readFile(outputPath(dir, stream)).catch(() => Buffer.alloc(0))
+  return { stdout: await read('stdout'), stderr: await read('stderr') }
 }
 
 /** The console of a run, as it was recorded. */

@@ -143,6 +143,16 @@ export class RunRecord {
     if (this.#number !== undefined && this.#number % TIDY_EVERY === 0) await this.#tidy()
   }
 
+  /** It was begun on a guess that was wrong: as if it had not been. */
+  takeBack(): void {
+    try {
+      this.#writer.takeBack(this.#row.id)
+    } catch (error) {
+      // The next to take stock finds its owner gone.
+      if (!(error instanceof InfraError)) throw error
+    }
+  }
+
   /** The run never came to a VM. */
   abandon(reason: string): void {
     const row: NewRun = { ...this.#row, ...endOf({ kind: 'lost', reason }, 125) }

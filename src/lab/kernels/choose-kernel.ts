@@ -21,6 +21,7 @@ import {
 import type { Lab } from '../session/context.ts'
 import type { OnEvent } from '../outcome/events.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
+import { rememberKernel } from './last-kernel.ts'
 import { askedConfig } from './asked-config.ts'
 
 /** Who waits for a kernel. */
@@ -38,10 +39,16 @@ export async function chooseKernel(
   const store = new KernelStore(lab.paths.cache)
   const kernel =
     choice.kernel === undefined
-      ? await builtKernel(await buildChosen(lab, choice, watcher), store)
+      ? await builtKernel(await remembered(lab, choice, watcher), store)
       : await readyMade(lab, choice, store)
   watcher.onEvent({ kind: 'kernel', origin: kernel.origin, image: kernel.image })
   return kernel
+}
+
+async function remembered(lab: Lab, choice: KernelChoice, watcher: Watcher): Promise<Manifest> {
+  const manifest = await buildChosen(lab, choice, watcher)
+  await rememberKernel(lab, choice, manifest.id)
+  return manifest
 }
 
 /** How the kernel that a choice came to is named from anywhere, later: by id, release or whole path. */

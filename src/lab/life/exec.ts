@@ -21,9 +21,10 @@ export async function execIn(
   request: ExecRequest,
   { terminal, interrupts, limits, graceMs }: ExecParts,
 ): Promise<Outcome> {
-  const marked = guest.mark()
+  // First: a command may end the VM before anybody could ask.
+  const mark = await guest.mark()
   const command = startCommand(guest.agent, request, terminal)
-  const [mark] = await Promise.all([marked, guest.untilStarted(command.execution.started)])
+  await guest.untilStarted(command.execution.started)
   const ending = await followCommand(guest, command, { terminal, limits, interrupts })
   const reports = await reportsOf(ending, () => guest.since(mark, graceMs), mark)
   return outcomeOf(ending, reports[0], String(request.argv[0]))

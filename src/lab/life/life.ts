@@ -19,6 +19,7 @@ import { takePlace, type Place } from '../schedule/schedule.ts'
 import type { Lab } from '../session/context.ts'
 import { conclude } from './conclude.ts'
 import { CrashDump } from './crash-dump.ts'
+import { GuessedWrong } from './guessed-wrong.ts'
 import type { LifeRequest, LifeResult, Living, Purpose } from './living.ts'
 import { withPhase } from './phases.ts'
 
@@ -41,7 +42,7 @@ export async function liveOnce(
   await mkdir(runDir, { recursive: true, mode: 0o700 })
   const life = new Life(lab, request, { runDir, purpose })
   const startedAt = performance.now()
-  const outcome = await life.outcome()
+  const outcome = await outcomeIn(runDir, life)
   await rm(join(runDir, 'initramfs'), { force: true })
   const result: LifeResult = {
     ...{ id, outcome, exitCode: exitCodeOf(outcome) },
@@ -52,6 +53,16 @@ export async function liveOnce(
   }
   await life.record(result)
   return result
+}
+
+/** Of a life that was lived on a wrong guess nothing stays. */
+async function outcomeIn(runDir: string, life: Life): Promise<Outcome> {
+  try {
+    return await life.outcome()
+  } catch (error) {
+    if (error instanceof GuessedWrong) await rm(runDir, { recursive: true, force: true })
+    throw error
+  }
 }
 
 class Life {
@@ -103,6 +114,11 @@ class Life {
       return await conclude(living, ending, this.#purpose.hold)
     } catch (error) {
       reports.end('all')
+      // What comes of a wrong guess is no news.
+      if ((await this.#purpose.sure) === false) {
+        this.#record.takeBack()
+        throw new GuessedWrong()
+      }
       const failed = bootOutcome(error)
       if (failed) return crashedOr(failed, reports)
       this.#record.abandon(messageOf(error))
@@ -153,33 +169,37 @@ class Life {
       ...(snapshot && { snapshot }),
       ...(agentPath !== undefined && { agentPath }),
     }
-    const { stop } = this.#purpose
-    const booting = boot(this.#lab, request, this.#hooks())
-    const stopped = new Promise<never>((_, reject) => {
-      const settle = () => reject(new Interrupted(interruptOf(stop)))
-      if (stop.aborted) settle()
-      else stop.addEventListener('abort', settle, { once: true })
+    const { stop, sure } = this.#purpose
+    const ending = new AbortController()
+    const onStop = () => ending.abort(stop.reason)
+    if (stop.aborted) onStop()
+    else stop.addEventListener('abort', onStop, { once: true })
+    void sure?.then((isRight) => {
+      if (!isRight) ending.abort(new GuessedWrong())
     })
+    const booting = boot(this.#lab, request, { ...this.#hooks(), stop: ending.signal })
     try {
-      return await Promise.race([booting, stopped])
+      const booted = await Promise.race([booting, aborted(ending.signal)])
+      return sure ? await Promise.race([sure.then(() => booted), aborted(ending.signal)]) : booted
     } catch (error) {
       // A VM that comes up after all is not wanted any more.
-      if (error instanceof Interrupted)
+      if (ending.signal.aborted)
         void booting.then((booted) => booted[Symbol.asyncDispose]()).catch(() => undefined)
       throw error
     }
   }
 
-  #hooks(): BootHooks {
+  #hooks(): Omit<BootHooks, 'stop'> {
     const { onCrash } = this.#request.judge
     const reports = this.#reports
-    const { stop, onEntering } = this.#purpose
+    const { onEntering } = this.#purpose
     return {
-      ...{ stop, onEvent: this.#onEvent },
+      onEvent: this.#onEvent,
       // What a kernel says while it boots belongs to its run as well.
       consoleReaders: [reports.reader],
       onQemu: (argv) => {
         this.#qemu = argv
+        this.#onEvent({ kind: 'qemu', argv })
       },
       ...(onEntering && { onEntering }),
       onSilence: async (vm) => {
@@ -201,6 +221,18 @@ class Life {
     if (onCrash !== 'continue') void this.#reports.endWithPanic(vm)
     return 'go on'
   }
+}
+
+/** Rejects when a signal is aborted: with GuessedWrong, or as interrupted. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const settle = () => {
+      const { reason } = signal as { readonly reason: unknown }
+      reject(reason instanceof GuessedWrong ? reason : new Interrupted(interruptOf(signal)))
+    }
+    if (signal.aborted) settle()
+    else signal.addEventListener('abort', settle, { once: true })
+  })
 }
 
 /** The outcome of a boot that failed or was stopped; undefined for an error that is none. */

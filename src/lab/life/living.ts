@@ -52,6 +52,11 @@ export interface Purpose {
   readonly stop: AbortSignal
   /** The guest was asked for its root: what it is asked for now it does right after. See BootHooks. */
   readonly onEntering?: (agent: Agent) => void
+  /**
+   * Settles with whether the kernel is the right one, where that is not known yet. Before it is, nothing is recorded and nothing is asked of the guest but
+   * to come up; where it is not, the VM is dropped, and GuessedWrong thrown.
+   */
+  readonly sure?: Promise<boolean>
   /** Called when the VM is up; settles with what ends its life. */
   readonly live: (living: Living) => Promise<Ending>
   /** Keeps a VM that something is wrong with for somebody to look at, until it is to end. */

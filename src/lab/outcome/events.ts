@@ -20,6 +20,8 @@ type EventBody =
       readonly why: string
     }
   | ({ readonly kind: 'published' } & PublishedPort)
+  /** The whole command line of the VM's QEMU. */
+  | { readonly kind: 'qemu'; readonly argv: readonly string[] }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly ms: number }
   /** `allowed`: why it does not count. */
   | { readonly kind: 'report'; readonly report: FoundReport; readonly allowed?: string }

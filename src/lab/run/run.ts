@@ -3,19 +3,21 @@ import type { Kernel } from '../../kernel/index.ts'
 import { newId } from '../../base/index.ts'
 import { InputRecord } from '../history/run-input.ts'
 import { copyShareBack } from '../host-view/share-copy.ts'
+import { lastKernel } from '../kernels/last-kernel.ts'
+import { GuessedWrong } from '../life/guessed-wrong.ts'
 import { chooseKernel } from '../kernels/choose-kernel.ts'
 import { followCommand, startCommand, type Command } from '../life/command.ts'
 import { endOfVm } from '../life/end-of-vm.ts'
 import { waitForLateReports } from '../life/late-reports.ts'
 import { liveOnce, runDirectory } from '../life/life.ts'
 import type { LifeResult, Living } from '../life/living.ts'
-import type { OnEvent } from '../outcome/events.ts'
+import type { LabEvent, OnEvent } from '../outcome/events.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import { findUser, guestEnvironment } from '../session/guest-user.ts'
 import type { Interrupts, Terminal } from '../session/terminal.ts'
 import type { RunRequest } from '../spec/run-request.ts'
-import { OutputRecord } from './output-record.ts'
+import { OutputRecord } from '../history/output-record.ts'
 import { Presence } from './presence.ts'
 
 export type RunResult = LifeResult
@@ -33,9 +35,49 @@ export interface RunParts {
 /** One command in one fresh VM, recorded. Throws KlabError when it does not come to a VM at all. */
 export async function runInVm(lab: Lab, request: RunRequest, parts: RunParts): Promise<RunResult> {
   checkRequest(lab, request)
+  const { kernel: choice } = request.vm
+  const guess = choice.kernel === undefined ? await lastKernel(lab, choice) : undefined
+  if (guess) return await runGuessed(lab, request, { ...parts, guess })
   const { interrupts, onEvent } = parts
-  const kernel = await chooseKernel(lab, request.vm.kernel, { signal: interrupts.stop, onEvent })
+  const kernel = await chooseKernel(lab, choice, { signal: interrupts.stop, onEvent })
   return await runOnKernel(lab, request, { ...parts, kernel })
+}
+
+/** Brings the kernel of the last time up while the tree is looked at: mostly that is the right one, and the look has cost nothing. */
+async function runGuessed(
+  lab: Lab,
+  request: RunRequest,
+  { guess, ...parts }: RunParts & { readonly guess: Kernel },
+): Promise<RunResult> {
+  const { interrupts, onEvent } = parts
+  const wrong = Promise.withResolvers<boolean>()
+  const choosing = chooseKernel(lab, request.vm.kernel, {
+    signal: interrupts.stop,
+    onEvent: (event) => {
+      // What has to be built is another one, and takes its time.
+      if (event.kind === 'build') wrong.resolve(false)
+      onEvent(event)
+    },
+  })
+  const found = choosing.then(
+    ({ manifest }) => manifest?.id === guess.manifest?.id,
+    () => false,
+  )
+  const sure = Promise.race([found, wrong.promise])
+  // Of what is dropped nobody hears.
+  const held: LabEvent[] = []
+  let isSure = false
+  void sure.then((isRight) => {
+    isSure = isRight
+    if (isRight) for (const event of held) onEvent(event)
+  })
+  const heard = (event: LabEvent) => (isSure ? onEvent(event) : held.push(event))
+  try {
+    return await runOnKernel(lab, request, { ...parts, kernel: guess, onEvent: heard, sure })
+  } catch (error) {
+    if (!(error instanceof GuessedWrong)) throw error
+    return await runOnKernel(lab, request, { ...parts, kernel: await choosing })
+  }
 }
 
 /** Throws UsageError for a command that cannot be, before a kernel is built for it. */
@@ -47,9 +89,9 @@ export function checkRequest(lab: Lab, request: RunRequest): void {
 export async function runOnKernel(
   lab: Lab,
   request: RunRequest,
-  parts: RunParts & { readonly kernel: Kernel },
+  parts: RunParts & { readonly kernel: Kernel; readonly sure?: Promise<boolean> },
 ): Promise<RunResult> {
-  const { kernel, interrupts, onEvent, batch, agentPath } = parts
+  const { kernel, interrupts, onEvent, batch, agentPath, sure } = parts
   const exec = execRequest(lab, request)
   const id = newId()
   const runDir = runDirectory(lab, id)
@@ -61,7 +103,7 @@ export async function runOnKernel(
     output,
     isTyped: request.command.tty !== undefined,
   })
-  let command: Command | undefined
+  let command: Promise<Command> | undefined
   const result = await liveOnce(
     lab,
     {
@@ -72,13 +114,16 @@ export async function runOnKernel(
     },
     {
       ...{ onEvent, stop: presence.stop },
+      ...(sure && { sure }),
       onEntering: (agent) => {
-        command = startCommand(agent, exec, terminal)
+        const start = () => startCommand(agent, exec, terminal)
+        // Right away where it may: it goes to the guest along with what that is asked for first.
+        command = sure ? sure.then(unlessWrong(start)) : Promise.resolve(start())
       },
       live: async (living) => {
         presence.begin(living)
-        command ??= startCommand(living.booted.agent, exec, terminal)
-        return await commandEnding(living, command, { ...parts, terminal, stop: presence.stop })
+        const started = command ? await command : startCommand(living.booted.agent, exec, terminal)
+        return await commandEnding(living, started, { ...parts, terminal, stop: presence.stop })
       },
       hold: async (living) => {
         interrupts.onSignal(undefined)
@@ -90,6 +135,11 @@ export async function runOnKernel(
   )
   presence.end(result.outcome)
   return result
+}
+
+/** A guess that was wrong has no command: its VM is being dropped. */
+function unlessWrong<T>(start: () => T): (isRight: boolean) => Promise<T> {
+  return (isRight) => (isRight ? Promise.resolve(start()) : new Promise<never>(() => undefined))
 }
 
 /** What goes through a terminal is kept: its input so that it can be done again, unless it is typed, and its output for later. */

@@ -81,7 +81,7 @@ export async function endVm(
 }
 
 /** Nothing is read from it any more, but its end is to be noticed. */
-export async function untilClosed(socket: Socket): Promise<void> {
+async function untilClosed(socket: Socket): Promise<void> {
   socket.resume()
   if (!socket.closed) await once(socket, 'close')
 }
@@ -130,7 +130,12 @@ export async function firstLine(socket: Socket, limit: number): Promise<string |
     const chunk = socket.read() as Buffer | null
     if (chunk === null) {
       if (socket.readableEnded || socket.destroyed) return undefined
-      await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')])
+      try {
+        await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')])
+      } catch {
+        // Cut off, which is an end like another.
+        return undefined
+      }
       continue
     }
     seen = Buffer.concat([seen, chunk])

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { formatDuration, InfraError } from '../../base/index.ts'
@@ -5,7 +6,7 @@ import type { FoundReport } from '../../crash/index.ts'
 import { Agent, type ExecRequest } from '../../guest/index.ts'
 import { execIn, type Guest } from '../life/exec.ts'
 import type { Outcome } from '../outcome/outcome.ts'
-import type { Ending } from '../outcome/verdict.ts'
+import { outcomeOf, type Ending } from '../outcome/verdict.ts'
 import type { Paths } from '../session/paths.ts'
 import type { ExecParts } from '../session/session.ts'
 import { ask, converse, firstLine, type Farewell } from './control.ts'
@@ -48,9 +49,10 @@ export async function execInVm(
 /** A VM behind a keeper, as commands see it. */
 export function guestOf(paths: Paths, vm: NamedVm, agent: JoinedAgent): Guest {
   const started = Date.now()
+  // Nobody stays for it who has left.
+  const over = endOf(paths, vm, (socket) => socket.unref())
   return {
-    ...{ agent, slowness: vm.slowness ?? 1 },
-    over: endOf(paths, vm),
+    ...{ agent, slowness: vm.slowness ?? 1, over },
     // The keeper hears the console; what counts here is the command.
     lastConsoleAt: () => started,
     isPaused: () => new VmRegistry(paths).read(vm.id)?.state === 'paused',
@@ -73,10 +75,14 @@ export async function reportsOf(
 }
 
 /** How a VM ends: asked for while it lives, told when it is over. */
-async function endOf(paths: Paths, vm: NamedVm): Promise<Ending> {
+async function endOf(
+  paths: Paths,
+  vm: NamedVm,
+  onWait: (socket: Socket) => void = () => undefined,
+): Promise<Ending> {
   try {
     const { socket } = await converse(paths, vm, { do: 'wait' })
-    socket.unref()
+    onWait(socket)
     const last = await firstLine(socket, MAX_FAREWELL)
     // Written by a keeper (keeper-control.ts).
     if (last !== undefined) return { kind: 'over', ...(JSON.parse(last) as Farewell) }
@@ -110,4 +116,11 @@ async function withPatience(vm: NamedVm, done: Promise<void>): Promise<void> {
     'VM',
     `the guest of ${vm.name} does not answer (waited ${formatDuration(limitMs)}); klab inspect ${vm.name} shows what it does, klab stop --force ${vm.name} ends it`,
   )
+}
+
+/** Waits until a VM, or a run, has ended. Undefined for a VM that has never lived. */
+export async function waitFor(paths: Paths, vm: NamedVm): Promise<Outcome | undefined> {
+  if (vm.state === 'stopped') return vm.outcome
+  const ending = await endOf(paths, vm)
+  return ending.kind === 'over' ? ending.outcome : outcomeOf(ending, undefined)
 }

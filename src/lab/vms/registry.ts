@@ -85,7 +85,7 @@ export class VmRegistry {
 
   /** The VM of a name. */
   find(name: string): NamedVm | undefined {
-    const id = this.#idOf(name)
+    const id = this.#idOf(name) ?? this.#idOf(`run-${name}`)
     const record = id === undefined ? undefined : this.read(id)
     return record && { ...record, name }
   }
