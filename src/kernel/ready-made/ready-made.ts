@@ -11,6 +11,7 @@ import { imageFacts } from './image.ts'
 import type { KernelStore } from './kernel-store.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { Manifest } from './manifest.ts'
+import { matchingVmlinux, vmlinuxBeside, vmlinuxOfPackages } from './vmlinux.ts'
 
 /** A bootable kernel, wherever it came from. */
 export interface Kernel {
@@ -84,13 +85,14 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
   const { path: pathOfImage, names } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
-    const { release } = await imageFacts(inTree)
+    const facts = await imageFacts(inTree)
+    const { release } = facts
     return {
       image: inTree,
       release,
       config: await configAt(join(dir, '.config')),
       modulesDir: dir,
-      vmlinux: existing(join(dir, 'vmlinux')),
+      vmlinux: matchingVmlinux([join(dir, 'vmlinux')], facts),
       origin: `${release ?? 'kernel'} (${dir})`,
     }
   }
@@ -114,7 +116,8 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
 
 /** An image, and what lies where distributions put it: the configuration beside it, modules under /lib/modules. */
 async function kernelOfImage(image: string): Promise<Kernel> {
-  const { release } = await imageFacts(image)
+  const facts = await imageFacts(image)
+  const { release } = facts
   const dir = dirname(image)
   const named = /^vmlinuz-(.+)$/.exec(basename(image))?.[1] ?? release
   const root = basename(dir) === 'boot' ? dirname(dir) : dir
@@ -126,7 +129,8 @@ async function kernelOfImage(image: string): Promise<Kernel> {
     modulesDir:
       modules.map((place) => join(place, release ?? '')).find(existsSync) ??
       (root === '/' ? join(MODULES, release ?? '') : undefined),
-    vmlinux: existing(join('/usr/lib/debug/boot', `vmlinux-${release}`)),
+    vmlinux:
+      facts.format === 'elf' ? image : matchingVmlinux(vmlinuxFiles(dir, root, named), facts),
     origin: `${release ?? 'kernel'} (${image})`,
   }
 }
@@ -135,8 +139,12 @@ async function configAt(path: string): Promise<Config | undefined> {
   return existsSync(path) ? parseConfig(await readFile(path, 'utf8')) : undefined
 }
 
-function existing(path: string): string | undefined {
-  return existsSync(path) ? path : undefined
+function vmlinuxFiles(dir: string, root: string, release: string | undefined): string[] {
+  const roots = release === undefined ? [] : [...new Set([root, '/'])]
+  return [
+    ...vmlinuxBeside(dir, release),
+    ...roots.flatMap((place) => vmlinuxOfPackages(release ?? '', place)),
+  ]
 }
 
 /** Unpacks a kernel package into the cache, once. */
