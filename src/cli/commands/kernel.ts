@@ -122,11 +122,12 @@ async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
 async function remove(prefixes: readonly string[]): Promise<void> {
   const { lab, store, useCases } = await open()
   for (const prefix of prefixes) {
-    const manifest = await store.find(prefix)
-    if (!manifest)
+    // Not its manifest: what is damaged must be removable.
+    const id = store.idOf(prefix)
+    if (id === undefined)
       throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
-    await useCases.removeKernel(lab, manifest.id)
-    console.log(`removed ${manifest.id}`)
+    await useCases.removeKernel(lab, id)
+    console.log(`removed ${id}`)
   }
 }
 

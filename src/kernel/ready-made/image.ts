@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { constants, open } from 'node:fs/promises'
 
 import { InfraError, isElf, messageOf } from '../../base/index.ts'
 import { archOfElf, archOfHeader, DEFAULT_ARCH } from '../arch/arch.ts'
@@ -55,8 +55,11 @@ function describeHead(head: Buffer): string {
 
 async function readHead(path: string): Promise<{ head: Buffer; size: number }> {
   try {
-    await using file = await open(path, 'r')
-    const { size } = await file.stat()
+    // Opening a pipe would wait for whoever writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const info = await file.stat()
+    if (!info.isFile()) throw wrong(path, 'is no file')
+    const { size } = info
     const buffer = Buffer.alloc(Math.min(size, 64 * 1024))
     await file.read(buffer, 0, buffer.length, 0)
     if (buffer.length < 1024) throw wrong(path, `is truncated or empty: ${size} bytes`)

@@ -44,7 +44,8 @@ export async function findKernel(
   const path = resolve(what)
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return await kernelInDirectory(path)
-    if (path.endsWith('.deb')) return await kernelInDirectory(await unpackDeb(path, cacheDir))
+    if (path.endsWith('.deb') && statSync(path).isFile())
+      return await kernelInDirectory(await unpackDeb(path, cacheDir))
     return await kernelOfImage(path)
   }
   const installed = join(BOOT, `vmlinuz-${what}`)
