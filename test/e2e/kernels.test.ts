@@ -152,6 +152,25 @@ describe('a tree', () => {
     ])
   })
 
+  test('has a directory against which a module is built that its kernel loads', async () => {
+    const id = (await klab(['build', '-q', '--tree', testTree()])).stdout.trim()
+    const buildDir = (await klab(['kernel', 'show', id, '--build-dir'])).stdout.trim()
+    expect((await klab(['kernel', 'show', id])).stdout).toContain(`buildDir     ${buildDir}\n`)
+    const module = join(dir, 'module')
+    mkdirSync(module)
+    writeFileSync(join(module, 'Kbuild'), 'obj-m := hello.o\n')
+    const init = 'static int __init hello(void) { pr_info("hello from a module\\n"); return 0; }'
+    const code = `#include <linux/module.h>\n${init}\nmodule_init(hello);\nMODULE_LICENSE("GPL");\n`
+    writeFileSync(join(module, 'hello.c'), code)
+    await runOk('make', ['-C', buildDir, `M=${module}`, 'modules'])
+    // finit_module(2), for machines without insmod.
+    const insmod = 'open my $f, "<", $ARGV[0]; $a = ""; exit(syscall(313, fileno($f), $a, 0) != 0)'
+    const load = 'perl -e "$1" "$2" && dmesg | tail -n 1'
+    const command = ['sh', '-c', load, 'sh', insmod, join(module, 'hello.ko')]
+    const run = await klab(['run', '-q', '--user', 'root', '--kernel', id, '--', ...command])
+    expect(run.stdout).toContain('hello from a module')
+  })
+
   test('is built with a whole configuration that another compiler has written', async () => {
     const id = (await klab(['build', '-q', '--tree', testTree()])).stdout.trim()
     const config = readFileSync(join(TEST_HOME, 'cache/kernels', id, 'config'), 'utf8')

@@ -28,7 +28,8 @@ interface InspectFlags {
 }
 
 const HELP = `
-Without --vmlinux klab looks among the kernels that it has built for the one with the dump's build id. A VM stands still while its
+Without --vmlinux klab looks for the one with the dump's build id: among the kernels that it has built, beside the VM's image or the
+dump, and where packages with debug information put it. A VM stands still while its
 memory is copied, and runs on; drgn (0.2 and later) looks at it while it runs, or hangs, and copies nothing.
 
 Examples:
@@ -62,14 +63,19 @@ async function inspect(what: string, flags: InspectFlags): Promise<number> {
   if (existsSync(what)) return await inspectFile(paths, what, flags)
   const vm = await liveVm(paths, what)
   const searchPath = process.env['PATH']
-  const { attachDrgn, canAttach } = await debugging()
+  const { attachDrgn, canAttach, vmlinuxOfVm } = await debugging()
   if (flags.with === 'drgn' && (await canAttach(searchPath)))
     return await attachDrgn(paths, vm, { vmlinux: flags.vmlinux, searchPath })
   const dir = await mkdtemp(join(tmpdir(), 'klab-inspect-'))
   try {
     const dump = join(dir, 'vmcore')
     await dumpLive(paths, vm, dump)
-    return await inspectFile(paths, dump, flags)
+    // The kernel may be gone since: then what has the dump's build id is looked for.
+    const found = flags.vmlinux ?? (await vmlinuxOfVm(paths, vm).catch(() => undefined))
+    return await inspectFile(paths, dump, {
+      ...flags,
+      ...(found !== undefined && { vmlinux: found }),
+    })
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -11,13 +11,14 @@ interface Flags {
   readonly json?: boolean
   readonly size?: string
   readonly all?: boolean
+  readonly buildDir?: boolean
 }
 
 export function addKernelCommand(program: Command, finish: (code: number) => void): void {
   const kernel = program.command('kernel').description('the kernels that klab built')
   kernel.addHelpText(
     'after',
-    '\nExamples:\n  klab kernel ls\n  klab kernel show 3f2a\n  klab kernel clean --size 5G',
+    '\nExamples:\n  klab kernel ls\n  klab kernel show 3f2a\n  make -C "$(klab kernel show 3f2a --build-dir)" M=$PWD modules\n  klab kernel clean --size 5G',
   )
   kernel
     .command('ls')
@@ -30,6 +31,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
   kernel
     .command('show <kernel-id>')
     .description('all that is known of one')
+    .option('--build-dir', 'print the directory alone against which modules for it are built')
     .option('--json', 'as JSON')
     .action(async (id: string, flags: Flags) => {
       await show(id, flags)
@@ -85,30 +87,47 @@ async function list({ json }: Flags): Promise<void> {
   else console.log(table(['id', 'release', 'profile', 'commit', 'size', 'used', 'tree'], rows))
 }
 
-async function show(prefix: string, { json }: Flags): Promise<void> {
-  const { store } = await open()
+async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
+  const { store, useCases } = await open()
   const manifest = await store.find(prefix)
   if (!manifest)
     throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
+  const found = useCases.buildDirectoryOf(manifest)
+  const dir = found.kind === 'there' ? found.dir : undefined
+  const why =
+    found.kind === 'taken'
+      ? `it is kernel ${found.by}'s now, of the same tree and configuration`
+      : 'it is gone'
+  if (buildDir) {
+    if (dir === undefined)
+      throw new InfraError(
+        'KERNEL',
+        `kernel ${manifest.id} has no build directory: ${why}; klab kernel rm ${manifest.id} and klab build make it again`,
+      )
+    console.log(dir)
+    return
+  }
   const all = {
     ...manifest,
     directory: store.directory(manifest.id),
+    buildDir: dir ?? null,
     bytes: await store.size(manifest.id),
   }
   if (json) console.log(JSON.stringify(all, null, 2))
   else
-    for (const [name, value] of Object.entries(all))
+    for (const [name, value] of Object.entries({ ...all, buildDir: dir ?? `none: ${why}` }))
       console.log(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
 }
 
 async function remove(prefixes: readonly string[]): Promise<void> {
   const { lab, store, useCases } = await open()
   for (const prefix of prefixes) {
-    const manifest = await store.find(prefix)
-    if (!manifest)
+    // Not its manifest: what is damaged must be removable.
+    const id = store.idOf(prefix)
+    if (id === undefined)
       throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
-    await useCases.removeKernel(lab, manifest.id)
-    console.log(`removed ${manifest.id}`)
+    await useCases.removeKernel(lab, id)
+    console.log(`removed ${id}`)
   }
 }
 

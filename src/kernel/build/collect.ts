@@ -7,6 +7,7 @@ import { archFacts } from '../arch/arch.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
+import { noteKernel } from './build-dir.ts'
 import type { BuildWork } from './work.ts'
 
 /** What a build has left behind. */
@@ -46,6 +47,7 @@ export async function collect(
   await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   await rm(target, { recursive: true, force: true })
   await rename(temporary, target)
+  await noteKernel(output, manifest.id)
   return manifest
 }
 
@@ -75,6 +77,7 @@ async function describe(
     createdAt: new Date().toISOString(),
     buildMs,
     steps,
+    buildDir: output,
     parameters: [...profile.parameters],
     slowness: Math.max(profile.slowness, slownessOf(parseConfig(config))),
   }

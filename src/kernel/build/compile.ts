@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { archFacts } from '../arch/arch.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import { syncShadow } from '../tree/shadow.ts'
+import { openBuildDirectory } from './build-dir.ts'
 import type { BuildSite } from './builder.ts'
 import type { Built } from './collect.ts'
 import { configure } from './configure.ts'
@@ -39,6 +40,7 @@ export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> 
   const targets = [target, 'modules', ...(hasScripts === 'y' ? ['scripts_gdb'] : [])]
   await workshop.make({ targets, variables: shop.variables, jobs: request.jobs, onStep })
   const layout = await compileLayout(output, shop)
+  await openBuildDirectory(site, workshop, request.toolchain)
   return { output, steps: done, layout }
 }
 

@@ -37,5 +37,5 @@ test.each<[string, Buffer, RegExp]>([
 test('an ELF kernel of this architecture is taken', async () => {
   const path = join(dir, 'vmlinux')
   writeFileSync(path, elf(62))
-  expect(await imageFacts(path)).toEqual({ format: 'elf', release: undefined })
+  expect(await imageFacts(path)).toEqual({ format: 'elf', release: undefined, version: undefined })
 })

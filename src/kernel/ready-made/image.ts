@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { constants, open } from 'node:fs/promises'
 
 import { InfraError, isElf, messageOf } from '../../base/index.ts'
 import { archOfElf, archOfHeader, DEFAULT_ARCH } from '../arch/arch.ts'
@@ -8,6 +8,8 @@ export interface ImageFacts {
   readonly format: 'bzImage' | 'elf'
   /** `6.1.0-56-amd64`; an ELF image does not say. */
   readonly release: string | undefined
+  /** Which build of it: `#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-…)`; an ELF image does not say. */
+  readonly version: string | undefined
 }
 
 /** Reads the header of a kernel image. Throws InfraError if it is not a whole image of the architecture that is booted. */
@@ -20,7 +22,9 @@ export async function imageFacts(path: string): Promise<ImageFacts> {
     const what = elf ? 'an ELF file' : 'a kernel'
     throw wrong(path, `is ${what} for ${arch}, and this machine is ${DEFAULT_ARCH}`)
   }
-  return elf ? { format: 'elf', release: undefined } : bzImageFacts(path, head, size)
+  return elf
+    ? { format: 'elf', release: undefined, version: undefined }
+    : bzImageFacts(path, head, size)
 }
 
 /** Documentation/arch/x86/boot.rst */
@@ -36,8 +40,10 @@ function bzImageFacts(path: string, head: Buffer, size: number): ImageFacts {
   const is64Bit = protocol >= 0x20c && (head.readUInt16LE(0x236) & 1) !== 0
   if (!is64Bit) throw wrong(path, 'is a 32-bit x86 kernel, and klab runs x86_64')
   const version = head.readUInt16LE(0x20e) + 0x200
-  const text = head.toString('latin1', version, Math.min(head.length, version + 200))
-  return { format: 'bzImage', release: /^(\S+)[\s\0]/.exec(text)?.[1] }
+  // arch/x86/boot/version.c: release (builder) version.
+  const text = head.toString('latin1', version, Math.min(head.length, version + 300))
+  const [, release, , build] = /^(\S+)(?: (\([^()\0]*\)))?(?: (#[^\0]+))?[\s\0]/.exec(text) ?? []
+  return { format: 'bzImage', release, version: build }
 }
 
 function describeHead(head: Buffer): string {
@@ -49,8 +55,11 @@ function describeHead(head: Buffer): string {
 
 async function readHead(path: string): Promise<{ head: Buffer; size: number }> {
   try {
-    await using file = await open(path, 'r')
-    const { size } = await file.stat()
+    // Opening a pipe would wait for whoever writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const info = await file.stat()
+    if (!info.isFile()) throw wrong(path, 'is no file')
+    const { size } = info
     const buffer = Buffer.alloc(Math.min(size, 64 * 1024))
     await file.read(buffer, 0, buffer.length, 0)
     if (buffer.length < 1024) throw wrong(path, `is truncated or empty: ${size} bytes`)

@@ -6,6 +6,10 @@ import { InfraError } from '../../base/index.ts'
 import { diskUsage } from '../../host/index.ts'
 import { isManifest, type Manifest } from './manifest.ts'
 
+/** What a kernel cannot be without. */
+const PARTS = ['manifest.json', 'image', 'vmlinux', 'config'] as const
+const ID = /^[0-9a-f]{12}$/
+
 /** The kernels that klab built, by id, each a directory of its own. */
 export class KernelStore {
   readonly #dir: string
@@ -18,8 +22,14 @@ export class KernelStore {
     return join(this.#dir, id)
   }
 
+  /** Whether a kernel is there, whole: one that somebody took a part of is built again. */
   has(id: string): boolean {
-    return existsSync(join(this.directory(id), 'manifest.json'))
+    return PARTS.every((file) => existsSync(join(this.directory(id), file)))
+  }
+
+  /** The ids of kernels that are there, whole or not. */
+  #ids(): string[] {
+    return existsSync(this.#dir) ? readdirSync(this.#dir).filter((id) => ID.test(id)) : []
   }
 
   /** Marks a kernel as used now: what is unused longest is cleaned first. */
@@ -30,18 +40,17 @@ export class KernelStore {
 
   async manifest(id: string): Promise<Manifest> {
     const path = join(this.directory(id), 'manifest.json')
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const value = await readFile(path, 'utf8').then(parsed, () => undefined)
     if (isManifest(value)) return value
     throw new InfraError(
       'KERNEL',
-      `${path} was written by another klab; remove it: klab kernel rm ${id}`,
+      `${path} is damaged, or was written by another klab; remove it: klab kernel rm ${id}`,
     )
   }
 
   /** All kernels, last used first; what cannot be read is left out. */
   async list(): Promise<{ manifest: Manifest; usedAt: Date }[]> {
-    if (!existsSync(this.#dir)) return []
-    const ids = readdirSync(this.#dir).filter((id) => this.has(id))
+    const ids = this.#ids().filter((id) => this.has(id))
     const kernels = await Promise.all(
       ids.map(async (id) => {
         const manifest = await this.manifest(id).catch(() => undefined)
@@ -52,13 +61,26 @@ export class KernelStore {
     return kernels.flat().toSorted((a, b) => b.usedAt.getTime() - a.usedAt.getTime())
   }
 
-  /** The one kernel whose id begins so. Undefined if none does; throws InfraError if several do. */
-  async find(prefix: string): Promise<Manifest | undefined> {
-    if (!/^[0-9a-f]{4,12}$/.test(prefix) || !existsSync(this.#dir)) return undefined
-    const ids = readdirSync(this.#dir).filter((id) => id.startsWith(prefix) && this.has(id))
+  /** The one kernel whose id begins so, whole or not. Undefined if none does; throws InfraError if several do. */
+  idOf(prefix: string): string | undefined {
+    if (!/^[0-9a-f]{4,12}$/.test(prefix)) return undefined
+    const ids = this.#ids().filter((id) => id.startsWith(prefix))
     if (ids.length > 1)
       throw new InfraError('KERNEL', `${prefix} means several kernels: ${ids.join(', ')}`)
-    return ids[0] === undefined ? undefined : await this.manifest(ids[0])
+    return ids[0]
+  }
+
+  /** As idOf, of those that are whole. Throws InfraError for one that is damaged. */
+  async find(prefix: string): Promise<Manifest | undefined> {
+    const id = this.idOf(prefix)
+    if (id === undefined) return undefined
+    const manifest = await this.manifest(id)
+    const missing = PARTS.find((file) => !existsSync(join(this.directory(id), file)))
+    if (missing === undefined) return manifest
+    throw new InfraError(
+      'KERNEL',
+      `kernel ${id} has lost its ${missing}; klab build makes it again, or klab kernel rm ${id} removes it`,
+    )
   }
 
   async remove(id: string): Promise<void> {
@@ -69,5 +91,13 @@ export class KernelStore {
   async size(id: string): Promise<number> {
     const dir = this.directory(id)
     return (await diskUsage([dir])).get(dir) ?? 0
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

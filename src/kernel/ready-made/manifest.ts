@@ -22,6 +22,8 @@ export interface Manifest {
   readonly createdAt: string
   readonly buildMs: number
   readonly steps: number
+  /** Its objects, as long as they are there and no later build has taken their place. */
+  readonly buildDir?: string
   readonly parameters: readonly string[]
   readonly slowness: number
 }

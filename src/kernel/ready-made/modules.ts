@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 
-import { bytesOf, elfSection, FormatError, InfraError } from '../../base/index.ts'
+import { bytesOf, elfSection, FormatError, InfraError, messageOf } from '../../base/index.ts'
 import { start } from '../../host/index.ts'
 
 export interface LoadedModule {
@@ -13,6 +13,8 @@ export interface LoadedModule {
   readonly data: Buffer
 }
 
+/** With DWARF the largest modules (amdgpu) have 400 MiB; packed, a few bytes may become as many as they like. */
+const MAX_BYTES = 1024 * 1024 * 1024
 const SUFFIX = /\.ko(?:\.(?:gz|xz|zst))?$/
 
 /** The modules of one kernel, found by name as modprobe does. */
@@ -20,16 +22,24 @@ export class ModuleDirectory {
   readonly #dir: string
   readonly #paths: ReadonlyMap<string, string>
 
-  private constructor(dir: string, paths: ReadonlyMap<string, string>) {
+  /** What a module may have at most, unpacked. */
+  readonly #limit: number
+
+  private constructor(dir: string, paths: ReadonlyMap<string, string>, limit: number) {
     this.#dir = dir
     this.#paths = paths
+    this.#limit = limit
   }
 
-  static async open(dir: string): Promise<ModuleDirectory> {
-    if (!existsSync(dir)) return new ModuleDirectory(dir, new Map())
+  static async open(dir: string, limitBytes = MAX_BYTES): Promise<ModuleDirectory> {
+    if (!existsSync(dir)) return new ModuleDirectory(dir, new Map(), limitBytes)
     const files = await readdir(dir, { recursive: true })
     const modules = files.filter((file) => SUFFIX.test(file))
-    return new ModuleDirectory(dir, new Map(modules.map((file) => [moduleName(file), file])))
+    return new ModuleDirectory(
+      dir,
+      new Map(modules.map((file) => [moduleName(file), file])),
+      limitBytes,
+    )
   }
 
   has(name: string): boolean {
@@ -41,22 +51,25 @@ export class ModuleDirectory {
    * so that a kernel unpacked from a package, without modules.dep, works too. Throws InfraError if one is missing.
    */
   async closure(names: readonly string[]): Promise<LoadedModule[]> {
-    const loaded = new Map<string, LoadedModule>()
+    const loaded: LoadedModule[] = []
+    // Noted before their dependencies are: modules of somebody else may well lead back to themselves.
+    const seen = new Set<string>()
     const visit = async (name: string): Promise<void> => {
       const key = canonical(name)
       const file = this.#paths.get(key)
-      if (loaded.has(key)) return
+      if (seen.has(key)) return
+      seen.add(key)
       if (file === undefined)
         throw new InfraError('MODULE', `there is no module ${name} in ${this.#dir}`)
-      const data = await readModule(join(this.#dir, file))
+      const data = await readModule(join(this.#dir, file), this.#limit)
       const info = modinfo(data, file)
       // A soft dependency may be missing, or built in.
       for (const soft of info.softBefore) if (this.has(soft)) await visit(soft)
       for (const needed of info.depends) await visit(needed)
-      loaded.set(key, { path: file.replace(SUFFIX, '.ko'), data })
+      loaded.push({ path: file.replace(SUFFIX, '.ko'), data })
     }
     for (const name of names) await visit(name)
-    return [...loaded.values()]
+    return loaded
   }
 }
 
@@ -69,18 +82,36 @@ function moduleName(file: string): string {
   return canonical(basename(file).replace(SUFFIX, ''))
 }
 
-async function readModule(path: string): Promise<Buffer> {
+async function readModule(path: string, limit: number): Promise<Buffer> {
+  const info = statSync(path)
+  // A pipe would be waited for.
+  if (!info.isFile() || info.size > limit)
+    throw new InfraError('MODULE', `${path} is no kernel module: it is no file, or too large`)
+  if (path.endsWith('.xz')) return await unxz(path, limit)
   const data = await readFile(path)
-  if (path.endsWith('.gz')) return await promisify(gunzip)(data)
-  if (path.endsWith('.zst')) return await promisify(zstdDecompress)(data)
-  if (path.endsWith('.xz')) return await unxz(path)
-  return data
+  const options = { maxOutputLength: limit }
+  try {
+    if (path.endsWith('.gz')) return await promisify(gunzip)(data, options)
+    if (path.endsWith('.zst')) return await promisify(zstdDecompress)(data, options)
+    return data
+  } catch (error) {
+    throw new InfraError('MODULE', `cannot decompress ${path}: ${messageOf(error)}`)
+  }
 }
 
-async function unxz(path: string): Promise<Buffer> {
-  const xz = start('xz', ['-dc', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+async function unxz(path: string, limit: number): Promise<Buffer> {
+  await using xz = start('xz', ['-dc', path], { stdio: ['ignore', 'pipe', 'pipe'] })
   const chunks: Buffer[] = []
-  for await (const chunk of xz.stdout ?? []) chunks.push(chunk as Buffer)
+  let bytes = 0
+  for await (const chunk of xz.stdout ?? []) {
+    chunks.push(chunk as Buffer)
+    bytes += chunk.length
+    if (bytes > limit)
+      throw new InfraError(
+        'MODULE',
+        `cannot decompress ${path}: it becomes larger than a module is`,
+      )
+  }
   const exit = await xz.exited
   if (exit.kind === 'exited' && exit.code === 0) return Buffer.concat(chunks)
   throw new InfraError(

@@ -11,6 +11,7 @@ import { imageFacts } from './image.ts'
 import type { KernelStore } from './kernel-store.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { Manifest } from './manifest.ts'
+import { matchingVmlinux, vmlinuxBeside, vmlinuxOfPackages } from './vmlinux.ts'
 
 /** A bootable kernel, wherever it came from. */
 export interface Kernel {
@@ -43,7 +44,8 @@ export async function findKernel(
   const path = resolve(what)
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return await kernelInDirectory(path)
-    if (path.endsWith('.deb')) return await kernelInDirectory(await unpackDeb(path, cacheDir))
+    if (path.endsWith('.deb') && statSync(path).isFile())
+      return await kernelInDirectory(await unpackDeb(path, cacheDir))
     return await kernelOfImage(path)
   }
   const installed = join(BOOT, `vmlinuz-${what}`)
@@ -90,13 +92,14 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
   const { path: pathOfImage, names } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
-    const { release } = await imageFacts(inTree)
+    const facts = await imageFacts(inTree)
+    const { release } = facts
     return {
       image: inTree,
       release,
       config: await configAt(join(dir, '.config')),
       modulesDir: dir,
-      vmlinux: existing(join(dir, 'vmlinux')),
+      vmlinux: matchingVmlinux([join(dir, 'vmlinux')], facts),
       origin: `${release ?? 'kernel'} (${dir})`,
     }
   }
@@ -120,7 +123,8 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
 
 /** An image, and what lies where distributions put it: the configuration beside it, modules under /lib/modules. */
 async function kernelOfImage(image: string): Promise<Kernel> {
-  const { release } = await imageFacts(image)
+  const facts = await imageFacts(image)
+  const { release } = facts
   const dir = dirname(image)
   const named = /^vmlinuz-(.+)$/.exec(basename(image))?.[1] ?? release
   const root = basename(dir) === 'boot' ? dirname(dir) : dir
@@ -132,7 +136,8 @@ async function kernelOfImage(image: string): Promise<Kernel> {
     modulesDir:
       modules.map((place) => join(place, release ?? '')).find(existsSync) ??
       (root === '/' ? join(MODULES, release ?? '') : undefined),
-    vmlinux: existing(join('/usr/lib/debug/boot', `vmlinux-${release}`)),
+    vmlinux:
+      facts.format === 'elf' ? image : matchingVmlinux(vmlinuxFiles(dir, root, named), facts),
     origin: `${release ?? 'kernel'} (${image})`,
   }
 }
@@ -141,8 +146,12 @@ async function configAt(path: string): Promise<Config | undefined> {
   return existsSync(path) ? parseConfig(await readFile(path, 'utf8')) : undefined
 }
 
-function existing(path: string): string | undefined {
-  return existsSync(path) ? path : undefined
+function vmlinuxFiles(dir: string, root: string, release: string | undefined): string[] {
+  const roots = release === undefined ? [] : [...new Set([root, '/'])]
+  return [
+    ...vmlinuxBeside(dir, release),
+    ...roots.flatMap((place) => vmlinuxOfPackages(release ?? '', place)),
+  ]
 }
 
 /** Unpacks a kernel package into the cache, once. */

@@ -63,7 +63,14 @@ function makefileVersion(dir: string): string | undefined {
 async function isGitTree(path: string): Promise<boolean> {
   // A .git of the tree itself, or of a directory above it (then git says how far).
   if (!existsSync(join(path, '.git'))) return false
-  const { exit, stdout } = await run('git', ['-C', path, 'rev-parse', '--show-toplevel', 'HEAD'])
+  const git = ['git', '-C', path, 'rev-parse', '--show-toplevel', 'HEAD']
+  const { exit, stdout, stderr } = await run('env', ['LC_ALL=C', ...git])
+  // Taken for a tree without git, it would be built again whenever git touches its own files.
+  if (stderr.includes('dubious ownership'))
+    throw new InfraError(
+      'TREE',
+      `git does not trust ${path}, which belongs to somebody else; if you do: git config --global --add safe.directory ${path}`,
+    )
   if (exit.kind !== 'exited' || exit.code !== 0) return false
   const top = stdout.split('\n')[0] ?? ''
   return statSync(top).ino === statSync(path).ino

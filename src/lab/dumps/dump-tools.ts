@@ -42,13 +42,13 @@ export async function openWith(
     readonly searchPath: string | undefined
   },
 ): Promise<number> {
-  const { format, buildId, moved } = factsOfDump(dump)
+  const { format, release, buildId, moved } = factsOfDump(dump)
   if (tool === 'gdb' && format !== 'elf')
     throw new InfraError(
       'TOOL',
       `gdb reads no ${format} dumps: dump with --format elf, or use --with crash`,
     )
-  const symbols = await vmlinuxFor(paths, { dump, buildId, vmlinux })
+  const symbols = await vmlinuxFor(paths, { dump, buildId, release, vmlinux })
   if (symbols === undefined)
     throw new InfraError(
       'VMLINUX',

@@ -72,8 +72,7 @@ export async function inspectDump(paths: Paths, request: InspectRequest): Promis
     }
   })
   onStep('looking for its vmlinux')
-  const { buildId } = facts
-  const vmlinux = await vmlinuxFor(paths, { dump: path, buildId, vmlinux: request.vmlinux })
+  const vmlinux = await vmlinuxFor(paths, { ...facts, dump: path, vmlinux: request.vmlinux })
   if (vmlinux === undefined) {
     return {
       ...facts,

@@ -1,5 +1,5 @@
 import { InfraError } from '../../base/index.ts'
-import { KernelStore } from '../../kernel/index.ts'
+import { buildDirectoryOf, KernelStore } from '../../kernel/index.ts'
 import { withStore } from '../history/history.ts'
 import type { Pruned } from '../history/prune-to.ts'
 import type { Lab } from '../session/context.ts'
@@ -9,6 +9,8 @@ import { cleanKernels } from './clean-kernels.ts'
 export function kernelStore(lab: Lab): KernelStore {
   return new KernelStore(lab.paths.cache)
 }
+
+export { buildDirectoryOf }
 
 /** Removes kernels and build directories until they fit; `keep` is a kernel that is about to be used. */
 export async function cleanCache(lab: Lab, limitBytes: number, keep?: string): Promise<Pruned> {

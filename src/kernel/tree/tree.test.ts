@@ -1,0 +1,37 @@
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+import { smallTree } from '../../../test/support/small-tree.ts'
+import { runOk } from '../../host/index.ts'
+import { treeAt } from './tree.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-tree-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+async function gitTree(name: string): Promise<string> {
+  const tree = smallTree(join(dir, name))
+  const git = ['-C', tree, '-c', 'user.name=a', '-c', 'user.email=b']
+  await runOk('git', [...git, 'init', '-q'])
+  await runOk('git', [...git, 'add', '.'])
+  await runOk('git', [...git, 'commit', '-qm', 'all'])
+  return tree
+}
+
+test('a tree is one of git, or plain', async () => {
+  expect(await treeAt(await gitTree('git'))).toMatchObject({ kind: 'git', version: '6.1.0' })
+  expect(await treeAt(smallTree(join(dir, 'plain')))).toMatchObject({ kind: 'plain' })
+})
+
+// Only root can give a directory away.
+test.runIf(process.getuid?.() === 0)(
+  'a git tree of somebody else is refused with git’s reason, and never taken for a plain one',
+  async () => {
+    const tree = await gitTree('theirs')
+    for (const path of [tree, join(tree, '.git')]) chownSync(path, 12_345, 12_345)
+    await expect(treeAt(tree)).rejects.toThrow(
+      `git does not trust ${tree}, which belongs to somebody else; if you do: git config --global --add safe.directory ${tree}`,
+    )
+  },
+)
