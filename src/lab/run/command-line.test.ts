@@ -31,16 +31,16 @@ const seconds = fc.integer({ min: 1, max: 10_000_000 })
 const limit = fc.option(seconds)
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,10}$/)
 const number = (min: number, max: number) => fc.integer({ min, max })
-/** Of a field that may be left out: with or without it. */
-const maybe = <K extends string, T>(key: K, value: fc.Arbitrary<T>) =>
-  fc.oneof(fc.constant({}), fc.record({ [key]: value } as Record<K, fc.Arbitrary<T>>))
+/** Fields of which each may be left out. */
+const maybe = <T extends object>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record(fields, { requiredKeys: [] })
 
 const kernel = fc
   .tuple(
     fc.record({ options: words, configFiles: words }),
-    ...(['kernel', 'tree', 'profile', 'configBase'] as const).map((key) => maybe(key, word)),
+    maybe({ kernel: word, tree: word, profile: word, configBase: word }),
   )
-  .map((parts) => Object.assign({}, ...parts) as VmSpec['kernel'])
+  .map(([one, more]): VmSpec['kernel'] => ({ ...one, ...more }))
 
 const source = fc.oneof(
   number(2 ** 20, 2 ** 40).map((bytes) => ({ kind: 'scratch' as const, bytes })),
@@ -55,7 +55,7 @@ const disk = fc
       interface: fc.constantFrom('virtio', 'scsi', 'nvme', 'zoned', 'pmem'),
       serial: name,
     }),
-    maybe('iops', number(1, 9_999_999)),
+    maybe({ iops: number(1, 9_999_999) }),
   )
   .map(([one, iops]) => ({ ...one, ...iops }))
 
@@ -75,7 +75,7 @@ const machine = fc
       pinned: fc.array(number(0, 500), { maxLength: 3 }),
       disks: fc.array(disk, { maxLength: 3 }),
     }),
-    maybe('topology', topology),
+    maybe({ topology }),
   )
   .map(([one, more]): MachineSpec => ({ ...one, ...more }))
 
@@ -122,10 +122,9 @@ const requests: fc.Arbitrary<RunRequest> = fc.record({
   command: fc
     .tuple(
       fc.record({ argv: words, user: word, env: words }),
-      maybe('cwd', word),
-      maybe('tty', fc.constant({ rows: 24, cols: 80 })),
+      maybe({ cwd: word, tty: fc.constant({ rows: 24, cols: 80 }) }),
     )
-    .map(([one, ...more]) => Object.assign({}, one, ...more) as RunRequest['command']),
+    .map(([one, more]): RunRequest['command'] => ({ ...one, ...more })),
   judge: fc.record({
     allowReports: fc.array(fc.constantFrom('^WARNING', "it's|not", '--grace').map(askedFor)),
     ...{ onCrash: fc.constantFrom(...RUN_POLICIES), graceMs: fc.integer({ min: 0, max: 9_999 }) },
