@@ -27,25 +27,28 @@ export async function localTerminal({
   const both = process.stdin.isTTY && process.stdout.isTTY
   const isTty = tty ?? both
   const cleanups: (() => void)[] = []
-  if (isTty && process.stdin.isTTY && stdin) {
-    process.stdin.setRawMode(true)
-    const { passOutputThrough } = await rawTerminal()
-    passOutputThrough()
-    // Back to what it was before, output processing included.
-    cleanups.push(() => process.stdin.setRawMode(false))
-  }
+  const isRaw = isTty && process.stdin.isTTY && stdin
+  // Loaded before it is needed: once there is a command, every key counts.
+  const raw = isRaw ? await rawTerminal() : undefined
   return {
     tty: isTty
       ? { rows: process.stdout.rows || 24, cols: process.stdout.columns || 80 }
       : undefined,
     stdout: (chunk) => write(stdoutTo, chunk),
     stderr: (chunk) => write(process.stderr, chunk),
-    ...(stdin && { stdin: isTty ? withEscape(process.stdin, onEscape) : process.stdin }),
+    ...(stdin && { stdin: isRaw ? withEscape(process.stdin, onEscape) : process.stdin }),
     onResize: (listener) => {
       if (!isTty) return
       const changed = () => listener(process.stdout.rows || 24, process.stdout.columns || 80)
       process.stdout.on('resize', changed)
       cleanups.push(() => process.stdout.off('resize', changed))
+    },
+    begin: () => {
+      if (!raw) return
+      process.stdin.setRawMode(true)
+      raw.passOutputThrough()
+      // Back to what it was before, output processing included.
+      cleanups.push(() => process.stdin.setRawMode(false))
     },
     release: () => {
       for (const cleanup of cleanups.splice(0)) cleanup()
@@ -72,10 +75,12 @@ async function* withEscape(
   let isLineStart = true
   let hasTilde = false
   for await (const chunk of input) {
-    if (hasTilde && chunk[0] === ESCAPE[1]) onEscape()
-    if (isLineStart && chunk.indexOf(ESCAPE) === 0) onEscape()
-    hasTilde = isLineStart && chunk.length === 1 && chunk[0] === ESCAPE[0]
-    isLineStart = [0x0a, 0x0d].includes(chunk.at(-1) ?? 0)
+    // Byte by byte: what is typed fast, or pasted, comes in one piece.
+    for (const byte of chunk) {
+      if (hasTilde && byte === ESCAPE[1]) onEscape()
+      hasTilde = isLineStart && byte === ESCAPE[0]
+      isLineStart = byte === 0x0a || byte === 0x0d
+    }
     yield chunk
   }
 }

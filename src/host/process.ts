@@ -128,9 +128,16 @@ export function startDetached(
 export function start(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; stdio?: StdioOptions } = {},
+  options: {
+    cwd?: string
+    env?: NodeJS.ProcessEnv
+    stdio?: StdioOptions
+    /** In a session of its own: what is typed into our terminal (Ctrl-C) is not for it. */
+    ownSession?: boolean
+  } = {},
 ): LiveProcess {
   const child = spawn(file, args, {
+    detached: options.ownSession ?? false,
     stdio: options.stdio ?? ['ignore', 'ignore', 'pipe'],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.env !== undefined && { env: options.env }),

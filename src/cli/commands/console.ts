@@ -28,6 +28,7 @@ async function attach(name: string): Promise<void> {
     onEscape: () => socket.destroy(),
   })
   if (process.stdin.isTTY) status.line(`attached to ${name}; ~. detaches`)
+  terminal.begin?.()
   const typing = async () => {
     for await (const chunk of terminal.stdin ?? []) if (!socket.destroyed) socket.write(chunk)
     // Our input ended; the guest may have something to say yet.

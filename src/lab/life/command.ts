@@ -53,6 +53,7 @@ export async function followCommand(
 ): Promise<Ending> {
   const { terminal, limits, interrupts } = parts
   interrupts.onSignal((signal) => execution.signal(signal))
+  terminal.begin?.()
   terminal.onResize?.((rows, cols) => execution.resize(rows, cols))
   void feed(execution, terminal.stdin)
   const done = new AbortController()

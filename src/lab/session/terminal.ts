@@ -6,6 +6,8 @@ export interface Terminal {
   readonly stdin?: AsyncIterable<Uint8Array>
   /** New sizes of the window, while it lives. */
   readonly onResize?: (listener: (rows: number, cols: number) => void) => void
+  /** There is a command, and the user's keys are for it: until then, Ctrl-C is for us. */
+  readonly begin?: () => void
   /** The command is over, and the user's keys are for us again. */
   readonly release?: () => void
 }

@@ -113,7 +113,8 @@ async function startQemu(
     'pipe',
     ...(stateFd === undefined ? [] : [stateFd]),
   ]
-  return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio })
+  // QEMU quits on SIGINT, and the first Ctrl-C is for the command.
+  return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio, ownSession: true })
 }
 
 /** QEMU needs nothing of our environment; secrets in it stay with us. */

@@ -31,7 +31,8 @@ export async function startVirtiofsd(options: {
   const appeared = Promise.withResolvers<'ready'>()
   const check = () => existsSync(socket) && appeared.resolve('ready')
   const watcher = watch(dirname(socket), (_, name) => name === basename(socket) && check())
-  const child = start(file, args)
+  // As QEMU: no key that is typed ends it.
+  const child = start(file, args, { ownSession: true })
   check()
   using deadline = new Deadline(READY_LIMIT_MS)
   const outcome = await Promise.race([appeared.promise, child.exited, deadline.passed])
