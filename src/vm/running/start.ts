@@ -62,12 +62,16 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const vm = unfinished.use(new Vm({ ...parts, resources: resources.move() }, options))
   // Not waited for: nothing of a plain boot depends on it.
   const negotiated = qmp.negotiate()
-  // QEMU has opened its disks before it answers: from now on they are nowhere, however klab ends.
-  negotiated.then(() => scratch[Symbol.asyncDispose]()).catch(() => undefined)
+  // QEMU opens its disks once more when it is frozen, and when it goes on from there.
+  const isFrozenLater = spec.memory?.kind === 'file' && spec.memory.share
+  // Before it answers it has opened them: from then on they are nowhere, however klab ends.
+  const opened = frozen || isFrozenLater ? undefined : negotiated
+  opened?.then(() => scratch[Symbol.asyncDispose]()).catch(() => undefined)
   if (frozen) {
     const { withoutMemory } = frozen
     const thawed = negotiated.then(() => thaw(qmp, { fd: STATE_FD, withoutMemory }))
     await restored(vm, qemu, thawed)
+    await scratch[Symbol.asyncDispose]()
   }
   const { pinned } = spec.machine
   if (pinned.length > 0) await negotiated.then(() => pinCpus(qmp, pinned, options.cacheDir))
