@@ -45,7 +45,7 @@ export async function templateKey(
 ): Promise<string> {
   const sockets = {
     ...{ console: '/console', agent: '/agent', qmp: '/qmp' },
-    ...{ gdb: '/gdb', tools: '/tools', scratch: '/scratch' },
+    ...{ gdb: '/gdb', tools: '/tools' },
   }
   const argv = qemuArgs(spec, sockets)
   const files = [
