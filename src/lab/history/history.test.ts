@@ -292,7 +292,11 @@ function runsIn(path: string): unknown[] {
 /** Tables, columns with all that is known of them, and indexes. */
 function schemaOf(path: string): unknown[] {
   using db = new DatabaseSync(path)
-  const names = db.prepare('select type, name, tbl_name from sqlite_master order by name').all()
+  const names = db
+    .prepare(
+      `select type, name, tbl_name from sqlite_master where tbl_name not like 'kysely%' order by name`,
+    )
+    .all()
   const columns = ['runs', 'reports'].map((table) =>
     db
       .prepare('select name, upper(type), "notnull", pk from pragma_table_info(?) order by name')
