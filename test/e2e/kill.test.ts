@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
@@ -49,6 +49,7 @@ test('50 kills at any moment leave no process, no directory, and a history that 
   expect(outcomes).not.toContain(undefined)
   expect(outcomes.filter((kind: string) => !['lost', 'exited'].includes(kind))).toEqual([])
   expect(readdirSync(join(home, 'run'))).toEqual([])
+  expect(existsSync(join(home, 'state/journal'))).toBe(false)
   const after = await klab(['run', '-q', '--tree', testTree(), '--', 'echo', 'fine'], options)
   expect(after).toMatchObject({ code: 0, stdout: 'fine\n' })
 }, 300_000)
