@@ -255,6 +255,24 @@ test('a row that is damaged keeps no other from being seen', async () => {
   })
 })
 
+test('every hundredth run removes the oldest above the limit, with their directories', async () => {
+  using home = historyHome()
+  const opened = await labAt(home.path)
+  const { limits } = opened.config
+  const lab = { ...opened, config: { ...opened.config, limits: { ...limits, runs: 40 } } }
+  const ids = Array.from({ length: 101 }, (_, index) => `run${100 + index}`)
+  for (const id of ids) {
+    const record = recordOf(lab, id)
+    record.begin()
+    await endRun(record)
+  }
+  const kept = (await listRuns(lab, {})).map(({ id }) => id).toSorted()
+  expect(kept).toHaveLength(41)
+  // Which of those that began in one millisecond is older is not known.
+  expect(ids.slice(-30).filter((id) => !kept.includes(id))).toEqual([])
+  expect(readdirSync(join(home.path, 'state/runs')).toSorted()).toEqual(kept)
+})
+
 test('nobody else may read the history', async () => {
   using home = historyHome()
   const record = recordOf(await labAt(home.path), 'secret')
