@@ -10,6 +10,7 @@ import {
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { carryObstacle } from '../../vm/index.ts'
 import { InfraError, messageOf, nearest, newId, UsageError } from '../../base/index.ts'
 import type { Layout, Snapshot } from '../boot/boot-request.ts'
 import type { Lab } from '../session/context.ts'
@@ -61,6 +62,9 @@ export async function takeSnapshot(
 }
 
 async function freezeTo(paths: Paths, vm: NamedVm, dir: string): Promise<Layout> {
+  const obstacle = carryObstacle(vm.request.vm.machine, 'snapshot')
+  if (obstacle !== undefined)
+    throw new InfraError('SNAPSHOT', `${vm.name} cannot be copied: ${obstacle}`)
   try {
     return (await ask(paths, vm, { do: 'freeze', dir })) as Layout
   } catch (error) {
