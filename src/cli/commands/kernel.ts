@@ -104,11 +104,12 @@ async function show(prefix: string, { json }: Flags): Promise<void> {
 async function remove(prefixes: readonly string[]): Promise<void> {
   const { lab, store, useCases } = await open()
   for (const prefix of prefixes) {
-    const manifest = await store.find(prefix)
-    if (!manifest)
+    // Also of one that cannot be read.
+    const id = store.idOf(prefix)
+    if (id === undefined)
       throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
-    await useCases.removeKernel(lab, manifest.id)
-    console.log(`removed ${manifest.id}`)
+    await useCases.removeKernel(lab, id)
+    console.log(`removed ${id}`)
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
+import { InfraError, tryDecodeJson } from '../../base/index.ts'
 import { diskUsage } from '../../host/index.ts'
 import { isManifest, type Manifest } from './manifest.ts'
 
@@ -30,11 +30,11 @@ export class KernelStore {
 
   async manifest(id: string): Promise<Manifest> {
     const path = join(this.directory(id), 'manifest.json')
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-    if (isManifest(value)) return value
+    const manifest = tryDecodeJson(await readFile(path, 'utf8'), isManifest)
+    if (manifest) return manifest
     throw new InfraError(
       'KERNEL',
-      `${path} was written by another klab; remove it: klab kernel rm ${id}`,
+      `${path} is damaged, or was written by another klab; remove it: klab kernel rm ${id}`,
     )
   }
 
@@ -52,13 +52,19 @@ export class KernelStore {
     return kernels.flat().toSorted((a, b) => b.usedAt.getTime() - a.usedAt.getTime())
   }
 
-  /** The one kernel whose id begins so. Undefined if none does; throws InfraError if several do. */
+  /** The one kernel whose id begins so. Undefined if none does; throws InfraError if several do, or it cannot be read. */
   async find(prefix: string): Promise<Manifest | undefined> {
+    const id = this.idOf(prefix)
+    return id === undefined ? undefined : await this.manifest(id)
+  }
+
+  /** As find, for what can be done with a kernel that cannot be read. */
+  idOf(prefix: string): string | undefined {
     if (!/^[0-9a-f]{4,12}$/.test(prefix) || !existsSync(this.#dir)) return undefined
     const ids = readdirSync(this.#dir).filter((id) => id.startsWith(prefix) && this.has(id))
     if (ids.length > 1)
       throw new InfraError('KERNEL', `${prefix} means several kernels: ${ids.join(', ')}`)
-    return ids[0] === undefined ? undefined : await this.manifest(ids[0])
+    return ids[0]
   }
 
   async remove(id: string): Promise<void> {
