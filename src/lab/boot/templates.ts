@@ -69,9 +69,11 @@ async function fileState(path: string): Promise<string> {
 /** The templates of this machine, each a directory named by its key. */
 export class TemplateStore {
   readonly #dir: string
+  readonly #cacheDir: string
 
   constructor(lab: Lab) {
-    this.#dir = join(lab.paths.cache, 'templates')
+    this.#cacheDir = lab.paths.cache
+    this.#dir = join(this.#cacheDir, 'templates')
   }
 
   directory(key: string): string {
@@ -107,10 +109,14 @@ export class TemplateStore {
     fill: (
       dir: string,
     ) => Promise<Omit<TemplateFacts, 'key' | 'madeAt' | 'memory' | 'stateSha256'>>,
-    onWait: () => void,
+    { onWait, signal }: { readonly onWait: () => void; readonly signal: AbortSignal },
   ): Promise<{ template: Template; isNew: boolean }> {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 })
-    await using _lock = await lockFile(this.#lock(key), onWait)
+    await using _lock = await lockFile(this.#lock(key), {
+      cacheDir: this.#cacheDir,
+      onWait,
+      signal,
+    })
     const other = await this.find(key)
     if (other) return { template: other, isNew: false }
     const making = join(this.#dir, `${key}${MAKING}`)
@@ -213,7 +219,7 @@ export class TemplateStore {
   async #removeUnfinished(): Promise<void> {
     for (const name of this.#directories()) {
       const isWhole = !name.endsWith(MAKING) && (await factsOf(join(this.#dir, name)))
-      if (!isWhole && !(await isLocked(this.#lock(name))))
+      if (!isWhole && !(await isLocked(this.#lock(name), this.#cacheDir)))
         await rm(join(this.#dir, name), { recursive: true, force: true })
     }
   }

@@ -112,7 +112,7 @@ function isMember(value: unknown): value is Member {
 }
 
 async function ensureSwitch(lab: Lab, dir: string, socket: string): Promise<void> {
-  await using _lock = await lockFile(join(dir, 'lock'), () => undefined)
+  await using _lock = await lockFile(join(dir, 'lock'), { cacheDir: lab.paths.cache })
   if (await answers(socket)) return
   rmSync(socket, { force: true })
   const { news, exited, forget } = startDetached(
