@@ -189,7 +189,9 @@ test('a run whose klab is gone goes on as long as its QEMU holds the lock', asyn
   const lab = await labAt(home.path)
   await child('begin', home.path, 'held')
   {
-    await using _lock = await lockFile(join(lab.paths.state, 'runs/held/lock'), () => undefined)
+    await using _lock = await lockFile(join(lab.paths.state, 'runs/held/lock'), {
+      cacheDir: lab.paths.cache,
+    })
     expect(await listRuns(lab, {})).toMatchObject([{ id: 'held', outcome: null }])
   }
   expect(await listRuns(lab, {})).toMatchObject([{ id: 'held', ...lost }])

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-import { decodeJson, isRecord } from '../../base/index.ts'
+import { decodeJson, hasFields } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
 
 /** How klab starts itself: from its sources, or as it was built. */
@@ -12,9 +12,8 @@ export function ownProgram(): string[] {
 /** klab's own version. */
 export function ownVersion(): string {
   const path = packagePath('package.json')
-  return decodeJson(readFileSync(path, 'utf8'), { what: path, check: hasVersion }).version
-}
-
-function hasVersion(value: unknown): value is { readonly version: string } {
-  return isRecord(value) && typeof value['version'] === 'string'
+  return decodeJson(readFileSync(path, 'utf8'), {
+    what: path,
+    check: (value): value is { version: string } => hasFields(value, { version: 'string' }),
+  }).version
 }
