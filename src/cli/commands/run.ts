@@ -31,7 +31,7 @@ import {
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
 
-interface RunFlags extends KernelFlags, MachineFlags {
+export interface RunFlags extends KernelFlags, MachineFlags {
   readonly user?: string
   readonly cwd?: string
   readonly env: readonly string[]
@@ -183,8 +183,9 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
   return summary.exitCode
 }
 
-async function runRequest(
-  lab: Lab,
+/** The run that the flags ask for. Throws UsageError or ConfigError. */
+export async function runRequest(
+  lab: Pick<Lab, 'config' | 'cwd'>,
   flags: RunFlags,
   { argv, tty }: { readonly argv: readonly string[]; readonly tty?: CommandSpec['tty'] },
 ): Promise<RunRequest> {

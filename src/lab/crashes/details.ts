@@ -78,7 +78,7 @@ async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Mani
 
 function reproduceOf(run: RunRow): string | undefined {
   const asked = requestOfRow(run)
-  return asked && commandLineOf(asked.request)
+  return asked && commandLineOf(asked.request, asked.input)
 }
 
 const LINES_AROUND = 5

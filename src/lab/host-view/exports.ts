@@ -56,7 +56,7 @@ export function planView(
     },
   }))
   if (asked.kind !== 'host') return { mounts: shared, rootConfinement: {} }
-  const hidden = hiddenPaths(lab.env['HOME'] ?? '/', lab.cwd, lab.config.run.hide)
+  const hidden = hiddenPaths(lab.env['HOME'] ?? '/', lab.cwd, { more: lab.config.run.hide })
   return { mounts: [root, ...shared], rootConfinement: { export: { dir, hidden } } }
 }
 

@@ -44,8 +44,12 @@ const SECRETS_OF_THE_MACHINE = [
  * The paths of this machine that no guest sees: keys and cloud credentials of the user, host keys, homes of others,
  * and what the configuration adds. Only what is there, with links resolved: a cover goes over the thing itself.
  */
-export function hiddenPaths(home: string, cwd: string, more: readonly string[]): string[] {
-  const others = otherHomes(home)
+export function hiddenPaths(
+  home: string,
+  cwd: string,
+  { more, passwd = '/etc/passwd' }: { more: readonly string[]; passwd?: string },
+): string[] {
+  const others = otherHomes(home, passwd)
   // Whoever works in somebody's home (sudo) sees it, but not the secrets in it.
   const seen = [home, ...others.filter((other) => `${cwd}/`.startsWith(`${other}/`))]
   const wanted = [
@@ -67,8 +71,8 @@ function hostKeys(): string[] {
 }
 
 /** From passwd(5): accounts of people (uid 1000 on) and root, but not our own home nor anything above it. */
-function otherHomes(home: string): string[] {
-  const homes = readFileSync('/etc/passwd', 'utf8')
+function otherHomes(home: string, passwd: string): string[] {
+  const homes = readFileSync(passwd, 'utf8')
     .split('\n')
     .map((line) => line.split(':'))
     .filter(([, , uid]) => Number(uid) === 0 || (Number(uid) >= 1000 && Number(uid) < 65_534))
