@@ -195,7 +195,7 @@ describe('a tree', () => {
     // Said when it is built; the cache of the tests may have it from before.
     const isBuilt = Date.parse(manifest.createdAt) >= startedAt
     expect(built.stderr.includes(`${theirs} is a whole configuration`)).toBe(isBuilt)
-    expect(manifest).toMatchObject({ profile: 'vm' })
+    expect(manifest).toMatchObject({ profile: 'vm', ...(isBuilt && { configBase: theirs }) })
     const run = await klab(['run', '-q', '--kernel', manifest.id, '--', 'uname', '-r'])
     expect(run.stdout.trim()).toBe(manifest.release)
   }, 700_000)
