@@ -10,6 +10,9 @@
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
  *     --empty DIR         DIR is an empty tmpfs
  *     --tap HELPER BRIDGE FD  the command finds a tap device of the bridge open at FD; QEMU's helper makes it
+ *   klab-launch --hold FILE  hold an exclusive lock on FILE until stdin ends or the parent is gone; say `waiting` if
+ *                         somebody has it, and `held` when it is ours
+ *   klab-launch --is-locked FILE  exit 75 if somebody holds the lock of FILE, 0 if nobody does
  *   klab-launch --tree DIR  print one number for the state of a source tree (tree-state.c)
  *   klab-launch --pin TID CPU [TID CPU...]  bind threads to CPUs
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
@@ -80,14 +83,67 @@ static void die_with_parent(const char *pid)
 	}
 }
 
-static void take_lock(const char *path)
+static int open_lock(const char *path)
 {
 	/* Not close-on-exec: the lock belongs to the open file, and so to the command. */
 	int fd = open(path, O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		die("open", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	return fd;
+}
+
+/* Whoever looks whether it is taken (--is-locked) has it for a moment: so it is tried for longer than that. */
+static int try_lock(int fd)
+{
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK || tries == 20)
+			return -1;
+		usleep(1000);
+	}
+	return 0;
+}
+
+static void take_lock(const char *path)
+{
+	if (try_lock(open_lock(path)) < 0)
 		exit(EXIT_LOCKED);
+}
+
+static int hold_lock(const char *path)
+{
+	char byte;
+	/* If the parent has gone already, its end of our stdin has, too. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		die("prctl", "PDEATHSIG");
+	/* Ctrl-C is for klab, which still works with what is locked then, and gives it back when it is done. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	int fd = open_lock(path);
+	if (try_lock(fd) < 0) {
+		if (write(STDOUT_FILENO, "waiting\n", 8) < 0 || flock(fd, LOCK_EX) < 0)
+			die("lock", path);
+	}
+	if (write(STDOUT_FILENO, "held\n", 5) < 0)
+		die("write", "held");
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	return 0;
+}
+
+/* Shared: two who look are not in each other's way. */
+static int is_locked(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		die("open", path);
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		die("look at the lock of", path);
+	return EXIT_LOCKED;
 }
 
 static void enter_namespace(void)
@@ -270,6 +326,10 @@ int main(int argc, char **argv)
 			return pin(argv + at + 1);
 		} else if (strcmp(option, "--tree") == 0 && left >= 1) {
 			return print_tree_state(argv[at + 1]);
+		} else if (strcmp(option, "--hold") == 0 && left >= 1) {
+			return hold_lock(argv[at + 1]);
+		} else if (strcmp(option, "--is-locked") == 0 && left >= 1) {
+			return is_locked(argv[at + 1]);
 		} else if (strcmp(option, "--namespace") == 0) {
 			enter_namespace();
 		} else if (strcmp(option, "--parent") == 0 && left >= 1) {

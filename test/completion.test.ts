@@ -29,7 +29,10 @@ function addVm(name: string, release: string): void {
   const vms = join(home, 'state', 'vms')
   mkdirSync(join(vms, `id-${name}`), { recursive: true })
   mkdirSync(join(vms, 'by-name'), { recursive: true })
-  const record = { id: `id-${name}`, state: 'stopped', release, kernel: 'k', runId: 'r' }
+  const record = {
+    ...{ id: `id-${name}`, createdAt: '2026-01-01T00:00:00.000Z', request: { name } },
+    ...{ state: 'stopped', release, kernel: 'k', runId: 'r' },
+  }
   writeFileSync(join(vms, `id-${name}`, 'vm.json'), JSON.stringify(record))
   symlinkSync(join('..', `id-${name}`), join(vms, 'by-name', name))
 }

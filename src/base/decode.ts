@@ -33,6 +33,32 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What a field may hold, as far as a guard looks. */
+type FieldType = 'string' | 'number' | 'boolean' | 'object' | 'list'
+
+/** Whether a value is an object with fields of these types. */
+export function hasFields(
+  value: unknown,
+  fields: Readonly<Record<string, FieldType>>,
+): value is Record<string, unknown> {
+  return (
+    isRecord(value) && Object.entries(fields).every(([name, type]) => isOfType(value[name], type))
+  )
+}
+
+function isOfType(value: unknown, type: FieldType): boolean {
+  if (type === 'object') return isRecord(value)
+  return type === 'list' ? Array.isArray(value) : typeof value === type
+}
+
+/** Whether a value is a list of what another guard takes. */
+export function isListOf<T>(
+  value: unknown,
+  isItem: (item: unknown) => item is T,
+): value is readonly T[] {
+  return Array.isArray(value) && value.every((item) => isItem(item))
+}
+
 /** Whether a value is a list of strings. */
 export function isStringList(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')

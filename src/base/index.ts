@@ -19,7 +19,7 @@ export {
   PT_LOAD,
   PT_NOTE,
 } from './elf.ts'
-export { decodeJson, isRecord, isStringList, tryDecodeJson } from './decode.ts'
+export { decodeJson, hasFields, isListOf, isRecord, isStringList, tryDecodeJson } from './decode.ts'
 export { nearest } from './nearest.ts'
 export { newId } from './ids.ts'
 export { Deadline } from './deadline.ts'

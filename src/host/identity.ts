@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
+import { hasFields } from '../base/index.ts'
 import { bootId } from './facts.ts'
 
 /** A process, told from a later one that has its number: the kernel's start time is in clock ticks since the boot. */
@@ -7,6 +8,11 @@ export interface ProcessIdentity {
   readonly pid: number
   readonly startTicks: string
   readonly bootId: string
+}
+
+/** Whether a value from outside is one. */
+export function isProcessIdentity(value: unknown): value is ProcessIdentity {
+  return hasFields(value, { pid: 'number', startTicks: 'string', bootId: 'string' })
 }
 
 /** Who a process is now. Undefined if there is none of that number. */
@@ -18,6 +24,24 @@ export function processIdentity(pid: number): ProcessIdentity | undefined {
 /** Whether a process still lives. */
 export function isAlive({ pid, startTicks, bootId: boot }: ProcessIdentity): boolean {
   return boot === bootId() && startTicksOf(pid) === startTicks
+}
+
+/** The processes whose command line ends with these words. */
+export function processesEndingWith(words: readonly string[]): number[] {
+  const end = words.map((word) => `\0${word}`).join('') + '\0'
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => commandLine(pid).endsWith(end))
+    .map(Number)
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+  } catch {
+    // It is gone.
+    return ''
+  }
 }
 
 /** Field 22 of proc_pid_stat(5), counted from the end of the name, which may hold anything. A zombie is no more. */

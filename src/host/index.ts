@@ -26,4 +26,10 @@ export {
   type StdioOptions,
 } from './process.ts'
 export { listenForOne, serve, type Listener } from './sockets.ts'
-export { isAlive, processIdentity, type ProcessIdentity } from './identity.ts'
+export {
+  isAlive,
+  isProcessIdentity,
+  processesEndingWith,
+  processIdentity,
+  type ProcessIdentity,
+} from './identity.ts'

@@ -44,9 +44,15 @@ export function closeLightly(db: DatabaseSync, path: string): void {
   }
 }
 
+/** Somebody waits. */
+const PAUSE_MS = 20
+
+/** Nobody does, and this process has a VM to look after, which each try may hold up. */
+const IDLE_PAUSE_MS = 500
+
 /**
  * Tries until the database is not locked any more, for so long as a user may be let wait. Throws InfraError. The first try is
- * made at once; `isIdle`: this process may end meanwhile.
+ * made at once; `isIdle`: nobody waits, and this process may end meanwhile.
  */
 export async function whenUnlocked<T>(work: () => T, { isIdle = false } = {}): Promise<T> {
   const until = performance.now() + PATIENCE_MS
@@ -56,7 +62,7 @@ export async function whenUnlocked<T>(work: () => T, { isIdle = false } = {}): P
     } catch (error) {
       if (!isProblem(error, 'LOCKED') || performance.now() > until) throw error
     }
-    await sleep(20, undefined, { ref: !isIdle })
+    await sleep(isIdle ? IDLE_PAUSE_MS : PAUSE_MS, undefined, { ref: !isIdle })
   }
 }
 

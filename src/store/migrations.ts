@@ -5,7 +5,8 @@ import { inTransaction } from './transaction.ts'
 /**
  * What leads from each version of the schema to the next; `PRAGMA user_version` tells how many of them a database has
  * behind it. Only ever appended to. Statements that make something say IF NOT EXISTS, for databases of klabs that used
- * Kysely's Migrator: they have no version, and a kill left them anywhere between two.
+ * Kysely's Migrator: they have no version, and a kill left them anywhere between two. Its own two tables stay there: such a
+ * klab can go on beside this one, for it does not mind the columns of the fifth step.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -45,13 +46,7 @@ const STEPS: readonly (readonly string[])[] = [
   ],
   [`ALTER TABLE "runs" ADD COLUMN "request" TEXT`],
   [`ALTER TABLE "reports" ADD COLUMN "cause" TEXT`],
-  [
-    `ALTER TABLE "runs" ADD COLUMN "qemu" TEXT`,
-    `ALTER TABLE "runs" ADD COLUMN "owner" TEXT`,
-    // What Kysely's Migrator kept its own account in.
-    `DROP TABLE IF EXISTS "kysely_migration"`,
-    `DROP TABLE IF EXISTS "kysely_migration_lock"`,
-  ],
+  [`ALTER TABLE "runs" ADD COLUMN "qemu" TEXT`, `ALTER TABLE "runs" ADD COLUMN "owner" TEXT`],
 ]
 
 /** The version of the schema that this klab reads and writes. */

@@ -144,7 +144,9 @@ describe('klab inspect', () => {
     await using vms = new TestVms()
     const name = await vms.start('inspected', '--memory', '256M')
     const waiting = 'exec sh -c "echo HUNG_TASK > /sys/kernel/debug/provoke-crash/DIRECT"'
-    await vms.exec(name, ['sh', '-c', `(${waiting}) > /dev/null 2>&1 &`])
+    // Its shell has to come as far as that first.
+    const until = 'until grep -q HUNG_TASK /proc/$!/wchan; do sleep 0.1; done'
+    await vms.exec(name, ['sh', '-c', `(${waiting}) > /dev/null 2>&1 & ${until}`])
     await klab(['dump', name, '-o', path])
   })
 

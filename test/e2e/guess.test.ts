@@ -57,7 +57,7 @@ test('a guess that is wrong runs no command, and leaves nothing', async () => {
   const right = (await runEvents('true')).events.find(({ kind }) => kind === 'kernel')?.origin
   // Another kernel of the cache, made now: a copy under another id.
   const id = 'fedcba987654'
-  const [first] = (await store.list()).filter(({ manifest }) => right?.includes(manifest.id))
+  const first = (await store.list()).find(({ manifest }) => right?.includes(manifest.id))
   await runOk('cp', ['-r', store.directory(first?.manifest.id ?? ''), store.directory(id)])
   const manifest = { ...first?.manifest, id }
   writeFileSync(join(store.directory(id), 'manifest.json'), JSON.stringify(manifest))

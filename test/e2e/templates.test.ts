@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync, truncateSync, writeSync } from 'node:fs'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -54,6 +54,8 @@ describe('a template', () => {
     ['memory', 'cut short', (path: string) => truncateSync(path, 4096)],
     ['memory', 'written to', scribble],
     ['template.json', 'cut short', (path: string) => truncateSync(path, 10)],
+    ['template.json', 'overwritten', (path: string) => writeFileSync(path, '{"key": 1}')],
+    ['console.log', 'removed', (path: string) => rmSync(path)],
   ])('whose %s was %s is made anew, and the run succeeds', async (file, _what, damage) => {
     await run('true')
     const [template] = await ours()
@@ -69,7 +71,7 @@ describe('a template', () => {
     const dir = join(TEST_HOME, 'cache/templates', template?.key ?? '')
     // As another QEMU might have left it: sound files, of which the state is none.
     const { createHash } = await import('node:crypto')
-    const { readFileSync, writeFileSync } = await import('node:fs')
+    const { readFileSync } = await import('node:fs')
     const garbage = Buffer.alloc(60_000, 'x')
     writeFileSync(join(dir, 'state'), garbage)
     const facts = JSON.parse(readFileSync(join(dir, 'template.json'), 'utf8'))

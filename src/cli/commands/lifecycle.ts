@@ -73,10 +73,14 @@ export function addRemoveCommand(program: Command, finish: Finish): void {
   program
     .command('rm <vm...>')
     .description('forget VMs that are stopped; their runs stay in the history')
-    .option('--force', 'end those that run first')
+    .option('--force', 'end those that run first; also those whose record is damaged')
     .action(async (names: string[], { force }: { force?: boolean }) => {
       const { paths, endVm, registry } = await open()
       for (const name of names) {
+        if (force && registry.isDamaged(name)) {
+          registry.removeDamaged(name)
+          continue
+        }
         const vm = registry.get(name)
         if (vm.state !== 'stopped' && !force)
           throw new UsageError(`the VM ${name} runs; klab stop ${name} first, or --force`)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { UsageError } from '../../base/index.ts'
+import { isRecord, tryDecodeJson, UsageError } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes } from '../options.ts'
@@ -59,13 +59,8 @@ export function addQmpCommand(program: Command, finish: (code: number) => void):
     })
 }
 
-function parsed(text: string | undefined): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>
-  } catch {
-    // Said below.
-  }
+function parsed(text = '{}'): Record<string, unknown> {
+  const value = tryDecodeJson(text, isRecord)
+  if (value) return value
   throw new UsageError(`the arguments ${JSON.stringify(text)} are not a JSON object`)
 }

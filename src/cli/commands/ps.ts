@@ -21,7 +21,12 @@ export function addPsCommand(program: Command, finish: (code: number) => void): 
 
 async function list(flags: { json?: boolean; quiet?: boolean; live?: boolean }): Promise<void> {
   const [paths, { usageOf, VmRegistry }] = await Promise.all([currentPaths(), vms()])
-  const all = new VmRegistry(paths)
+  const registry = new VmRegistry(paths)
+  for (const name of registry.damaged())
+    console.error(
+      `klab: the VM ${name} is left out: its record is damaged; klab rm --force ${name} removes it`,
+    )
+  const all = registry
     .list()
     .filter(({ state }) => !flags.live || state !== 'stopped')
     .map((vm) => ({ ...vm, usage: usageOf(paths, vm) }))

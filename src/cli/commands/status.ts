@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { hasFields, isStringList } from '../../base/index.ts'
 import { describeOutcome, vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { describePort } from '../render/status.ts'
@@ -25,12 +26,12 @@ export function addStatusCommand(program: Command, finish: (code: number) => voi
 
 /** Exit code 0 for one that runs, 3 for one that does not, as systemctl has it. */
 async function status(name: string, { json }: { json?: boolean }): Promise<number> {
-  const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
+  const [paths, { askFor, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).get(name)
   const isUp = vm.state === 'running' || vm.state === 'paused'
-  // By our own keeper (keeper-control.ts).
-  const asked = isUp ? await ask(paths, vm, { do: 'status' }) : undefined
-  const said = asked as { qemu: string; agent: boolean; reports: string[] } | undefined
+  const said = isUp
+    ? await askFor(paths, vm, { request: { do: 'status' }, check: isStatus })
+    : undefined
   if (json) {
     console.log(JSON.stringify({ ...vm, ...said }, null, 2))
     return isUp ? 0 : 3
@@ -46,4 +47,10 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
   ]
   console.log(lines.join('\n'))
   return isUp ? 0 : 3
+}
+
+function isStatus(
+  value: unknown,
+): value is { qemu: string; agent: boolean; reports: readonly string[] } {
+  return hasFields(value, { qemu: 'string', agent: 'boolean' }) && isStringList(value['reports'])
 }

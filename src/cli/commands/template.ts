@@ -47,7 +47,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
     .description('remove templates; clones that run are not harmed, and the next run makes it anew')
     .action(async (keys: string[]) => {
       const { store } = await open()
-      for (const key of keys) await store.remove((await store.get(key)).key)
+      for (const key of keys) await store.remove(await store.keyOf(key))
       finish(0)
     })
   template

@@ -29,9 +29,32 @@ export async function buildUnderLock(
   const store = new KernelStore(context.cacheDir)
   const dir = buildDirectory(request, first, context.cacheDir)
   await mkdir(dir, { recursive: true })
-  await using _lock = await lockFile(join(dir, 'lock'), () =>
-    context.onEvent({ kind: 'waiting', dir }),
+  const { cacheDir, signal, onEvent } = context
+  const onWait = () => onEvent({ kind: 'waiting', dir })
+  await using lock = await lockFile(join(dir, 'lock'), { cacheDir, signal, onWait })
+  // Another klab may build here from then on.
+  const lost = new AbortController()
+  void lock.lost.then(() => lost.abort(lockLost(dir)))
+  const until = signal ? AbortSignal.any([signal, lost.signal]) : lost.signal
+  return await build({ ...{ request, dir, store }, context: { ...context, signal: until } })
+}
+
+function lockLost(dir: string): InfraError {
+  return new InfraError(
+    'LOCK',
+    `the build in ${dir} was ended: the process that held its lock was killed, and another klab could build there at the same time; start it again`,
   )
+}
+
+interface LockedBuild {
+  readonly request: BuildRequest
+  readonly context: BuildContext & { readonly signal: AbortSignal }
+  readonly dir: string
+  readonly store: KernelStore
+}
+
+async function build({ request, context, dir, store }: LockedBuild): Promise<Manifest> {
+  const { signal } = context
   let notes = request.notes
   for (let round = 0; round < MAX_ROUNDS; round++) {
     // Whoever had the lock may have built just this.
@@ -44,6 +67,7 @@ export async function buildUnderLock(
     const built = await compile(work)
     // Edited meanwhile: what was compiled is neither the old state nor the new one.
     if ((await planBuild(request, context.cacheDir)).id !== plan.id) continue
+    signal.throwIfAborted()
     const buildMs = Math.round(performance.now() - startedAt)
     return await collect(work, { ...built, buildMs }, store)
   }

@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
 import { placeOf, smallTree } from '../../../test/support/small-tree.ts'
+import { processesEndingWith } from '../../host/index.ts'
 import type { ConfigBase } from '../kconfig/config-base.ts'
 import { parseConfig, type WantedOption } from '../kconfig/kconfig.ts'
 import { findProfile } from '../kconfig/profiles.ts'
@@ -60,6 +62,27 @@ test('what another place of builds has made becomes the kernel, and its steps ar
   expect([asked.length, notes]).toEqual([4, ['built there']])
   const image = join(new KernelStore(cacheDir).directory(manifest.id), 'image')
   expect(readFileSync(image, 'utf8')).toBe('arch/x86/boot/bzImage')
+})
+
+test('a build whose lock is lost is ended with one sentence', async () => {
+  const ended = buildKernel(await requestOf(smallTree(join(dir, 'unlocked'))), {
+    ...{ cacheDir, env: process.env, onEvent: () => undefined, onNote: () => undefined },
+    builder: {
+      // As make does: it ends when its signal says so, and not before.
+      open: async ({ output, log, signal }) => ({
+        ...{ source: '/', output },
+        async make() {
+          const lock = join(dirname(log), 'lock')
+          for (const pid of processesEndingWith(['--hold', lock])) process.kill(pid, 'SIGKILL')
+          if (signal && !signal.aborted) await once(signal, 'abort')
+          signal?.throwIfAborted()
+        },
+      }),
+    },
+  })
+  await expect(ended).rejects.toThrow(
+    /^the build in \S+ was ended: the process that held its lock was killed, and another klab could build there at the same time; start it again$/,
+  )
 })
 
 const KCONFIG = `config CC_VERSION_TEXT

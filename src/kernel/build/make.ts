@@ -22,6 +22,7 @@ interface MakeSpec {
 /** Runs a command line of make to its end, on this machine. Throws InfraError with the first real error of the build. */
 export async function make(command: readonly string[], spec: MakeSpec): Promise<void> {
   const { signal } = spec
+  signal?.throwIfAborted()
   const [file, args] = await confined(command, spec.confinement, spec.cacheDir)
   const log = createWriteStream(spec.log, { flags: 'a' })
   log.write(`$ ${command.join(' ')}\n`)

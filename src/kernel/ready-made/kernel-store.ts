@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
+import { InfraError, tryDecodeJson } from '../../base/index.ts'
 import { diskUsage } from '../../host/index.ts'
 import { isManifest, type Manifest } from './manifest.ts'
 
@@ -40,8 +40,9 @@ export class KernelStore {
 
   async manifest(id: string): Promise<Manifest> {
     const path = join(this.directory(id), 'manifest.json')
-    const value = await readFile(path, 'utf8').then(parsed, () => undefined)
-    if (isManifest(value)) return value
+    const text = await readFile(path, 'utf8').catch(() => '')
+    const manifest = tryDecodeJson(text, isManifest)
+    if (manifest) return manifest
     throw new InfraError(
       'KERNEL',
       `${path} is damaged, or was written by another klab; remove it: klab kernel rm ${id}`,
@@ -91,13 +92,5 @@ export class KernelStore {
   async size(id: string): Promise<number> {
     const dir = this.directory(id)
     return (await diskUsage([dir])).get(dir) ?? 0
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

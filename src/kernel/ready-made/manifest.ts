@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 
+import { hasFields, isStringList } from '../../base/index.ts'
 import type { Arch } from '../arch/arch.ts'
 
 /** What is known of a kernel in the cache. */
@@ -28,30 +29,26 @@ export interface Manifest {
   readonly slowness: number
 }
 
-const TEXTS = [
-  'id',
-  'release',
-  'arch',
-  'profile',
-  'tree',
-  'version',
-  'treeId',
-  'configHash',
-] as const
-const MORE_TEXTS = ['compiler', 'imageSha256', 'createdAt'] as const
-const NUMBERS = ['buildMs', 'steps', 'slowness'] as const
+const FIELDS = {
+  id: 'string',
+  release: 'string',
+  arch: 'string',
+  profile: 'string',
+  tree: 'string',
+  version: 'string',
+  treeId: 'string',
+  configHash: 'string',
+  compiler: 'string',
+  imageSha256: 'string',
+  createdAt: 'string',
+  buildMs: 'number',
+  steps: 'number',
+  slowness: 'number',
+} as const
 
 /** Whether a file's content is a manifest of this klab. By hand: every run reads one, and zod takes 20 ms to load. */
 export function isManifest(value: unknown): value is Manifest {
-  if (typeof value !== 'object' || value === null) return false
-  const fields = value as Record<string, unknown>
-  const { parameters } = fields
-  return (
-    [...TEXTS, ...MORE_TEXTS].every((name) => typeof fields[name] === 'string') &&
-    NUMBERS.every((name) => typeof fields[name] === 'number') &&
-    Array.isArray(parameters) &&
-    parameters.every((parameter) => typeof parameter === 'string')
-  )
+  return hasFields(value, FIELDS) && isStringList(value['parameters'])
 }
 
 /** Raised when the way of building changes, so that older kernels are not taken for new ones. */

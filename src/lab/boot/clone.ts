@@ -77,11 +77,11 @@ async function readyTemplate(
   if (found) return { template: found, isNew: false }
   if ((await store.refusal(key)) !== undefined) return undefined
   try {
-    const made = await store.make(
-      key,
-      (dir) => fillTemplate(scene, dir),
-      () => onEvent({ kind: 'note', message: 'another klab makes this template; waiting for it' }),
-    )
+    const message = 'another klab makes this template; waiting for it'
+    const made = await store.make(key, (dir) => fillTemplate(scene, dir), {
+      onWait: () => onEvent({ kind: 'note', message }),
+      signal: hooks.stop,
+    })
     if (made.isNew) {
       onEvent({ kind: 'template', key, action: 'made', why: '' })
       await store.prune(lab.config.limits.templates)

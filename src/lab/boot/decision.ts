@@ -77,14 +77,9 @@ export async function decideBoot(
       (vm.start === 'held' ? DEBUG_SLOWNESS : 1),
     plan,
     copiesShares,
-    parameters: [
-      ...(kernel.manifest?.parameters ?? []),
-      // Beside the serial console, which stays the one for /dev/console.
-      ...(display ? ['console=tty0', 'console=ttyS0'] : []),
-      ...machine.parameters,
-    ],
+    parameters: [...(kernel.manifest?.parameters ?? []), ...machine.parameters],
     ...(display && { display }),
-    pvpanic: plan.pvpanic && facts.devices.includes('pvpanic'),
+    pvpanic: plan.pvpanic && facts.devices.includes(archFacts(machine.arch).panicDevice),
     vmcoreinfo: facts.devices.includes('vmcoreinfo'),
     sandbox: facts.sandbox,
   }

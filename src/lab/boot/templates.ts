@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
 import { bootId, isLocked, lockFile, writeAtomically } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../../vm/index.ts'
@@ -45,7 +45,7 @@ export async function templateKey(
 ): Promise<string> {
   const sockets = {
     ...{ console: '/console', agent: '/agent', qmp: '/qmp' },
-    ...{ gdb: '/gdb', tools: '/tools', scratch: '/scratch' },
+    ...{ gdb: '/gdb', tools: '/tools' },
   }
   const argv = qemuArgs(spec, sockets)
   const files = [
@@ -69,9 +69,11 @@ async function fileState(path: string): Promise<string> {
 /** The templates of this machine, each a directory named by its key. */
 export class TemplateStore {
   readonly #dir: string
+  readonly #cacheDir: string
 
   constructor(lab: Lab) {
-    this.#dir = join(lab.paths.cache, 'templates')
+    this.#cacheDir = lab.paths.cache
+    this.#dir = join(this.#cacheDir, 'templates')
   }
 
   directory(key: string): string {
@@ -83,8 +85,8 @@ export class TemplateStore {
     const dir = this.directory(key)
     if (!existsSync(join(dir, FACTS))) return undefined
     try {
-      // Written by us below, whole or not at all.
-      const facts = JSON.parse(await readFile(join(dir, FACTS), 'utf8')) as TemplateFacts
+      const facts = await factsOf(dir)
+      if (!facts || !existsSync(join(dir, CONSOLE))) return undefined
       const template = { dir, facts }
       const [memory, state] = await Promise.all([memoryOf(dir), stateOf(dir)])
       const intact =
@@ -107,10 +109,14 @@ export class TemplateStore {
     fill: (
       dir: string,
     ) => Promise<Omit<TemplateFacts, 'key' | 'madeAt' | 'memory' | 'stateSha256'>>,
-    onWait: () => void,
+    { onWait, signal }: { readonly onWait: () => void; readonly signal: AbortSignal },
   ): Promise<{ template: Template; isNew: boolean }> {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 })
-    await using _lock = await lockFile(this.#lock(key), onWait)
+    await using _lock = await lockFile(this.#lock(key), {
+      cacheDir: this.#cacheDir,
+      onWait,
+      signal,
+    })
     const other = await this.find(key)
     if (other) return { template: other, isNew: false }
     const making = join(this.#dir, `${key}${MAKING}`)
@@ -137,7 +143,7 @@ export class TemplateStore {
     await rm(this.#refusal(key), { force: true })
   }
 
-  /** All templates, used last first. */
+  /** All templates, used last first; what is damaged is left out. */
   async list(): Promise<(TemplateFacts & { usedAt: Date; bytes: number })[]> {
     if (!existsSync(this.#dir)) return []
     const keys = readdirSync(this.#dir).filter((name) => existsSync(join(this.#dir, name, FACTS)))
@@ -145,7 +151,8 @@ export class TemplateStore {
       keys.map(async (key) => {
         try {
           const path = join(this.directory(key), FACTS)
-          const facts = JSON.parse(await readFile(path, 'utf8')) as TemplateFacts
+          const facts = await factsOf(this.directory(key))
+          if (!facts) return []
           const { blocks } = await stat(join(this.directory(key), 'memory'))
           return [{ ...facts, usedAt: (await stat(path)).mtime, bytes: blocks * 512 }]
         } catch {
@@ -167,6 +174,12 @@ export class TemplateStore {
     if (other)
       throw new InfraError('TEMPLATE', `${prefix} means several templates; give more of it`)
     return found
+  }
+
+  /** Its key, for what can be done with one that is damaged. Throws as get does. */
+  async keyOf(prefix: string): Promise<string> {
+    const damaged = this.#directories().filter((name) => name.startsWith(prefix))
+    return prefix !== '' && damaged.length === 1 ? damaged.join('') : (await this.get(prefix)).key
   }
 
   /** Removes templates, used longest ago first, until they fit. */
@@ -195,12 +208,18 @@ export class TemplateStore {
     return why
   }
 
-  /** What klabs that were killed have left. */
+  #directories(): string[] {
+    if (!existsSync(this.#dir)) return []
+    return readdirSync(this.#dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+  }
+
+  /** What klabs that were killed have left, and what was damaged. */
   async #removeUnfinished(): Promise<void> {
-    if (!existsSync(this.#dir)) return
-    const unfinished = readdirSync(this.#dir).filter((name) => name.endsWith(MAKING))
-    for (const name of unfinished) {
-      if (!(await isLocked(this.#lock(name))))
+    for (const name of this.#directories()) {
+      const isWhole = !name.endsWith(MAKING) && (await factsOf(join(this.#dir, name)))
+      if (!isWhole && !(await isLocked(this.#lock(name), this.#cacheDir)))
         await rm(join(this.#dir, name), { recursive: true, force: true })
     }
   }
@@ -217,6 +236,28 @@ export class TemplateStore {
 
 const FACTS = 'template.json'
 const MAKING = '.making'
+const CONSOLE = 'console.log'
+
+/** What a template says of itself; undefined if it is damaged. */
+async function factsOf(dir: string): Promise<TemplateFacts | undefined> {
+  const text = await readFile(join(dir, FACTS), 'utf8').catch(() => '')
+  return tryDecodeJson(text, isTemplateFacts)
+}
+
+function isTemplateFacts(value: unknown): value is TemplateFacts {
+  const texts = {
+    key: 'string',
+    kernel: 'string',
+    release: 'string',
+    stateSha256: 'string',
+  } as const
+  const machine = { type: 'string', cpus: 'number', memoryMiB: 'number' } as const
+  return (
+    hasFields(value, { ...texts, madeMs: 'number', memory: 'object' }) &&
+    hasFields(value['machine'], machine) &&
+    isStringList(value['notes'])
+  )
+}
 
 async function memoryOf(dir: string): Promise<TemplateFacts['memory']> {
   // Not its blocks: a file system adds some of its own when it writes the file back.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { hasFields, isListOf, isStringList, tryDecodeJson } from '../../base/index.ts'
 import { writeAtomically } from '../../host/index.ts'
 import type { LoadedConfig, LoadOptions } from './layers.ts'
 
@@ -53,10 +54,24 @@ function stateOf(path: string): string {
 
 function readCached(path: string): LoadedConfig | undefined {
   try {
-    // Written by us above, whole or not at all.
-    const { sources, ...rest } = JSON.parse(readFileSync(path, 'utf8'))
-    return { ...rest, sources: new Map(sources) }
+    const cached = tryDecodeJson(readFileSync(path, 'utf8'), isCached)
+    return cached && { ...cached, sources: new Map(cached.sources) }
   } catch {
     return undefined
   }
+}
+
+type Cached = Omit<LoadedConfig, 'sources'> & { readonly sources: readonly [string, string][] }
+
+/** Its settings were found valid when they were written; who damages those by hand gets what he asks for. */
+function isCached(value: unknown): value is Cached {
+  return (
+    hasFields(value, { config: 'object', written: 'object' }) &&
+    isStringList(value['files']) &&
+    isListOf(value['sources'], isPair)
+  )
+}
+
+function isPair(value: unknown): value is [string, string] {
+  return isStringList(value) && value.length === 2
 }

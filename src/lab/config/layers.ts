@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-import { ConfigError, messageOf, nearest } from '../../base/index.ts'
+import { ConfigError, messageOf, nearest, tryDecodeJson } from '../../base/index.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
 import { describeProblems } from './problems.ts'
 import { configSchema, type Config } from './schema.ts'
@@ -118,11 +118,8 @@ function listOf(text: string): unknown[] {
 
 /** Undefined for what is no JSON, as `[::1]:8080:80` is none. */
 function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  // The schema looks at it.
+  return tryDecodeJson(text, (value): value is unknown => value !== undefined)
 }
 
 export function getAt(value: unknown, path: readonly string[]): unknown {

@@ -21,7 +21,7 @@ export async function lookAround({ cwd, env, config }: Lab): Promise<FirstLook> 
   return {
     tree: (await findTree(cwd))?.path,
     image: isReadable(image) ? image : undefined,
-    missing: [config.qemu, 'flock'].find((name) => !findProgram(name, env['PATH'])),
+    missing: findProgram(config.qemu, env['PATH']) ? undefined : config.qemu,
   }
 }
 

@@ -93,11 +93,6 @@ export const TOOLS: readonly Tool[] = [
     packages: { ...same('git'), dnf: 'git-core', zypper: 'git-core' },
   },
   {
-    ...{ name: 'flock', ...VERSION, purpose: 'locks that die with their owner' },
-    without: 'nothing works',
-    packages: { ...same('util-linux'), dnf: 'util-linux-core' },
-  },
-  {
     ...{ name: 'find', ...VERSION, purpose: 'the state of plain source trees' },
     without: 'git trees only',
     packages: same('findutils'),

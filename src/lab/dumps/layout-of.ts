@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
+import { InfraError, isRecord, tryDecodeJson } from '../../base/index.ts'
 import { LAYOUT_EXPRESSIONS } from '../../crash/index.ts'
 import { describeExit, run } from '../../host/index.ts'
 import { FileCache } from '../symbols/file-cache.ts'
@@ -19,12 +19,14 @@ export async function layoutOf(
   cacheDir: string,
 ): Promise<ReadonlyMap<string, number>> {
   const told = join(dirname(vmlinux), 'layout.json')
-  if (existsSync(told)) {
-    // Written by the build (src/kernel/layout.ts).
-    const values = JSON.parse(await readFile(told, 'utf8')) as Record<string, number>
-    return new Map(Object.entries(values))
-  }
-  const cache = new FileCache<string>(cacheDir, 'layouts', vmlinux)
+  const values = existsSync(told)
+    ? tryDecodeJson(await readFile(told, 'utf8'), isLayout)
+    : undefined
+  if (values) return new Map(Object.entries(values))
+  const cache = new FileCache<string>(cacheDir, {
+    ...{ what: 'layouts', file: vmlinux },
+    check: (value) => typeof value === 'string',
+  })
   const known = await cache.read()
   const names = Object.keys(LAYOUT_EXPRESSIONS)
   const texts = names.every((name) => known.has(name)) ? known : await ask(vmlinux)
@@ -32,6 +34,10 @@ export async function layoutOf(
   return new Map(
     [...texts].flatMap(([name, text]) => (text === '' ? [] : [[name, Number(text)] as const])),
   )
+}
+
+function isLayout(value: unknown): value is Record<string, number> {
+  return isRecord(value) && Object.values(value).every((number) => typeof number === 'number')
 }
 
 async function ask(vmlinux: string): Promise<ReadonlyMap<string, string>> {

@@ -189,7 +189,9 @@ test('a run whose klab is gone goes on as long as its QEMU holds the lock', asyn
   const lab = await labAt(home.path)
   await child('begin', home.path, 'held')
   {
-    await using _lock = await lockFile(join(lab.paths.state, 'runs/held/lock'), () => undefined)
+    await using _lock = await lockFile(join(lab.paths.state, 'runs/held/lock'), {
+      cacheDir: lab.paths.cache,
+    })
     expect(await listRuns(lab, {})).toMatchObject([{ id: 'held', outcome: null }])
   }
   expect(await listRuns(lab, {})).toMatchObject([{ id: 'held', ...lost }])
@@ -255,6 +257,24 @@ test('a row that is damaged keeps no other from being seen', async () => {
   })
 })
 
+test('every hundredth run removes the oldest above the limit, with their directories', async () => {
+  using home = historyHome()
+  const opened = await labAt(home.path)
+  const { limits } = opened.config
+  const lab = { ...opened, config: { ...opened.config, limits: { ...limits, runs: 40 } } }
+  const ids = Array.from({ length: 101 }, (_, index) => `run${100 + index}`)
+  for (const id of ids) {
+    const record = recordOf(lab, id)
+    record.begin()
+    await endRun(record)
+  }
+  const kept = (await listRuns(lab, {})).map(({ id }) => id).toSorted()
+  expect(kept).toHaveLength(41)
+  // Which of those that began in one millisecond is older is not known.
+  expect(ids.slice(-30).filter((id) => !kept.includes(id))).toEqual([])
+  expect(readdirSync(join(home.path, 'state/runs')).toSorted()).toEqual(kept)
+})
+
 test('nobody else may read the history', async () => {
   using home = historyHome()
   const record = recordOf(await labAt(home.path), 'secret')
@@ -292,7 +312,11 @@ function runsIn(path: string): unknown[] {
 /** Tables, columns with all that is known of them, and indexes. */
 function schemaOf(path: string): unknown[] {
   using db = new DatabaseSync(path)
-  const names = db.prepare('select type, name, tbl_name from sqlite_master order by name').all()
+  const names = db
+    .prepare(
+      `select type, name, tbl_name from sqlite_master where tbl_name not like 'kysely%' order by name`,
+    )
+    .all()
   const columns = ['runs', 'reports'].map((table) =>
     db
       .prepare('select name, upper(type), "notnull", pk from pragma_table_info(?) order by name')

@@ -13,7 +13,7 @@ const ORPHAN_AGE_MS = 60_000
 
 /** Whether the VM of a run lives: QEMU holds the lock of its directory, and the kernel drops it with QEMU. */
 export async function isRunAlive(lab: Lab, id: string): Promise<boolean> {
-  return await isLocked(join(lab.paths.state, 'runs', id, 'lock'))
+  return await isLocked(join(lab.paths.state, 'runs', id, 'lock'), lab.paths.cache)
 }
 
 /**

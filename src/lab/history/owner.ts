@@ -1,7 +1,7 @@
 import { uptime } from 'node:os'
 
-import { isRecord, tryDecodeJson } from '../../base/index.ts'
-import { isAlive, processIdentity, type ProcessIdentity } from '../../host/index.ts'
+import { tryDecodeJson } from '../../base/index.ts'
+import { isAlive, isProcessIdentity, processIdentity } from '../../host/index.ts'
 
 /** Who writes the end of a run. */
 interface Owned {
@@ -19,7 +19,7 @@ export function ownerNow(): string | null {
 /** Whether the klab that began a run is still there; it records the end. */
 export function isOwnerAlive({ pid, startedAt, owner }: Owned): boolean {
   const identity =
-    owner === null || owner === undefined ? undefined : tryDecodeJson(owner, isIdentity)
+    owner === null || owner === undefined ? undefined : tryDecodeJson(owner, isProcessIdentity)
   return identity ? isAlive(identity) : isAliveSince(pid, Date.parse(startedAt))
 }
 
@@ -35,13 +35,4 @@ function isAliveSince(pid: number, timeMs: number): boolean {
   if (!now) return false
   const ageMs = (uptime() - Number(now.startTicks) / TICKS_PER_SECOND) * 1000
   return Date.now() - ageMs <= timeMs + SLACK_MS
-}
-
-function isIdentity(value: unknown): value is ProcessIdentity {
-  return (
-    isRecord(value) &&
-    typeof value['pid'] === 'number' &&
-    typeof value['startTicks'] === 'string' &&
-    typeof value['bootId'] === 'string'
-  )
 }

@@ -53,7 +53,7 @@ test('a run is seen as soon as a locked database is free, while it goes on', asy
   other.exec('BEGIN IMMEDIATE')
   recordOf(lab, 'goes-on').begin()
   other.exec('COMMIT')
-  await sleep(200)
+  await sleep(800)
   expect(await listRuns(lab, {})).toMatchObject([{ id: 'goes-on', outcome: null }])
 })
 

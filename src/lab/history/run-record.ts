@@ -182,8 +182,8 @@ export class RunRecord {
       const { pruneRuns } = await import('./prune-runs.ts')
       await pruneRuns(this.#lab, store, { runs, bytes: runsSize })
     } catch (error) {
-      if (!(error instanceof InfraError)) throw error
-      this.#onNote(`the oldest runs are not removed: ${error.message}`)
+      // It is no part of this run.
+      this.#onNote(`the oldest runs are not removed: ${messageOf(error)}`)
     }
   }
 

@@ -1,19 +1,8 @@
 import { isRecord, isStringList, tryDecodeJson } from '../../base/index.ts'
 import type { RunRow } from '../../store/index.ts'
+import { isOutcome } from '../outcome/is-outcome.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { RecordedRequest } from './run-record.ts'
-
-/** What each outcome cannot be told without. */
-const FIELDS = {
-  exited: { code: 'number' },
-  signalled: { signal: 'string', number: 'number' },
-  crashed: { report: 'object' },
-  hung: { silentMs: 'number' },
-  'timed-out': { limitMs: 'number' },
-  'boot-failed': { phase: 'string', reason: 'string' },
-  lost: { reason: 'string' },
-  'not-executed': { reason: 'string', code: 'number' },
-} as const satisfies Record<Outcome['kind'], Readonly<Record<string, string>>>
 
 /** How a run ended; null while it goes on. What cannot be read, by damage or because a newer klab has more outcomes, is lost. */
 export function outcomeOfRow({ outcome, detail }: RunRow): Outcome | null {
@@ -44,25 +33,6 @@ export function timesOf(text: string | null): Readonly<Record<string, number>> {
 
 function isTimes(value: unknown): value is Record<string, number> {
   return isRecord(value) && Object.values(value).every((time) => typeof time === 'number')
-}
-
-function isOutcome(value: unknown): value is Outcome {
-  if (!isRecord(value)) return false
-  const fields = Object.entries(FIELDS).find(([kind]) => kind === value['kind'])?.[1]
-  const { report, hang } = value
-  return (
-    fields !== undefined &&
-    Object.entries(fields).every(([name, type]) => typeof value[name] === type) &&
-    (report === undefined || (isRecord(report) && typeof report['title'] === 'string')) &&
-    (hang === undefined || isHang(hang))
-  )
-}
-
-function isHang(value: unknown): boolean {
-  return (
-    isRecord(value) &&
-    [value['cpus'], value['tasks']].every((list) => Array.isArray(list) && list.every(isRecord))
-  )
 }
 
 /** A request as this klab writes it, as far as it is used without looking again. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 
-import { InfraError, UsageError } from '../../base/index.ts'
+import { InfraError, Interrupted, interruptOf, UsageError } from '../../base/index.ts'
 import { findProgram } from '../../host/index.ts'
 import {
   buildKernel,
@@ -36,6 +37,17 @@ export async function chooseKernel(
   choice: KernelChoice,
   watcher: Watcher,
 ): Promise<Kernel> {
+  try {
+    return await chosen(lab, choice, watcher)
+  } catch (error) {
+    // Ctrl-C reaches the programs that are asked of the tree as well, and their end is no news; ours may be heard a moment later.
+    await setImmediate()
+    if (watcher.signal.aborted) throw new Interrupted(interruptOf(watcher.signal))
+    throw error
+  }
+}
+
+async function chosen(lab: Lab, choice: KernelChoice, watcher: Watcher): Promise<Kernel> {
   const store = new KernelStore(lab.paths.cache)
   const kernel =
     choice.kernel === undefined

@@ -25,12 +25,17 @@ export async function cleanKernels(
     inUse: async () => id === keep || live.includes(id),
     remove: () => kernels.remove(id),
   }))
-  const directories = await directoryCandidates(join(lab.paths.cache, 'builds'), 'build directory')
-  const packages = await directoryCandidates(join(lab.paths.cache, 'packages'), 'unpacked package')
+  const directories = await directoryCandidates(lab.paths.cache, 'builds', 'build directory')
+  const packages = await directoryCandidates(lab.paths.cache, 'packages', 'unpacked package')
   return await pruneTo([...built, ...directories, ...packages], limitBytes)
 }
 
-async function directoryCandidates(parent: string, kind: string): Promise<Candidate[]> {
+async function directoryCandidates(
+  cacheDir: string,
+  place: string,
+  kind: string,
+): Promise<Candidate[]> {
+  const parent = join(cacheDir, place)
   if (!existsSync(parent)) return []
   const directories = readdirSync(parent).map((name) => join(parent, name))
   const sizes = await diskUsage(directories)
@@ -40,7 +45,7 @@ async function directoryCandidates(parent: string, kind: string): Promise<Candid
         what: `${kind} ${basename(dir)}`,
         usedAt: (await stat(dir)).mtimeMs,
         bytes: sizes.get(dir) ?? 0,
-        inUse: () => isLocked(join(dir, 'lock')),
+        inUse: () => isLocked(join(dir, 'lock'), cacheDir),
         remove: () => rm(dir, { recursive: true, force: true }),
       }
     }),

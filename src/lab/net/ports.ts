@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
-import { InfraError, messageOf } from '../../base/index.ts'
-import { isAlive, processIdentity, type ProcessIdentity } from '../../host/index.ts'
+import { InfraError, messageOf, tryDecodeJson } from '../../base/index.ts'
+import { isAlive, isProcessIdentity, processIdentity } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import type { Published } from '../spec/net-request.ts'
 
@@ -106,7 +106,8 @@ function claim(
 
 function isHeld(path: string): boolean {
   try {
-    return isAlive(JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity)
+    const owner = tryDecodeJson(readFileSync(path, 'utf8'), isProcessIdentity)
+    return owner !== undefined && isAlive(owner)
   } catch {
     return false
   }

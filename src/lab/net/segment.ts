@@ -12,9 +12,10 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
+import { hasFields, InfraError, tryDecodeJson } from '../../base/index.ts'
 import {
   isAlive,
+  isProcessIdentity,
   lockFile,
   processIdentity,
   startDetached,
@@ -97,8 +98,8 @@ function takeNumber(members: string, name: string): number {
 function readMembers(dir: string): (Member & { number: number })[] {
   return readdirSync(dir).flatMap((file) => {
     try {
-      const member = JSON.parse(readFileSync(join(dir, file), 'utf8')) as Member
-      return [{ ...member, number: Number(file) }]
+      const member = tryDecodeJson(readFileSync(join(dir, file), 'utf8'), isMember)
+      return member ? [{ ...member, number: Number(file) }] : []
     } catch {
       // Being written or removed.
       return []
@@ -106,8 +107,12 @@ function readMembers(dir: string): (Member & { number: number })[] {
   })
 }
 
+function isMember(value: unknown): value is Member {
+  return hasFields(value, { name: 'string' }) && isProcessIdentity(value['owner'])
+}
+
 async function ensureSwitch(lab: Lab, dir: string, socket: string): Promise<void> {
-  await using _lock = await lockFile(join(dir, 'lock'), () => undefined)
+  await using _lock = await lockFile(join(dir, 'lock'), { cacheDir: lab.paths.cache })
   if (await answers(socket)) return
   rmSync(socket, { force: true })
   const { news, exited, forget } = startDetached(

@@ -1,8 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { newId } from '../../base/index.ts'
-import { isAlive, processIdentity, type ProcessIdentity } from '../../host/index.ts'
+import { hasFields, newId, tryDecodeJson } from '../../base/index.ts'
+import {
+  isAlive,
+  isProcessIdentity,
+  processIdentity,
+  type ProcessIdentity,
+} from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import type { Claim, EarlierClaim } from './claim.ts'
 
@@ -71,15 +76,23 @@ export class TicketRack {
     renameSync(temporary, path)
   }
 
-  /** Undefined for one that is being written or has just gone. */
+  /** Undefined for one that is being written, has just gone, or is damaged. */
   #read(name: string): Written | undefined {
     try {
-      // Written by us above.
-      return JSON.parse(readFileSync(join(this.directory, name), 'utf8')) as Written
+      return tryDecodeJson(readFileSync(join(this.directory, name), 'utf8'), isWritten)
     } catch {
       return undefined
     }
   }
+}
+
+function isWritten(value: unknown): value is Written {
+  return (
+    hasFields(value, { claim: 'object', owner: 'object' }) &&
+    hasFields(value['claim'], { cpus: 'number', memoryMiB: 'number' }) &&
+    isProcessIdentity(value['owner']) &&
+    ['number', 'undefined'].includes(typeof value['qemu'])
+  )
 }
 
 /** Memory that is a process's alone (RssAnon and RssShmem of proc_pid_status(5)); 0 for none. */

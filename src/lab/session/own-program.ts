@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
+import { decodeJson, hasFields } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
 
 /** How klab starts itself: from its sources, or as it was built. */
@@ -10,7 +11,9 @@ export function ownProgram(): string[] {
 
 /** klab's own version. */
 export function ownVersion(): string {
-  // Ours.
-  return (JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { version: string })
-    .version
+  const path = packagePath('package.json')
+  return decodeJson(readFileSync(path, 'utf8'), {
+    what: path,
+    check: (value): value is { version: string } => hasFields(value, { version: 'string' }),
+  }).version
 }

@@ -2,21 +2,29 @@ import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { isListOf, tryDecodeJson } from '../../base/index.ts'
 import { writeAtomically } from '../../host/index.ts'
 
 /** Something that took long to find out about a file, kept as long as that file does not change. */
 export class FileCache<T> {
   readonly #path: string
+  readonly #check: (value: unknown) => value is T
 
-  constructor(cacheDir: string, what: string, file: string) {
+  constructor(
+    cacheDir: string,
+    { what, file, check }: { what: string; file: string; check: (value: unknown) => value is T },
+  ) {
+    this.#check = check
     const { size, mtimeMs, ino } = statSync(file)
     this.#path = join(cacheDir, what, `${ino}-${size}-${Math.round(mtimeMs)}.json`)
   }
 
   async read(): Promise<ReadonlyMap<string, T>> {
     try {
-      // Written by us below, whole or not at all.
-      return new Map(JSON.parse(await readFile(this.#path, 'utf8')) as [string, T][])
+      const isEntry = (value: unknown): value is [string, T] =>
+        Array.isArray(value) && typeof value[0] === 'string' && this.#check(value[1])
+      const isAll = (value: unknown): value is readonly [string, T][] => isListOf(value, isEntry)
+      return new Map(tryDecodeJson(await readFile(this.#path, 'utf8'), isAll))
     } catch {
       return new Map()
     }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { hasFields, InfraError, isListOf, messageOf } from '../../base/index.ts'
 import {
   namedAddress,
   readAddr2line,
@@ -38,7 +38,10 @@ export class Symbolizer {
 
   constructor(files: SymbolFiles) {
     this.#files = files
-    this.#cache = new FileCache(files.cacheDir, 'places', files.vmlinux)
+    this.#cache = new FileCache(files.cacheDir, {
+      ...{ what: 'places', file: files.vmlinux },
+      check: isPlaces,
+    })
   }
 
   /**
@@ -151,4 +154,10 @@ async function checkKernel(
   const at = content.indexOf('Linux version ')
   const found = at < 0 ? 'no kernel' : content.toString('latin1', at + 14, at + 78).split(' ')[0]
   throw new InfraError('VMLINUX', `${vmlinux} is of ${found}, and the report is of ${release}`)
+}
+
+function isPlaces(value: unknown): value is readonly Place[] {
+  return isListOf(value, (place): place is Place =>
+    hasFields(place, { function: 'string', file: 'string', line: 'number' }),
+  )
 }

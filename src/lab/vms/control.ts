@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { decodeJson, InfraError, isRecord, messageOf } from '../../base/index.ts'
 import type { FoundReport } from '../../crash/index.ts'
 import { isAlive } from '../../host/index.ts'
 import type { Outcome } from '../outcome/outcome.ts'
@@ -114,13 +114,32 @@ export async function converse(
   const line = await firstLine(socket, MAX_ANSWER)
   if (line === undefined)
     throw new InfraError('VM', `the VM ${vm.name} ended before it could answer`)
-  // Written by a keeper (keeper.ts).
-  const answer = JSON.parse(line) as ControlAnswer
-  if ('error' in answer) {
+  try {
+    const answer = decodeJson(line, { what: `the answer of the VM ${vm.name}`, check: isAnswer })
+    if ('error' in answer) throw new InfraError('VM', answer.error)
+    return { socket, value: answer.value }
+  } catch (error) {
     socket.destroy()
-    throw new InfraError('VM', answer.error)
+    throw error
   }
-  return { socket, value: answer.value }
+}
+
+function isAnswer(value: unknown): value is ControlAnswer {
+  return isRecord(value) && ('value' in value || typeof value['error'] === 'string')
+}
+
+/** As ask, for an answer of a certain kind. */
+export async function askFor<T>(
+  paths: Paths,
+  vm: NamedVm,
+  { request, check }: { request: ControlRequest; check: (value: unknown) => value is T },
+): Promise<T> {
+  const value = await ask(paths, vm, request)
+  if (check(value)) return value
+  throw new InfraError(
+    'VM',
+    `the VM ${vm.name} gave an answer that this klab does not understand, when it was asked for: ${request.do}`,
+  )
 }
 
 /** The first line that a peer sends; what follows it stays in the socket. Undefined if it leaves, or goes on for too long. */

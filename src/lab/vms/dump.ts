@@ -3,10 +3,10 @@ import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { formatBytes, InfraError } from '../../base/index.ts'
+import { formatBytes, hasFields, InfraError } from '../../base/index.ts'
 import { convertDump, factsOfDump, type DumpFacts } from '../dumps/dump-file.ts'
 import type { Paths } from '../session/paths.ts'
-import { ask } from './control.ts'
+import { ask, askFor } from './control.ts'
 import type { NamedVm } from './registry.ts'
 
 export type DumpFormat = 'elf' | 'kdump'
@@ -55,10 +55,12 @@ export async function dumpVm(
 }
 
 async function memoryOf(paths: Paths, vm: NamedVm): Promise<number> {
-  const summary = await ask(paths, vm, {
-    ...{ do: 'qmp', command: 'query-memory-size-summary', args: {} },
+  const { 'base-memory': bytes } = await askFor(paths, vm, {
+    request: { do: 'qmp', command: 'query-memory-size-summary', args: {} },
+    check: (value): value is { 'base-memory': number } =>
+      hasFields(value, { 'base-memory': 'number' }),
   })
-  return (summary as { 'base-memory': number })['base-memory']
+  return bytes
 }
 
 /** A packed dump is smaller, by how much nobody knows before. */
@@ -81,8 +83,11 @@ async function follow(
   try {
     for (;;) {
       await sleep(PROGRESS_EVERY_MS, undefined, { signal })
-      const answer = await ask(paths, vm, { do: 'qmp', command: 'query-dump', args: {} })
-      const { completed, total } = answer as { completed: number; total: number }
+      const { completed, total } = await askFor(paths, vm, {
+        request: { do: 'qmp', command: 'query-dump', args: {} },
+        check: (value): value is { completed: number; total: number } =>
+          hasFields(value, { completed: 'number', total: 'number' }),
+      })
       if (!signal.aborted && total > 0) onProgress(completed, total)
     }
   } catch {

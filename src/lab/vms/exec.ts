@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { formatDuration, InfraError } from '../../base/index.ts'
+import { formatDuration, InfraError, isListOf, isRecord, tryDecodeJson } from '../../base/index.ts'
 import type { FoundReport } from '../../crash/index.ts'
 import { Agent, type ExecRequest } from '../../guest/index.ts'
 import { execIn, type Guest } from '../life/exec.ts'
+import { isFoundReport, isOutcome } from '../outcome/is-outcome.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import { outcomeOf, type Ending } from '../outcome/verdict.ts'
 import type { Paths } from '../session/paths.ts'
 import type { ExecParts } from '../session/session.ts'
-import { ask, converse, firstLine, type Farewell } from './control.ts'
+import { askFor, converse, firstLine, type Farewell } from './control.ts'
 import { VmRegistry, type NamedVm } from './registry.ts'
 
 /** A hundred reports, each as long as reports are. */
@@ -70,8 +71,18 @@ export async function reportsOf(
   vm: NamedVm,
   { from, graceMs }: { from: number; graceMs: number },
 ): Promise<readonly FoundReport[]> {
-  // Written by a keeper (keeper-control.ts).
-  return (await ask(paths, vm, { do: 'reports', from, graceMs })) as FoundReport[]
+  return await askFor(paths, vm, {
+    request: { do: 'reports', from, graceMs },
+    check: isReports,
+  })
+}
+
+function isReports(value: unknown): value is readonly FoundReport[] {
+  return isListOf(value, isFoundReport)
+}
+
+function isFarewell(value: unknown): value is Farewell {
+  return isRecord(value) && isOutcome(value['outcome']) && isReports(value['reports'])
 }
 
 /** How a VM ends: asked for while it lives, told when it is over. */
@@ -84,8 +95,8 @@ async function endOf(
     const { socket } = await converse(paths, vm, { do: 'wait' })
     onWait(socket)
     const last = await firstLine(socket, MAX_FAREWELL)
-    // Written by a keeper (keeper-control.ts).
-    if (last !== undefined) return { kind: 'over', ...(JSON.parse(last) as Farewell) }
+    const farewell = last === undefined ? undefined : tryDecodeJson(last, isFarewell)
+    if (farewell) return { kind: 'over', ...farewell }
   } catch {
     // It is gone already.
   }

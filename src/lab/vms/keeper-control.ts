@@ -2,12 +2,13 @@ import type { Socket } from 'node:net'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { messageOf } from '../../base/index.ts'
+import { decodeJson, messageOf } from '../../base/index.ts'
 import { relay } from '../../guest/index.ts'
 import { serve } from '../../host/index.ts'
 import type { Booted } from '../boot/booted.ts'
 import { waitForLateReports } from '../life/late-reports.ts'
 import type { ReportLog } from '../outcome/report-log.ts'
+import { isControlRequest } from './control-request.ts'
 import { firstLine, type ControlAnswer, type ControlRequest, type Farewell } from './control.ts'
 
 interface Kept {
@@ -41,8 +42,7 @@ async function answer(socket: Socket, kept: Kept): Promise<void> {
   }
   const reply = (text: ControlAnswer) => void socket.write(`${JSON.stringify(text)}\n`)
   try {
-    // Written by klab (control.ts); nobody else may open the socket.
-    const request = JSON.parse(line) as ControlRequest
+    const request = decodeJson(line, { what: 'the request', check: isControlRequest })
     if (isLasting(request)) {
       reply({ value: null })
       goOn(request, kept, socket)

@@ -17,7 +17,8 @@ import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import { controlPath, type Farewell } from './control.ts'
 import { serveControl } from './keeper-control.ts'
-import { VmRegistry, type VmRecord } from './registry.ts'
+import { VmRegistry } from './registry.ts'
+import type { VmRecord } from './vm-record.ts'
 
 /** What a keeper tells the klab that started it, until the VM runs. */
 export type KeeperNews =

@@ -11,50 +11,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-import { InfraError, nearest, newId, UsageError } from '../../base/index.ts'
-import { isAlive, type ProcessIdentity } from '../../host/index.ts'
-import type { Snapshot } from '../boot/boot-request.ts'
-import type { PublishedPort } from '../outcome/events.ts'
-import type { Outcome } from '../outcome/outcome.ts'
+import { InfraError, nearest, newId, tryDecodeJson, UsageError } from '../../base/index.ts'
+import { isAlive, processesEndingWith } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
-import type { Judge } from '../spec/run-request.ts'
-import type { VmSpec } from '../spec/vm-spec.ts'
-
-/** What a VM that stays was asked to be; it can be started again with this. */
-export interface KeptRequest {
-  /** The name it had at first: its host name for good. */
-  readonly name: string
-  /** With a kernel that is ready: id, path or release. */
-  readonly vm: VmSpec
-  readonly judge: Judge
-  readonly cwd: string
-  /** For every command in it, as the configuration had them. */
-  readonly env: readonly string[]
-}
-
-export interface VmRecord {
-  readonly id: string
-  /** A run is here as long as its klab lives; absent for a VM that stays. */
-  readonly kind?: 'run'
-  readonly createdAt: string
-  readonly request: KeptRequest
-  readonly kernel: string
-  readonly release: string | undefined
-  readonly state: 'starting' | 'running' | 'paused' | 'stopped'
-  /** The life it lives now, or has lived last, in the history of runs. */
-  readonly runId: string
-  /** What this life goes on from. */
-  readonly snapshot?: Snapshot
-  readonly keeper?: ProcessIdentity
-  readonly qemu?: ProcessIdentity
-  /** By how much its guest is slower than a plain one under KVM. */
-  readonly slowness?: number
-  /** The ports of this life on this machine. */
-  readonly published?: readonly PublishedPort[]
-  readonly startedAt?: string
-  readonly endedAt?: string
-  readonly outcome?: Outcome
-}
+import { isVmRecord, type VmRecord } from './vm-record.ts'
 
 export type NamedVm = VmRecord & { readonly name: string }
 
@@ -76,15 +36,45 @@ export class VmRegistry {
     return join(this.#dir, id)
   }
 
-  /** All VMs by name, each set right if its keeper was killed. */
+  /** All VMs by name, each set right if its keeper was killed; those whose record is damaged are left out. */
   list(): NamedVm[] {
     return readdirSync(join(this.#dir, BY_NAME))
       .toSorted()
-      .flatMap((name) => this.find(name) ?? [])
+      .flatMap((name) => this.#read(name) ?? [])
   }
 
-  /** The VM of a name. */
+  /** The names of VMs whose record is damaged. */
+  damaged(): string[] {
+    return readdirSync(join(this.#dir, BY_NAME)).filter((name) => this.isDamaged(name))
+  }
+
+  /** Whether there is a VM of a name, and its record cannot be read. */
+  isDamaged(name: string): boolean {
+    // A run that is over goes while it is looked for.
+    return this.#read(name) === undefined && this.#idOf(name) !== undefined
+  }
+
+  /** Ends and removes a VM whose record is damaged. */
+  removeDamaged(name: string): void {
+    const id = this.#idOf(name)
+    if (id === undefined) return
+    // Its record would have told who keeps it. QEMU dies with its keeper.
+    for (const pid of processesEndingWith(['keep', id])) process.kill(pid, 'SIGKILL')
+    this.#drop(id)
+  }
+
+  /** The VM of a name; undefined if there is none. Throws InfraError if its record is damaged. */
   find(name: string): NamedVm | undefined {
+    const vm = this.#read(name)
+    if (!vm && this.isDamaged(name))
+      throw new InfraError(
+        'VM',
+        `the record of the VM ${name} is damaged; klab rm --force ${name} ends and removes it`,
+      )
+    return vm
+  }
+
+  #read(name: string): NamedVm | undefined {
     const id = this.#idOf(name) ?? this.#idOf(`run-${name}`)
     const record = id === undefined ? undefined : this.read(id)
     return record && { ...record, name }
@@ -158,12 +148,12 @@ export class VmRegistry {
     renameSync(`${path}.tmp`, path)
   }
 
-  /** A record as it is true now. */
+  /** A record as it is true now; undefined for one that is not there, or damaged. */
   read(id: string): VmRecord | undefined {
     const path = join(this.directory(id), FACTS)
     if (!existsSync(path)) return undefined
-    // Written by us above, whole or not at all.
-    const record = JSON.parse(readFileSync(path, 'utf8')) as VmRecord
+    const record = tryDecodeJson(readFileSync(path, 'utf8'), isVmRecord)
+    if (!record) return undefined
     const isKept = record.keeper !== undefined && isAlive(record.keeper)
     if (record.state === 'stopped' || isKept || isBeingStarted(record)) return record
     if (record.kind === 'run') {

@@ -10,14 +10,24 @@ import {
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError, messageOf, nearest, newId, UsageError } from '../../base/index.ts'
+import { carryObstacle } from '../../vm/index.ts'
+import {
+  hasFields,
+  InfraError,
+  messageOf,
+  nearest,
+  newId,
+  tryDecodeJson,
+  UsageError,
+} from '../../base/index.ts'
 import type { Layout, Snapshot } from '../boot/boot-request.ts'
 import type { Lab } from '../session/context.ts'
 import type { Paths } from '../session/paths.ts'
 import type { OnEvent } from '../outcome/events.ts'
-import { ask, endVm } from './control.ts'
-import { VmRegistry, type NamedVm, type VmRecord } from './registry.ts'
+import { askFor, endVm } from './control.ts'
+import { VmRegistry, type NamedVm } from './registry.ts'
 import { bringUp } from './start.ts'
+import type { VmRecord } from './vm-record.ts'
 
 export interface SnapshotFacts {
   readonly name: string
@@ -61,8 +71,11 @@ export async function takeSnapshot(
 }
 
 async function freezeTo(paths: Paths, vm: NamedVm, dir: string): Promise<Layout> {
+  const obstacle = carryObstacle(vm.request.vm.machine, 'snapshot')
+  if (obstacle !== undefined)
+    throw new InfraError('SNAPSHOT', `${vm.name} cannot be copied: ${obstacle}`)
   try {
-    return (await ask(paths, vm, { do: 'freeze', dir })) as Layout
+    return await askFor(paths, vm, { request: { do: 'freeze', dir }, check: isLayout })
   } catch (error) {
     const why = messageOf(error)
     if (!/VirtFS|vhost-user|unmigratable|non-migratable/i.test(why)) throw error
@@ -74,19 +87,31 @@ async function freezeTo(paths: Paths, vm: NamedVm, dir: string): Promise<Layout>
   }
 }
 
-/** Newest first. */
+/** Newest first; what is damaged is left out. */
 export function listSnapshots(paths: Paths, vm: NamedVm): SnapshotFacts[] {
   const dir = snapshotsDir(paths, vm)
   if (!existsSync(dir)) return []
   return readdirSync(dir)
     .filter((name) => existsSync(join(dir, name, FACTS)))
-    .map((name) => JSON.parse(readFileSync(join(dir, name, FACTS), 'utf8')) as SnapshotFacts)
+    .flatMap((name) => tryDecodeJson(readFileSync(join(dir, name, FACTS), 'utf8'), isFacts) ?? [])
     .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
 }
 
+function isLayout(value: unknown): value is Layout {
+  return value === 'template' || value === 'plain'
+}
+
+function isFacts(value: unknown): value is SnapshotFacts {
+  const fields = { name: 'string', createdAt: 'string', bytes: 'number' } as const
+  return hasFields(value, fields) && isLayout(value['layout'])
+}
+
+/** Removes a snapshot, also one that is damaged. */
 export function removeSnapshot(paths: Paths, vm: NamedVm, name: string): void {
-  const { name: found } = getSnapshot(paths, vm, name)
-  rmSync(join(snapshotsDir(paths, vm), found), { recursive: true })
+  const dir = join(snapshotsDir(paths, vm), name)
+  // Says why there is none.
+  if (!NAME.test(name) || !existsSync(dir)) getSnapshot(paths, vm, name)
+  rmSync(dir, { recursive: true, force: true })
 }
 
 function getSnapshot(paths: Paths, vm: NamedVm, name: string): SnapshotFacts {

@@ -2,7 +2,14 @@ import { createInterface } from 'node:readline'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { InfraError, newId, UsageError } from '../../base/index.ts'
+import {
+  hasFields,
+  InfraError,
+  isStringList,
+  newId,
+  tryDecodeJson,
+  UsageError,
+} from '../../base/index.ts'
 import { startDetached } from '../../host/index.ts'
 import { chooseKernel, lastingName } from '../kernels/choose-kernel.ts'
 import type { VmPolicy } from '../outcome/crash-policy.ts'
@@ -12,7 +19,8 @@ import { ownProgram } from '../session/own-program.ts'
 import type { Judge } from '../spec/run-request.ts'
 import type { VmSpec } from '../spec/vm-spec.ts'
 import type { KeeperNews } from './keeper.ts'
-import { VmRegistry, type NamedVm, type VmRecord } from './registry.ts'
+import { VmRegistry, type NamedVm } from './registry.ts'
+import type { VmRecord } from './vm-record.ts'
 
 /** A VM that is to stay, as it is asked for. */
 export interface StartRequest {
@@ -121,10 +129,19 @@ async function heard(
   onEvent: OnEvent,
 ): Promise<Exclude<KeeperNews, { kind: 'event' }> | undefined> {
   for await (const line of createInterface({ input: stream })) {
-    // Written by our keeper.
-    const news = JSON.parse(line) as KeeperNews
+    const news = tryDecodeJson(line, isNews)
+    // A line that was cut off by the end of the keeper: its log tells more.
+    if (!news) continue
     if (news.kind !== 'event') return news
     onEvent(news.event)
   }
   return undefined
+}
+
+function isNews(value: unknown): value is KeeperNews {
+  if (!hasFields(value, { kind: 'string' })) return false
+  if (value['kind'] === 'event') return hasFields(value['event'], { kind: 'string' })
+  if (value['kind'] === 'failed')
+    return typeof value['message'] === 'string' && isStringList(value['details'])
+  return value['kind'] === 'ready' || value['kind'] === 'held'
 }

@@ -1,9 +1,9 @@
 import type { Bus } from '../machine/arch.ts'
-import type { VmPlaces } from '../machine/boot-spec.ts'
+import type { VmSockets } from '../machine/boot-spec.ts'
 import { escaped } from './option.ts'
 
 /** The ways to talk with a VM and its guest: console, monitors, agent. */
-export function channelArgs({ console, qmp, tools, agent }: VmPlaces, bus: Bus): string[] {
+export function channelArgs({ console, qmp, tools, agent }: VmSockets, bus: Bus): string[] {
   return [
     ['-chardev', `socket,id=console,path=${escaped(console)}`],
     ['-serial', 'chardev:console'],

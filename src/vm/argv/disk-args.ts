@@ -8,13 +8,13 @@ const MiB = 1024 * 1024
 const ZONE_BYTES = 16 * MiB
 
 /** The disks of a machine. */
-export function diskArgs(disks: readonly Disk[], bus: Bus, scratchDir: string): string[] {
+export function diskArgs(disks: readonly Disk[], bus: Bus): string[] {
   // One controller for all of them.
   const hasScsi = disks.some((disk) => disk.interface === 'scsi')
   return [
     ...(hasScsi ? ['-device', `virtio-scsi-${bus},id=scsi`] : []),
     ...disks.flatMap((disk, index) => {
-      const path = diskPath(disk, index, scratchDir)
+      const path = diskPath(disk, index)
       return disk.interface === 'pmem'
         ? pmemArgs(disk, `disk${index}`, path)
         : [...driveArgs(disk, `disk${index}`, path), ...deviceArgs(disk, `disk${index}`, bus)]

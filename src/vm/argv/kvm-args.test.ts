@@ -6,9 +6,9 @@ import { qemuArgs } from './qemu-args.ts'
 
 // No machine of ours has KVM: what would be started there is held here, whole.
 
-const PLACES = {
+const SOCKETS = {
   ...{ console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' },
-  ...{ gdb: '/s/gdb', tools: '/s/tools', scratch: '/r' },
+  ...{ gdb: '/s/gdb', tools: '/s/tools' },
 }
 const SANDBOX = '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
 const CHANNELS = [
@@ -29,7 +29,7 @@ const microvm: BootSpec = {
 }
 const q35: BootSpec = { ...microvm, machine: { ...microvm.machine, type: 'q35' } }
 
-const argv = (spec: BootSpec) => qemuArgs(spec, PLACES).join(' ')
+const argv = (spec: BootSpec) => qemuArgs(spec, SOCKETS).join(' ')
 
 test('a microvm under KVM, whole', () => {
   expect(argv(microvm)).toBe(
@@ -67,9 +67,9 @@ test('a PC under KVM with disks and cards, whole', () => {
       '-netdev tap,fd=9,id=net1 -device virtio-net-pci,netdev=net1,mac=52:54:00:00:00:02,romfile=',
       '-fsdev local,id=fs0,path=/v/root,security_model=none,multidevs=remap,readonly=on',
       '-device virtio-9p-pci,fsdev=fs0,mount_tag=klab.root',
-      '-drive if=none,id=disk0,file=/r/disk0,format=raw,cache=unsafe,discard=unmap,werror=report,rerror=report',
+      '-drive if=none,id=disk0,file=/proc/self/fd/40,format=raw,cache=unsafe,discard=unmap,werror=report,rerror=report',
       '-device virtio-blk-pci,drive=disk0,serial=data',
-      '-drive if=none,id=disk1,file=/r/disk1,format=raw,cache=unsafe,discard=unmap,werror=report,rerror=report',
+      '-drive if=none,id=disk1,file=/proc/self/fd/41,format=raw,cache=unsafe,discard=unmap,werror=report,rerror=report',
       '-device nvme,drive=disk1,serial=fast',
       `-kernel /k/image -initrd /r/initramfs -append ${PARAMETERS}`,
     ].join(' '),

@@ -20,7 +20,7 @@ const spec: BootSpec = {
 }
 const sockets = {
   ...{ console: '/s/console', agent: '/s/agent', qmp: '/s/qmp' },
-  ...{ gdb: '/s/gdb', tools: '/s/tools', scratch: '/r' },
+  ...{ gdb: '/s/gdb', tools: '/s/tools' },
 }
 const line = (change: Partial<BootSpec> = {}) => qemuArgs({ ...spec, ...change }, sockets).join(' ')
 
@@ -85,10 +85,10 @@ test('every kind of disk, by the file that is behind it', () => {
       '-device scsi-hd,bus=scsi.0,drive=disk1,serial=b',
       `-drive if=none,id=disk2,file=/d/a,,b.img,format=qcow2,snapshot=on,cache=unsafe,${common},throttling.iops-total=50`,
       '-device scsi-hd,bus=scsi.0,drive=disk2,serial=c',
-      `-drive if=none,id=disk3,file=/r/disk3,format=raw,cache=unsafe,${common}`,
+      `-drive if=none,id=disk3,file=/proc/self/fd/43,format=raw,cache=unsafe,${common}`,
       '-device nvme,id=nvme-disk3,serial=d',
       '-device nvme-ns,bus=nvme-disk3,drive=disk3,zoned=on,zoned.zone_size=16M',
-      '-object memory-backend-file,id=disk4,mem-path=/r/disk4,size=1073741824,share=on',
+      '-object memory-backend-file,id=disk4,mem-path=/proc/self/fd/44,size=1073741824,share=on',
       '-device virtio-pmem-pci,memdev=disk4,id=pmem-disk4',
       '-object memory-backend-file,id=disk5,mem-path=/d/a,,b.img,size=4096,share=off',
       '-device virtio-pmem-pci,memdev=disk5,id=pmem-disk5',

@@ -1,5 +1,5 @@
 import { archFacts, machineTypeFacts } from '../machine/arch.ts'
-import type { BootSpec, VmPlaces } from '../machine/boot-spec.ts'
+import type { BootSpec, VmSockets } from '../machine/boot-spec.ts'
 import { channelArgs } from './channel-args.ts'
 import { diskArgs } from './disk-args.ts'
 import { displayArgs } from './display-args.ts'
@@ -11,14 +11,14 @@ import { netArgs } from './net-args.ts'
 import { escaped } from './option.ts'
 
 /** The QEMU command line for one boot. Pure: the same spec gives the same argv. */
-export function qemuArgs(spec: BootSpec, places: VmPlaces): string[] {
+export function qemuArgs(spec: BootSpec, sockets: VmSockets): string[] {
   const { machine } = spec
   const { bus } = machineTypeFacts(machine)
   const { panicDevice } = archFacts(machine.arch)
   return [
     ...machineArgs(spec),
     ...memoryArgs(spec),
-    ...channelArgs(places, bus),
+    ...channelArgs(sockets, bus),
     ...['-device', `virtio-rng-${bus}`],
     // A panic stops the machine with its memory intact, and klab lets it go on (running/vm.ts).
     ...(spec.pvpanic ? ['-device', panicDevice, '-action', 'panic=pause'] : []),
@@ -26,12 +26,12 @@ export function qemuArgs(spec: BootSpec, places: VmPlaces): string[] {
     ...displayArgs(spec),
     ...netArgs(spec.net, bus),
     ...exportArgs(spec.exports, bus),
-    ...diskArgs(machine.disks, bus, places.scratch),
+    ...diskArgs(machine.disks, bus),
     ...['-kernel', spec.image],
     ...(spec.initrd === undefined ? [] : ['-initrd', spec.initrd]),
     ...['-append', kernelParameters(spec).join(' ')],
     ...(spec.incoming ? ['-incoming', 'defer'] : []),
-    ...(spec.hold ? ['-S', '-gdb', `unix:${escaped(places.gdb)},server=on,wait=off`] : []),
+    ...(spec.hold ? ['-S', '-gdb', `unix:${escaped(sockets.gdb)},server=on,wait=off`] : []),
     ...machine.qemuArgs,
   ]
 }

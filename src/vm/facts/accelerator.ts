@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { messageOf } from '../../base/index.ts'
+import { hasFields, messageOf, tryDecodeJson } from '../../base/index.ts'
 import { bootId, LAUNCHER, nativeProgram, run, writeAtomically } from '../../host/index.ts'
 import { archFacts, type Arch } from '../machine/arch.ts'
 import { proveKvm, type KvmProof } from './kvm-probe.ts'
@@ -41,7 +41,7 @@ export async function acceleratorVerdict(
           proveKvm({ qemu, arch }, cacheDir),
         )
       : { kvm: false, why: obstacle },
-    kept(join(dir, `tsc-${boot}.json`), () => measureTsc(cacheDir)),
+    keptTsc(join(dir, `tsc-${boot}.json`), cacheDir),
   ])
   return { kvm: proof.kvm, why: proof.why, tscKHz }
 }
@@ -74,7 +74,7 @@ export function isBelieved({ isTimeout, at, timeouts }: KeptProof, now: number):
 }
 
 async function keptProof(path: string, prove: () => Promise<KvmProof>): Promise<KvmProof> {
-  const before = await readKept<KeptProof>(path)
+  const before = await readKept(path, isProof)
   if (before && isBelieved(before, Date.now())) return before
   const proof = await prove()
   const timeouts = proof.isTimeout ? (before?.timeouts ?? 0) + 1 : 0
@@ -82,21 +82,24 @@ async function keptProof(path: string, prove: () => Promise<KvmProof>): Promise<
   return proof
 }
 
-async function kept<T>(path: string, make: () => Promise<T>): Promise<T> {
-  const before = await readKept<T>(path)
+async function keptTsc(path: string, cacheDir: string): Promise<number> {
+  const before = await readKept(path, (value) => typeof value === 'number')
   if (before !== undefined) return before
-  const value = await make()
+  const value = await measureTsc(cacheDir)
   await writeAtomically(path, JSON.stringify(value))
   return value
 }
 
-async function readKept<T>(path: string): Promise<T | undefined> {
-  try {
-    // Written by us, whole or not at all.
-    return JSON.parse(await readFile(path, 'utf8')) as T
-  } catch {
-    return undefined
-  }
+function isProof(value: unknown): value is KeptProof {
+  const fields = { kvm: 'boolean', why: 'string', isTimeout: 'boolean' } as const
+  return hasFields(value, { ...fields, at: 'number', timeouts: 'number' })
+}
+
+async function readKept<T>(
+  path: string,
+  check: (value: unknown) => value is T,
+): Promise<T | undefined> {
+  return tryDecodeJson(await readFile(path, 'utf8').catch(() => ''), check)
 }
 
 async function measureTsc(cacheDir: string): Promise<number> {

@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
 import { run, runOk, writeAtomically } from '../../host/index.ts'
 import { SANDBOX } from '../argv/machine-args.ts'
 
@@ -20,14 +20,18 @@ export interface QemuFacts {
 export async function qemuFacts(qemu: string, cacheDir: string): Promise<QemuFacts> {
   const key = `${await binaryKey(qemu)}-${await modulesKey(qemu)}`
   const cachePath = join(cacheDir, 'qemu', `${key}-3.json`)
-  try {
-    // Written by us below, whole or not at all.
-    return JSON.parse(await readFile(cachePath, 'utf8')) as QemuFacts
-  } catch {
-    const facts = await askQemu(qemu)
-    await writeAtomically(cachePath, JSON.stringify(facts))
-    return facts
-  }
+  const cached = tryDecodeJson(await readFile(cachePath, 'utf8').catch(() => ''), isFacts)
+  if (cached) return cached
+  const facts = await askQemu(qemu)
+  await writeAtomically(cachePath, JSON.stringify(facts))
+  return facts
+}
+
+function isFacts(value: unknown): value is QemuFacts {
+  return (
+    hasFields(value, { version: 'string', sandbox: 'boolean' }) &&
+    [value['machines'], value['devices'], value['displays']].every(isStringList)
+  )
 }
 
 /** Changes whenever the binary does. */

@@ -58,14 +58,12 @@ export interface BootSpec {
   readonly hold?: boolean
 }
 
-/** The unix sockets of a VM, in its private directory, and where it keeps its scratch disks. We listen and QEMU connects, but for `gdb` and `tools`. */
-export interface VmPlaces {
+/** The unix sockets of a VM, in its private directory. We listen and QEMU connects, but for the last two. */
+export interface VmSockets {
   readonly console: string
   readonly agent: string
   readonly qmp: string
   readonly gdb: string
   /** A second QMP, for tools that speak it: one takes one client at a time. */
   readonly tools: string
-  /** A directory. */
-  readonly scratch: string
 }

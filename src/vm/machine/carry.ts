@@ -7,7 +7,10 @@ export type Carrier = 'template' | 'snapshot'
  * Why the state of such a machine cannot be carried to another VM; undefined when it can. Empty scratch disks are the same
  * for every clone, but gone when a snapshot is taken up.
  */
-export function carryObstacle(machine: Machine, by: Carrier): string | undefined {
+export function carryObstacle(
+  machine: Pick<Machine, 'disks' | 'nodes' | 'reboots' | 'qemuArgs'>,
+  by: Carrier,
+): string | undefined {
   const { disks, nodes, reboots, qemuArgs } = machine
   if (qemuArgs.length > 0) return "QEMU's own arguments may name what cannot be carried over"
   const fixed = disks.find(({ interface: kind }) => kind !== 'virtio' && kind !== 'scsi')

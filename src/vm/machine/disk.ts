@@ -1,5 +1,3 @@
-import { join } from 'node:path'
-
 import type { Bus } from './arch.ts'
 
 /** As what the guest sees a disk: `pmem` is memory that keeps what is in it, `zoned` an NVMe disk that is written zone by zone. */
@@ -69,7 +67,15 @@ export function diskOptions(disks: readonly Disk[]): string[] {
   return [...new Set(disks.flatMap((disk) => interfaceFacts(disk).options))]
 }
 
-/** Where the file behind a disk of a machine is. */
-export function diskPath({ source }: Disk, index: number, scratchDir: string): string {
-  return source.kind === 'scratch' ? join(scratchDir, `disk${index}`) : source.path
+/** Beyond what QEMU is given otherwise: a frozen state, the tap devices of bridges (20 and on). */
+const FIRST_SCRATCH_FD = 40
+
+/** The descriptor of QEMU for the scratch disk that is a machine's disk of that index. */
+export function scratchFd(index: number): number {
+  return FIRST_SCRATCH_FD + index
+}
+
+/** Where QEMU finds the file behind a disk of a machine. A scratch disk has no other name: QEMU opens it now and again. */
+export function diskPath({ source }: Disk, index: number): string {
+  return source.kind === 'scratch' ? `/proc/self/fd/${scratchFd(index)}` : source.path
 }

@@ -27,6 +27,16 @@ test.each<[string, Partial<BootEvidence>, RegExp]>([
     /no device virtio-9p-device/,
   ],
   [
+    'too many disks',
+    {
+      phase: 'process',
+      qemuStderr:
+        "qemu: -device virtio-blk-device,drive=disk21: No 'virtio-bus' bus found for device 'virtio-blk-device'",
+      qemuEnd: 'exit status 1',
+    },
+    /no place for so many devices/,
+  ],
+  [
     'a disk of two VMs',
     {
       phase: 'process',

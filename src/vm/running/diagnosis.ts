@@ -52,6 +52,12 @@ const QEMU_CAUSES: readonly Cause[] = [
     says: (m) => `the file of a disk is in use by another VM or program: ${m[1]}`,
   },
   {
+    // A microvm has 24 places, a PC some 28.
+    match: /No 'virtio-bus' bus found|no slot\/function available/,
+    says: () =>
+      'the machine has no place for so many devices; ask for fewer disks, shares and network cards, or --type q35',
+  },
+  {
     match: /unsupported machine type/i,
     says: () => 'this QEMU does not have the machine type; klab doctor lists what it needs',
   },

@@ -34,7 +34,7 @@ export async function freeze(
   const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
     if (event !== 'MIGRATION') return
     if (data['status'] === 'completed') completed.resolve('completed')
-    if (data['status'] === 'failed') failed.resolve('the migration failed')
+    if (data['status'] === 'failed') void whyFailed(qmp).then(failed.resolve)
   }
   qmp.on('event', onEvent)
   qmp.once('closed', () => failed.resolve('QEMU ended'))
@@ -55,6 +55,14 @@ export async function freeze(
     throw new InfraError('FREEZE', `the state of the VM could not be written: ${why}`)
   }
   await written
+}
+
+/** QEMU tells why a migration failed when it is asked (query-migrate), where it knows. */
+async function whyFailed(qmp: Qmp): Promise<string> {
+  const facts = await qmp.execute('query-migrate').catch(() => undefined)
+  // QMP: an object, perhaps with `error-desc`.
+  const { 'error-desc': why } = (facts ?? {}) as { readonly 'error-desc'?: unknown }
+  return typeof why === 'string' ? why : 'the migration failed'
 }
 
 /**

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
-import { Deadline, formatDuration, InfraError } from '../../base/index.ts'
+import { Deadline, formatDuration, InfraError, isRecord, tryDecodeJson } from '../../base/index.ts'
 
 export interface QmpEvent {
   readonly event: string
@@ -65,7 +65,10 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
       )
     const { error, return: value } = outcome
     if (error === undefined) return value
-    throw new InfraError('QMP', `QEMU refused ${command}: ${(error as { desc?: string }).desc}`)
+    throw new InfraError(
+      'QMP',
+      `QEMU refused ${command}: ${isRecord(error) ? String(error['desc']) : 'it does not say why'}`,
+    )
   }
 
   #read(chunk: string): void {
@@ -77,17 +80,15 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
   }
 
   #handle(line: string): void {
-    let message: Record<string, unknown>
-    try {
-      message = JSON.parse(line) as Record<string, unknown>
-    } catch {
+    const message = tryDecodeJson(line, isRecord)
+    if (!message) {
       this.#socket.destroy()
       return
     }
     if ('QMP' in message) this.#greeted.resolve()
     else if (typeof message['event'] === 'string') {
-      const data = (message['data'] ?? {}) as Record<string, unknown>
-      this.emit('event', { event: message['event'], data })
+      const { data } = message
+      this.emit('event', { event: message['event'], data: isRecord(data) ? data : {} })
     } else this.#pending.get(Number(message['id']))?.(message)
   }
 }

@@ -2,15 +2,9 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { messageOf } from '../../base/index.ts'
-import {
-  confined,
-  listenForOne,
-  start,
-  type LiveProcess,
-  type StdioOptions,
-} from '../../host/index.ts'
+import { confined, listenForOne, start, type LiveProcess } from '../../host/index.ts'
 import { qemuArgs } from '../argv/qemu-args.ts'
-import type { BootSpec, VmPlaces } from '../machine/boot-spec.ts'
+import type { BootSpec, VmSockets } from '../machine/boot-spec.ts'
 import { AgentChannel } from './agent-channel.ts'
 import { BootFailure } from './boot-failure.ts'
 import { BootProgress } from './boot-progress.ts'
@@ -19,7 +13,7 @@ import { thaw } from './freeze.ts'
 import { PhaseClock } from './phases.ts'
 import { pinCpus } from './pin.ts'
 import { Qmp } from './qmp.ts'
-import { makeScratch } from './scratch.ts'
+import { openScratch, type Stdio } from './scratch.ts'
 import { endOf } from './vm-end.ts'
 import { Vm, type VmOptions } from './vm.ts'
 
@@ -33,19 +27,19 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   await mkdir(socketDir, { recursive: true, mode: 0o700 })
   resources.defer(() => rm(socketDir, { recursive: true, force: true }))
   const console = await openConsole(options, resources)
-  const state = frozen && (await open(frozen.statePath, 'r'))
-  if (state) resources.defer(() => state.close())
-  const places = placesIn(socketDir, runDir)
-  const scratch = resources.use(await makeScratch(places.scratch, spec.machine.disks))
+  const stdio: Stdio = ['ignore', 'ignore', 'pipe']
+  if (frozen) stdio[STATE_FD] = resources.use(await open(frozen.statePath, 'r')).fd
+  resources.use(await openScratch(runDir, spec.machine.disks, stdio))
 
+  const sockets = socketsIn(socketDir)
   const listen = async (path: string) => resources.use(await listenForOne(path))
-  const consolePeer = await listen(places.console)
-  const agentPeer = await listen(places.agent)
-  const qmpPeer = await listen(places.qmp)
+  const consolePeer = await listen(sockets.console)
+  const agentPeer = await listen(sockets.agent)
+  const qmpPeer = await listen(sockets.qmp)
   void consolePeer.connected.then((socket) => console.attach(socket))
 
   const clock = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
-  const qemu = resources.use(await startQemu(options, places, state?.fd))
+  const qemu = resources.use(await startQemu(options, sockets, stdio))
   if (qemu.pid !== undefined) clock.reach('process')
   const connected = qmpPeer.connected.then((socket) => new Qmp(socket))
   const ended = endOf(qemu, connected)
@@ -62,8 +56,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const vm = unfinished.use(new Vm({ ...parts, resources: resources.move() }, options))
   // Not waited for: nothing of a plain boot depends on it.
   const negotiated = qmp.negotiate()
-  // QEMU has opened its disks before it answers: from now on they are nowhere, however klab ends.
-  negotiated.then(() => scratch[Symbol.asyncDispose]()).catch(() => undefined)
+  negotiated.catch(() => undefined)
   if (frozen) {
     const { withoutMemory } = frozen
     const thawed = negotiated.then(() => thaw(qmp, { fd: STATE_FD, withoutMemory }))
@@ -75,14 +68,13 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   return vm
 }
 
-function placesIn(socketDir: string, scratch: string): VmPlaces {
+function socketsIn(dir: string): VmSockets {
   return {
-    console: join(socketDir, 'console'),
-    agent: join(socketDir, 'agent'),
-    qmp: join(socketDir, 'qmp'),
-    gdb: join(socketDir, 'gdb'),
-    tools: join(socketDir, 'tools'),
-    scratch,
+    console: join(dir, 'console'),
+    agent: join(dir, 'agent'),
+    qmp: join(dir, 'qmp'),
+    gdb: join(dir, 'gdb'),
+    tools: join(dir, 'tools'),
   }
 }
 
@@ -101,18 +93,12 @@ async function openConsole(
 
 async function startQemu(
   { spec, runDir, confinement, cacheDir, onCommand }: VmOptions,
-  places: VmPlaces,
-  stateFd: number | undefined,
+  sockets: VmSockets,
+  stdio: Stdio,
 ): Promise<LiveProcess> {
-  const command = [spec.qemu, ...qemuArgs(spec, places)]
+  const command = [spec.qemu, ...qemuArgs(spec, sockets)]
   onCommand?.(command)
   const [file, args] = await confined(command, confinement, cacheDir)
-  const stdio: StdioOptions = [
-    'ignore',
-    'ignore',
-    'pipe',
-    ...(stateFd === undefined ? [] : [stateFd]),
-  ]
   // QEMU quits on SIGINT, and the first Ctrl-C is for the command.
   return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio, ownSession: true })
 }

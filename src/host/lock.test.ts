@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+
+import { Interrupted } from '../base/index.ts'
+import { processesEndingWith } from './identity.ts'
+import { isLocked, lockFile } from './lock.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-lock-'))
+const cacheDir = dir
+afterAll(() => rmSync(dir, { recursive: true }))
+
+let path = ''
+let number = 0
+beforeEach(() => {
+  path = join(dir, `${++number}.lock`)
+})
+
+const holders = () => processesEndingWith(['--hold', path])
+
+test("a lock is one klab's at a time, and whoever waits is told once", async () => {
+  expect(await isLocked(path, cacheDir)).toBe(false)
+  const first = await lockFile(path, { cacheDir })
+  expect(await isLocked(path, cacheDir)).toBe(true)
+  const waits: string[] = []
+  const told = Promise.withResolvers<void>()
+  let isOurs = false
+  const onWait = () => {
+    waits.push('waits')
+    told.resolve()
+  }
+  const second = lockFile(path, { cacheDir, onWait }).then((lock) => {
+    isOurs = true
+    return lock
+  })
+  await told.promise
+  await sleep(50)
+  expect([waits, isOurs]).toEqual([['waits'], false])
+  await first[Symbol.asyncDispose]()
+  await (await second)[Symbol.asyncDispose]()
+  expect([await isLocked(path, cacheDir), holders()]).toEqual([false, []])
+})
+
+test('Ctrl-C ends the wait for a lock, and leaves no process', async () => {
+  await using _held = await lockFile(path, { cacheDir })
+  const user = new AbortController()
+  const waiting = lockFile(path, {
+    ...{ cacheDir, signal: user.signal },
+    onWait: () => user.abort(new Interrupted(2)),
+  })
+  await expect(waiting).rejects.toMatchObject({ code: 'INTERRUPTED', exitCode: 130 })
+  expect(holders().length).toBe(1)
+  await expect(lockFile(path, { cacheDir, signal: user.signal })).rejects.toThrow('interrupted')
+})
+
+test('a holder that is killed is noticed; one that is sent away is not lost', async () => {
+  const lock = await lockFile(path, { cacheDir })
+  for (const pid of holders()) process.kill(pid, 'SIGKILL')
+  await lock.lost
+  expect(await isLocked(path, cacheDir)).toBe(false)
+  await lock[Symbol.asyncDispose]()
+  const next = await lockFile(path, { cacheDir })
+  await next[Symbol.asyncDispose]()
+  expect(await Promise.race([next.lost.then(() => 'lost'), sleep(50, 'kept')])).toBe('kept')
+})
+
+test('Ctrl-C, which the whole terminal hears, leaves a lock with whoever still works', async () => {
+  await using lock = await lockFile(path, { cacheDir })
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const)
+    for (const pid of holders()) process.kill(pid, signal)
+  expect(await Promise.race([lock.lost.then(() => 'lost'), sleep(100, 'kept')])).toBe('kept')
+})
+
+test.each(['held', 'waited for'])(
+  'a lock that is %s by a klab that is killed is free',
+  async (how) => {
+    const first = how === 'held' ? undefined : await lockFile(path, { cacheDir })
+    const script = `
+    const { lockFile } = await import('${import.meta.dirname}/lock.ts')
+    await lockFile(process.argv[1], { cacheDir: process.argv[2], onWait: () => console.log('waiting') })
+    console.log('held')`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, path, cacheDir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
+    expect(said.toString()).toBe(first ? 'waiting\n' : 'held\n')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await first?.[Symbol.asyncDispose]()
+    await using _lock = await lockFile(path, { cacheDir })
+    expect(holders().length).toBe(1)
+  },
+)
+
+test('a lock that cannot be taken is told with its reason', async () => {
+  await expect(lockFile(join(dir, 'none', 'lock'), { cacheDir })).rejects.toThrow(
+    /^cannot lock \S+: klab-launch: open \S+: No such file or directory$/,
+  )
+})
