@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import type { Lab } from '../session/context.ts'
+import type { NamedVm } from '../vms/registry.ts'
 
 /** What something is called, and what tells it from the others. */
 export interface Named {
@@ -20,7 +21,10 @@ const LISTS = {
   vms: vmsOf,
   /** VMs that can be started again, and machines that VMs can be started as. */
   startable: async (lab) => [
-    ...(await vmsOf(lab)).filter(({ about }) => about.startsWith('stopped')),
+    ...(await registryOf(lab))
+      .list()
+      .filter(({ state }) => state === 'stopped')
+      .map(namedVm),
     ...machinesOf(lab),
   ],
   machines: async (lab) => machinesOf(lab),
@@ -90,10 +94,11 @@ export async function namesOf(lab: Lab, kind: NameKind, given: Given): Promise<N
 }
 
 async function vmsOf(lab: Lab): Promise<Named[]> {
-  return (await registryOf(lab)).list().map(({ name, state, release, kernel }) => ({
-    name,
-    about: `${state}, ${release ?? kernel}`,
-  }))
+  return (await registryOf(lab)).list().map(namedVm)
+}
+
+function namedVm({ name, state, release, kernel }: NamedVm): Named {
+  return { name, about: `${state}, ${release ?? kernel}` }
 }
 
 async function registryOf({ paths }: Lab) {
