@@ -19,7 +19,9 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   await using resources = new AsyncDisposableStack()
   const { onEvent } = hooks
   // Whatever is made in it on the way: a template's sockets, the place of the root.
-  resources.defer(() => rm(join(lab.paths.runtime, request.id), { recursive: true, force: true }))
+  const ownDir = join(lab.paths.runtime, request.id)
+  // Somebody who looks into a VM may make something in it at its last moment.
+  resources.defer(() => rm(ownDir, { recursive: true, force: true, maxRetries: 5 }))
   const decision = await decideBoot(lab, request, { resources, onEvent })
   const { copiesShares } = decision
   const { vm } = request

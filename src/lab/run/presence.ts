@@ -69,15 +69,20 @@ export class Presence implements AsyncDisposable {
     }
   }
 
+  /** The command is over: who is not announced by now is not any more, and an announcement that is on its way arrives before the VM's directory goes. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#announced?.catch(() => undefined)
+  }
+
   /** Tells whoever waits how the run has ended. */
   end(outcome: Outcome): void {
     this.#farewell.resolve({ outcome, reports: this.#living?.reports.counted ?? [] })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#timer)
+    await this.settle()
     this.#user.removeEventListener('abort', this.#onUser)
-    await this.#announced?.catch(() => undefined)
     await this.#resources.disposeAsync()
   }
 

@@ -123,7 +123,11 @@ export async function runOnKernel(
       live: async (living) => {
         presence.begin(living)
         const started = command ? await command : startCommand(living.booted.agent, exec, terminal)
-        return await commandEnding(living, started, { ...parts, terminal, stop: presence.stop })
+        const ending = await commandEnding(living, started, {
+          ...{ ...parts, terminal, stop: presence.stop },
+        })
+        await presence.settle()
+        return ending
       },
       hold: async (living) => {
         interrupts.onSignal(undefined)
