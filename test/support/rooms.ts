@@ -108,6 +108,10 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     },
   ],
   crash: [
+    {
+      name: 'arch',
+      purpose: 'what an architecture decides for dumps and instructions: one row each',
+    },
     { name: 'rows', purpose: 'what complaints look like, and their titles: one row each' },
     { name: 'report', purpose: 'one complaint: its lines, traces, whom to blame, its fingerprint' },
     { name: 'log', purpose: 'streams of lines: finding reports, patterns, stuck tasks' },
