@@ -128,6 +128,25 @@ export const OWNER: Readonly<Record<string, string>> = {
   commander: 'cli',
 }
 
+/** Files of src, the tables (arch.ts) apart, whose code names an architecture: by which words, in lower case, and why. */
+export const ARCH_BOUND: Readonly<Record<string, { words: readonly string[]; why: string }>> = {
+  'crash/dump/orc-step.ts': { words: ['r10', 'r13'], why: 'ORC; chosen by the row' },
+  'crash/report/generic-frames.ts': { words: ['x86'], why: 'functions that reports name' },
+  'crash/rows/rows.ts': { words: ['rip', 'eip'], why: 'what reports of all architectures say' },
+  'kernel/ready-made/image.ts': {
+    words: ['bzimage', 'x86'],
+    why: 'reads the header of images of that format',
+  },
+  'vm/facts/kvm-probe.ts': { words: ['x86'], why: 'machine code; one probe for each row' },
+  'lab/config/schema.ts': {
+    words: ['qemu-system-', 'x86'],
+    why: 'the default, which a test compares with the row, for loading tables takes time; an example',
+  },
+  'lab/boot/display.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
+  'lab/net/bridge.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
+  'cli/commands/debug.ts': { words: ['bzimage'], why: 'an example' },
+}
+
 /** The tables as docs/architecture.md has them. */
 export function roomTables(): string {
   const modules = Object.entries(MODULES).map(
