@@ -1,12 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 
-import { circles, importGraph, importsOf, sourceFiles } from './support/code.ts'
-import { MODULES, OWNER, ROOMS, roomTables } from './support/rooms.ts'
+import { circles, importGraph, importsOf, sourceFiles, withoutComments } from './support/code.ts'
+import { ARCH_BOUND, MODULES, OWNER, ROOMS, roomTables } from './support/rooms.ts'
 
 const CLI_ONLY =
   /\b(?:(?<!\.)console\.(?:log|error|warn|info|debug)\(|process\.exit\b|process\.env\b)/
+
+/** Registers, images, consoles and programs of one architecture, and its names. */
+const ARCH_WORD =
+  /\b[re](?:ip|[sb]p|[abcd]x|[sd]i|flags)\b|\br(?:8|9|1[0-5])\b|\b(?:RFL|CPL|HLT)\b|bzImage|ttyS0|qemu-system-|x86|amd64|i[3-6]86/gi
 
 const MAX_FILE = 400
 
@@ -70,8 +74,39 @@ test('docs/architecture.md has the table of modules and rooms', () => {
 test('only cli prints, exits and reads the environment', () => {
   const found = sourceFiles('src')
     .filter((file) => !file.startsWith('cli/') && !/generate/.test(file))
-    .filter((file) => CLI_ONLY.test(withoutComments(readFileSync(join('src', file), 'utf8'))))
+    .filter((file) => CLI_ONLY.test(withoutComments(file, readFileSync(join('src', file), 'utf8'))))
   expect(found).toEqual([])
+})
+
+test('what is of one architecture is in the tables', () => {
+  expect(
+    sourceFiles('src').flatMap((file) =>
+      archProblem(file, readFileSync(join('src', file), 'utf8')),
+    ),
+  ).toEqual([])
+})
+
+test('a file that is excused for naming an architecture does name it', () => {
+  for (const [file, { words }] of Object.entries(ARCH_BOUND))
+    expect([file, archWords(file, readFileSync(join('src', file), 'utf8'))]).toEqual([
+      file,
+      [...words].toSorted(),
+    ])
+})
+
+test.each([
+  ["const qemu = 'qemu-system-aarch64'", 'qemu-system-'],
+  ['const pc = /RIP=([0-9a-f]+)/', 'rip'],
+  ['const { rsp } = registers', 'rsp'],
+  ['const at = `console=ttyS0 ${speed}`', 'ttys0'],
+  ["if (arch === 'x86_64') boot()", 'x86'],
+  ["const target = 'bzImage' // an image", 'bzimage'],
+])('what is of one architecture is found outside the tables: %s', (code, word) => {
+  expect(archProblem('lab/hang/a.ts', code)).toEqual([
+    `lab/hang/a.ts: ${word} belongs into a row of arch.ts`,
+  ])
+  expect(archProblem('lab/hang/arch.ts', code)).toEqual([])
+  expect(archProblem('lab/hang/a.ts', `/* ${code} */`)).toEqual([])
 })
 
 test(`no file is longer than ${MAX_FILE} lines`, () => {
@@ -117,6 +152,17 @@ function roomProblem(
     : [`${file}: ${other}/ is not above ${room}/`]
 }
 
-function withoutComments(code: string): string {
-  return code.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+/** The words of one architecture in the code of a file, in lower case. */
+function archWords(file: string, text: string): string[] {
+  const found = withoutComments(file, text).match(ARCH_WORD) ?? []
+  return [...new Set(found.map((word) => word.toLowerCase()))].toSorted()
+}
+
+/** Those that do not belong there. */
+function archProblem(file: string, text: string): string[] {
+  if (basename(file) === 'arch.ts') return []
+  const allowed = ARCH_BOUND[file]?.words ?? []
+  return archWords(file, text)
+    .filter((word) => !allowed.includes(word))
+    .map((word) => `${file}: ${word} belongs into a row of arch.ts`)
 }

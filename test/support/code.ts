@@ -29,6 +29,14 @@ export function importsOf(file: string, text: string): { targets: string[]; lazy
   return { targets: [...new Set(targets)].map(resolve), lazy: lazy.map(resolve) }
 }
 
+/** The code of a file, with blanks for its comments. */
+export function withoutComments(file: string, text: string): string {
+  let code = text
+  for (const { start, end } of parseSync(file, text).comments)
+    code = code.slice(0, start) + ' '.repeat(end - start) + code.slice(end)
+  return code
+}
+
 /** All files of a root with what they import at once. */
 export function importGraph(root: string): Map<string, readonly string[]> {
   return new Map(

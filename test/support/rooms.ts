@@ -108,6 +108,10 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
     },
   ],
   crash: [
+    {
+      name: 'arch',
+      purpose: 'what an architecture decides for dumps and instructions: one row each',
+    },
     { name: 'rows', purpose: 'what complaints look like, and their titles: one row each' },
     { name: 'report', purpose: 'one complaint: its lines, traces, whom to blame, its fingerprint' },
     { name: 'log', purpose: 'streams of lines: finding reports, patterns, stuck tasks' },
@@ -122,6 +126,25 @@ export const OWNER: Readonly<Record<string, string>> = {
   'node:sqlite': 'store',
   kysely: 'store',
   commander: 'cli',
+}
+
+/** Files of src, the tables (arch.ts) apart, whose code names an architecture: by which words, in lower case, and why. */
+export const ARCH_BOUND: Readonly<Record<string, { words: readonly string[]; why: string }>> = {
+  'crash/dump/orc-step.ts': { words: ['r10', 'r13'], why: 'ORC; chosen by the row' },
+  'crash/report/generic-frames.ts': { words: ['x86'], why: 'functions that reports name' },
+  'crash/rows/rows.ts': { words: ['rip', 'eip'], why: 'what reports of all architectures say' },
+  'kernel/ready-made/image.ts': {
+    words: ['bzimage', 'x86'],
+    why: 'reads the header of images of that format',
+  },
+  'vm/facts/kvm-probe.ts': { words: ['x86'], why: 'machine code; one probe for each row' },
+  'lab/config/schema.ts': {
+    words: ['qemu-system-', 'x86'],
+    why: 'the default, which a test compares with the row, for loading tables takes time; an example',
+  },
+  'lab/boot/display.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
+  'lab/net/bridge.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
+  'cli/commands/debug.ts': { words: ['bzimage'], why: 'an example' },
 }
 
 /** The tables as docs/architecture.md has them. */

@@ -1,27 +1,30 @@
+import { READABLE, type ArchFacts } from '../arch/arch.ts'
 import { DumpError, MAX_READ, type Dump } from './source.ts'
 import type { Vmcoreinfo } from './vmcoreinfo.ts'
 
-/** Where the kernel's image is mapped: __START_KERNEL_map of arch/x86/include/asm/page_64_types.h */
-export const IMAGE = 0xffffffff80000000n
-const PRESENT = 1n
-const LARGE = 0x80n
-const FRAME = 0x000ffffffffff000n
+/** An entry of a page table, in bytes. */
+const ENTRY = 8
 
-/** The kernel's memory as it sees it itself, by its own page tables (x86_64). */
+/** The kernel's memory as it sees it itself, by its own page tables. */
 export class AddressSpace {
+  readonly arch: ArchFacts
   readonly #dump: Dump
   readonly #root: number
   readonly #levels: number
 
   constructor(dump: Dump, info: Vmcoreinfo) {
     this.#dump = dump
-    const base = info.number('phys_base')
+    this.arch = dump.arch
+    const { image, pages } = dump.arch
+    const base = info.number(image.physicalBase)
     if (base === undefined)
-      throw new DumpError('its VMCOREINFO does not tell NUMBER(phys_base); klab reads x86_64 dumps')
-    const table = info.symbol(info.has('SYMBOL(init_top_pgt)') ? 'init_top_pgt' : 'swapper_pg_dir')
+      throw new DumpError(
+        `its VMCOREINFO does not tell NUMBER(${image.physicalBase}); klab reads ${READABLE} dumps`,
+      )
+    const root = pages.roots.find((name) => info.has(`SYMBOL(${name})`)) ?? pages.roots.at(-1) ?? ''
     // The tables are in the image, which lies in one piece.
-    this.#root = Number(table - IMAGE + base)
-    this.#levels = info.number('pgtable_l5_enabled') === 1n ? 5 : 4
+    this.#root = Number(info.symbol(root) - image.start + base)
+    this.#levels = pages.levels((name) => info.number(name))
   }
 
   /** Memory at an address of the kernel. Throws DumpError where nothing is mapped. */
@@ -48,22 +51,24 @@ export class AddressSpace {
     return this.read(address, 4).readUInt32LE()
   }
 
-  /** The physical address, and how much is mapped from there on (Intel SDM volume 3A, 4.5). */
+  /** The physical address, and how much is mapped from there on. */
   #translate(address: bigint): { physical: number; rest: number } {
+    const { bits, present, large, frame } = this.arch.pages
+    const indices = (1n << BigInt(bits.level)) - 1n
     let table = this.#root
     for (let level = this.#levels; level > 0; level--) {
-      const shift = BigInt(12 + 9 * (level - 1))
-      const index = Number((address >> shift) & 511n)
-      const entry = this.#dump.readPhysical(table + index * 8, 8).readBigUInt64LE()
-      if ((entry & PRESENT) === 0n) break
-      const isLeaf = level === 1 || (level <= 3 && (entry & LARGE) !== 0n)
+      const shift = BigInt(bits.offset + bits.level * (level - 1))
+      const index = Number((address >> shift) & indices)
+      const entry = this.#dump.readPhysical(table + index * ENTRY, ENTRY).readBigUInt64LE()
+      if ((entry & present) === 0n) break
+      const isLeaf = level === 1 || (level <= large.upTo && (entry & large.bit) !== 0n)
       if (isLeaf) {
         const size = 1n << shift
         const inside = address & (size - 1n)
-        const frame = entry & FRAME & ~(size - 1n)
-        return { physical: Number(frame + inside), rest: Math.min(Number(size - inside), MAX_READ) }
+        const start = entry & frame & ~(size - 1n)
+        return { physical: Number(start + inside), rest: Math.min(Number(size - inside), MAX_READ) }
       }
-      table = Number(entry & FRAME)
+      table = Number(entry & frame)
     }
     throw new DumpError(`nothing is mapped at 0x${address.toString(16)} in it`)
   }

@@ -1,4 +1,5 @@
 import { elfHeader, elfSegments, ET_CORE, PT_LOAD, PT_NOTE } from '../../base/index.ts'
+import { archOfElf } from '../arch/arch.ts'
 import { vmcoreinfoIn } from './notes.ts'
 import { registersIn } from './registers.ts'
 import { DumpError, MAX_READ, sane, type Dump, type Source } from './source.ts'
@@ -9,13 +10,12 @@ interface Segment {
   readonly size: number
 }
 
-const EM_X86_64 = 62
-
 /** An ELF core of physical memory: QEMU's dump-guest-memory, /proc/vmcore. */
 export function readElfCore(source: Source): Dump {
   const { type: kind, machine } = elfHeader(source)
   if (kind !== ET_CORE) throw new DumpError('it is an ELF file, but no core dump')
-  if (machine !== EM_X86_64)
+  const arch = archOfElf(machine)
+  if (!arch)
     throw new DumpError(`it is of a machine that klab cannot read yet (ELF machine ${machine})`)
   const segments: Segment[] = []
   let notes: Buffer = Buffer.alloc(0)
@@ -27,8 +27,9 @@ export function readElfCore(source: Source): Dump {
   segments.sort((a, b) => a.physical - b.physical)
   return {
     format: 'elf',
+    arch,
     vmcoreinfo: vmcoreinfoIn(notes),
-    registers: registersIn(notes),
+    registers: registersIn(arch, notes),
     readPhysical: (at, length) => readSegments(source, segments, { at, length }),
   }
 }

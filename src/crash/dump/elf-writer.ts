@@ -1,6 +1,6 @@
-import { IMAGE } from './address-space.ts'
+import type { ArchFacts } from '../arch/arch.ts'
 import { PAGE, type Kdump } from './kdump.ts'
-import { PT_LOAD, PT_NOTE } from '../../base/index.ts'
+import { ET_CORE, PT_LOAD, PT_NOTE } from '../../base/index.ts'
 import { vmcoreinfoIn } from './notes.ts'
 import { Vmcoreinfo } from './vmcoreinfo.ts'
 
@@ -12,11 +12,8 @@ export interface Write {
 
 const HEADER = 64
 const PROGRAM_HEADER = 56
-const [ET_CORE, EM_X86_64] = [4, 62]
 /** Readable, writable, executable. */
 const RWX = 7
-/** KERNEL_IMAGE_SIZE of arch/x86/include/asm/page_64_types.h, with KASLR. */
-const IMAGE_SIZE = 1024 * 1024 * 1024
 /** So much is written at once, where it is in one piece. */
 const MAX_WRITE = 1024 * 1024
 
@@ -59,7 +56,7 @@ function* writesOf(
   },
 ): Generator<Write> {
   const { segments, loads, notes, head } = parts
-  yield { at: 0, bytes: headerOf(segments) }
+  yield { at: 0, bytes: headerOf(kdump.arch, segments) }
   yield { at: head, bytes: notes }
   let pending: Buffer[] = []
   let start = 0
@@ -81,12 +78,12 @@ function* writesOf(
   if (pending.length > 0) yield { at: start, bytes: Buffer.concat(pending) }
 }
 
-function headerOf(segments: readonly Segment[]): Buffer {
+function headerOf({ elfMachine }: ArchFacts, segments: readonly Segment[]): Buffer {
   const header = Buffer.alloc(HEADER + PROGRAM_HEADER * segments.length)
   // 64-bit, little-endian, version 1.
   header.write('\x7fELF\x02\x01\x01', 'latin1')
   header.writeUInt16LE(ET_CORE, 16)
-  header.writeUInt16LE(EM_X86_64, 18)
+  header.writeUInt16LE(elfMachine, 18)
   header.writeUInt32LE(1, 20)
   header.writeBigUInt64LE(BigInt(HEADER), 32)
   header.writeUInt16LE(HEADER, 52)
@@ -106,16 +103,18 @@ function headerOf(segments: readonly Segment[]): Buffer {
 }
 
 /** Where the kernel's image is mapped, as far as it tells. */
-function imageOf({ vmcoreinfo }: Kdump, loads: readonly Segment[]): Segment[] {
-  const base = vmcoreinfo === undefined ? undefined : new Vmcoreinfo(vmcoreinfo).number('phys_base')
+function imageOf({ arch, vmcoreinfo }: Kdump, loads: readonly Segment[]): Segment[] {
+  const { physicalBase, window, start: linked } = arch.image
+  const base =
+    vmcoreinfo === undefined ? undefined : new Vmcoreinfo(vmcoreinfo).number(physicalBase)
   if (base === undefined) return []
   // It may be negative: the image begins at 16 MiB of its mapping.
   const start = Math.max(0, Number(base))
   const load = loads.find(({ physical, size }) => physical <= start && start < physical + size)
   if (!load) return []
   const inside = start - load.physical
-  const size = Math.min(IMAGE_SIZE, load.size - inside)
-  const virtual = IMAGE + BigInt(start) - base
+  const size = Math.min(Number(window), load.size - inside)
+  const virtual = linked + BigInt(start) - base
   return [{ type: PT_LOAD, at: load.at + inside, size, physical: start, virtual }]
 }
 

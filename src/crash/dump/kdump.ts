@@ -1,5 +1,6 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib'
 
+import { archFacts, DEFAULT_ARCH, type ArchFacts } from '../arch/arch.ts'
 import { unpackLzo } from './lzo.ts'
 import { PageBitmap, type PageRun } from './page-bitmap.ts'
 import { registersIn } from './registers.ts'
@@ -20,6 +21,8 @@ interface Packed {
 
 /** A file in the format of makedumpfile and QEMU's `kdump-*`: pages, packed one by one, and bitmaps of those that there were and those that are there. */
 export class Kdump {
+  /** Such a file has no number for it; the kernel's description of itself tells whether it is true. */
+  readonly arch: ArchFacts = archFacts(DEFAULT_ARCH)
   readonly notes: Buffer
   readonly vmcoreinfo: string | undefined
   readonly #source: Source
@@ -137,8 +140,9 @@ export function readKdump(source: Source): Dump {
   }
   return {
     format: 'kdump',
+    arch: kdump.arch,
     vmcoreinfo: kdump.vmcoreinfo,
-    registers: registersIn(kdump.notes),
+    registers: registersIn(kdump.arch, kdump.notes),
     readPhysical: (at, length) => {
       const parts: Buffer[] = []
       for (let from = at; from < at + length;) {

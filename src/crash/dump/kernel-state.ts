@@ -31,7 +31,6 @@ const MAX_MODULES = 10_000
 const MAX_CPUS = 8_192
 const COMM = 16
 const MODULE_NAME = 56
-const PAGE = 4096
 
 /** What a kernel was doing, read from its memory with the layout of its structures. */
 export class KernelState {
@@ -66,10 +65,10 @@ export class KernelState {
   /** What a CPU is running. */
   taskOn(cpu: number): Task {
     const layout = this.#layout
-    // From 6.2 to 6.14 it is the first of what is used most.
-    const name = layout.hasSymbol('pcpu_hot') ? 'pcpu_hot' : 'current_task'
+    const { currentTask, kernelStart } = this.#memory.arch
+    const name = currentTask.find((one) => layout.hasSymbol(one)) ?? currentTask.at(-1) ?? ''
     // Until 6.14 variables of CPUs were linked at 0, and are not moved.
-    const isLow = layout.linked(name) < 1n << 47n
+    const isLow = layout.linked(name) < kernelStart
     const variable = isLow ? layout.linked(name) : layout.symbol(name)
     const base = this.#memory.long(layout.symbol('__per_cpu_offset') + BigInt(cpu * 8))
     return this.#task(this.#memory.long(BigInt.asUintN(64, base + variable)))
@@ -110,18 +109,19 @@ export class KernelState {
   memoryUse(): MemoryUse {
     const zone = (name: string) => this.#counter('vm_zone_stat', name)
     const node = (name: string) => this.#counter('vm_node_stat', name)
+    const { size: page } = this.#memory.arch.pages
     const cache = node('NR_FILE_PAGES')
     const shared = node('NR_SHMEM')
     return {
-      total: Number(this.#memory.long(this.#layout.symbol('_totalram_pages'))) * PAGE,
-      free: zone('NR_FREE_PAGES') * PAGE,
-      anonymous: node('NR_ANON_MAPPED') * PAGE,
-      'page cache': (cache - shared) * PAGE,
-      shared: shared * PAGE,
-      'slab, reclaimable': node('NR_SLAB_RECLAIMABLE_B') * PAGE,
-      'slab, unreclaimable': node('NR_SLAB_UNRECLAIMABLE_B') * PAGE,
+      total: Number(this.#memory.long(this.#layout.symbol('_totalram_pages'))) * page,
+      free: zone('NR_FREE_PAGES') * page,
+      anonymous: node('NR_ANON_MAPPED') * page,
+      'page cache': (cache - shared) * page,
+      shared: shared * page,
+      'slab, reclaimable': node('NR_SLAB_RECLAIMABLE_B') * page,
+      'slab, unreclaimable': node('NR_SLAB_UNRECLAIMABLE_B') * page,
       'kernel stacks': node('NR_KERNEL_STACK_KB') * 1024,
-      'page tables': node('NR_PAGETABLE') * PAGE,
+      'page tables': node('NR_PAGETABLE') * page,
     }
   }
 

@@ -1,9 +1,11 @@
+import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import { DumpError } from './source.ts'
 
 /** Where members of structures are, and the values of constants: klab's builds know them (profiles/layout.c), of other kernels a debugger tells them from their DWARF. */
 export const LAYOUT_EXPRESSIONS: Readonly<Record<string, string>> = {
   ...members('task_struct', {
-    ...{ tasks: 'tasks', pid: 'pid', tgid: 'tgid', comm: 'comm', mm: 'mm', sp: 'thread.sp' },
+    ...{ tasks: 'tasks', pid: 'pid', tgid: 'tgid', comm: 'comm', mm: 'mm' },
+    sp: archFacts(DEFAULT_ARCH).savedStackPointer,
     ...{ signal: 'signal', thread_node: 'thread_node', on_cpu: 'on_cpu' },
     // state until 5.13.
     ...{ __state: '__state', state: 'state' },

@@ -1,3 +1,4 @@
+import type { ArchFacts } from '../arch/arch.ts'
 import type { Registers } from './registers.ts'
 
 /** A dump that cannot be read is one that is not of its form; see base. */
@@ -6,6 +7,7 @@ export { FormatError as DumpError, sane, type Bytes as Source } from '../../base
 /** What a dump of memory holds. */
 export interface Dump {
   readonly format: 'elf' | 'kdump'
+  readonly arch: ArchFacts
   /** The kernel's description of itself (kernel/crash_core.c); undefined where the dump has none. */
   readonly vmcoreinfo: string | undefined
   /** Of each CPU; empty where the dump has none. */

@@ -7,6 +7,7 @@ test('the byte in brackets is where the CPU stood', () => {
   expect(codeBytesOf(text)).toEqual({
     bytes: Uint8Array.of(0x90, 0x90, 0xc3, 0x0f, 0x0b, 0x5b),
     at: 3,
+    arch: { longest: 15, objdump: 'i386:x86-64' },
   })
 })
 

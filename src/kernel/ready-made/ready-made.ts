@@ -89,7 +89,7 @@ function startsFromElf(config: Config): boolean {
 
 /** A kernel tree or build directory, a directory with one image, or an unpacked package. */
 async function kernelInDirectory(dir: string): Promise<Kernel> {
-  const { path: pathOfImage, names } = archFacts(DEFAULT_ARCH).image
+  const { path: pathOfImage, names, target } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
     const facts = await imageFacts(inTree)
@@ -112,7 +112,7 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
   if (images[0] === undefined) {
     throw new InfraError(
       'KERNEL',
-      `${dir} has no kernel image (looked for vmlinuz*, bzImage, boot/vmlinuz*, ${pathOfImage})`,
+      `${dir} has no kernel image (looked for vmlinuz*, ${target}, boot/vmlinuz*, ${pathOfImage})`,
     )
   }
   if (images.length > 1) {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
+import { DEFAULT_ARCH } from '../../kernel/index.ts'
+import { archFacts } from '../../vm/index.ts'
 import { openLab } from '../session/context.ts'
 import {
   getSetting,
@@ -16,6 +18,7 @@ import {
 import { configJsonSchema } from './leaves.ts'
 import { machineFor } from './machine.ts'
 import { configReference } from './reference.ts'
+import { configSchema } from './schema.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'klab-config-test-'))
 afterAll(() => rmSync(home, { recursive: true }))
@@ -28,6 +31,11 @@ const open = (env: Record<string, string> = {}) =>
 test('the reference and the schema are those of the code', () => {
   expect(readFileSync('docs/configuration.md', 'utf8')).toBe(configReference())
   expect(JSON.parse(readFileSync('docs/klab.schema.json', 'utf8'))).toEqual(configJsonSchema())
+})
+
+test('the QEMU that is used is that of the architecture, unless another is set', () => {
+  // The schema says it once more: loading vm/ and kernel/ for it would make it slower by half.
+  expect(configSchema.parse({}).qemu).toBe(archFacts(DEFAULT_ARCH).qemu)
 })
 
 test('later sources win, and each value knows where it came from', async () => {

@@ -123,8 +123,6 @@ async function maintainersOf(tree: string, file: string): Promise<string[]> {
 
 /** So many instructions before the one in question, and behind it. */
 const AROUND = { before: 8, behind: 4 }
-/** The longest instruction of x86: where among the first bytes one begins is not known. */
-const LONGEST = 15
 
 /** The instructions of the `Code:` line, by objdump. */
 async function instructionsOf(text: string): Promise<ReportDetails['instructions']> {
@@ -134,9 +132,9 @@ async function instructionsOf(text: string): Promise<ReportDetails['instructions
   try {
     const path = join(dir, 'code')
     await writeFile(path, code.bytes)
-    for (let start = 0; start <= Math.min(LONGEST, code.at); start++) {
+    for (let start = 0; start <= Math.min(code.arch.longest, code.at); start++) {
       const { exit, stdout } = await runProgram('objdump', [
-        ...['-D', '-w', '--no-show-raw-insn', '-b', 'binary', '-m', 'i386:x86-64'],
+        ...['-D', '-w', '--no-show-raw-insn', '-b', 'binary', '-m', code.arch.objdump],
         ...[`--start-address=${start}`, path],
       ])
       if (exit.kind !== 'exited' || exit.code !== 0) return []

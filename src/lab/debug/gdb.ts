@@ -109,10 +109,11 @@ async function offsetInMemory(
 ): Promise<bigint | undefined> {
   const table = await systemMapOf(vmlinux)
   if (!table) return undefined
-  const cpus = Array.from({ length: vm.request.vm.machine.cpus }, (_, cpu) => cpu)
+  const { machine } = vm.request.vm
+  const cpus = Array.from({ length: machine.cpus }, (_, cpu) => cpu)
   const execute = (command: string, args: Readonly<Record<string, unknown>>) =>
     ask(paths, vm, { do: 'qmp', command, args })
-  return await kernelOffset(execute, table, cpus)
+  return await kernelOffset(execute, { arch: machine.arch, table, cpus })
 }
 
 async function linkedAddress({ vmlinux = '' }: Kernel): Promise<bigint | undefined> {

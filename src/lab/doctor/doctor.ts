@@ -2,7 +2,15 @@ import { accessSync, constants, existsSync } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../../host/index.ts'
-import { acceleratorVerdict, neededDevices, PLAIN, qemuFacts } from '../../vm/index.ts'
+import { DEFAULT_ARCH } from '../../kernel/index.ts'
+import {
+  acceleratorVerdict,
+  archFacts,
+  machineTypesOf,
+  neededDevices,
+  PLAIN,
+  qemuFacts,
+} from '../../vm/index.ts'
 import { isCVirtiofsd, qemuPath, virtiofsdPath, type Lab } from '../session/context.ts'
 import { findTool, packagesFor, type PackageManager, TOOLS, type Tool } from './tools.ts'
 
@@ -107,20 +115,18 @@ async function qemuDevices(lab: Lab): Promise<Finding[]> {
   }
   try {
     const { devices, machines } = await qemuFacts(qemuPath(lab), lab.paths.cache)
-    const needed = [
-      ...new Set([
-        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'microvm' }, '9p'),
-        ...neededDevices({ ...PLAIN, arch: 'x86_64', type: 'q35' }, '9p'),
-        'pvpanic',
-        'vmcoreinfo',
-      ]),
-    ]
+    const types = machineTypesOf(DEFAULT_ARCH)
+    const needed = new Set([
+      ...types.flatMap((type) => neededDevices({ ...PLAIN, arch: DEFAULT_ARCH, type }, '9p')),
+      archFacts(DEFAULT_ARCH).panicDevice,
+      'vmcoreinfo',
+    ])
     const missing = [
-      ...['microvm', 'q35'].filter((machine) => !machines.includes(machine)),
-      ...needed.filter((device) => !devices.includes(device)),
+      ...types.filter((machine) => !machines.includes(machine)),
+      ...[...needed].filter((device) => !devices.includes(device)),
     ]
     if (missing.length === 0)
-      return [{ ...common, state: 'ok', detail: 'microvm, q35 and all devices are there' }]
+      return [{ ...common, state: 'ok', detail: `${types.join(', ')} and all devices are there` }]
     return [
       {
         ...common,
@@ -142,7 +148,7 @@ async function accelerator(lab: Lab): Promise<Finding[]> {
   }
   try {
     const { kvm, why, tscKHz } = await acceleratorVerdict(
-      { qemu: qemuPath(lab), arch: 'x86_64' },
+      { qemu: qemuPath(lab), arch: DEFAULT_ARCH },
       lab.paths.cache,
     )
     if (kvm) return [{ ...common, state: 'ok', detail: why }]

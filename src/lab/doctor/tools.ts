@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 
 import { findProgram } from '../../host/index.ts'
+import { DEFAULT_ARCH } from '../../kernel/index.ts'
+import { archFacts } from '../../vm/index.ts'
 
 export interface PackageManager {
   readonly kind: 'apt' | 'dnf' | 'pacman' | 'zypper'
@@ -33,17 +35,13 @@ const same = (name: string): Tool['packages'] => ({
 })
 
 const VERSION = { versionArgs: ['--version'] }
+const { qemu, packages: qemuPackages } = archFacts(DEFAULT_ARCH)
 
 /** What klab runs, by the package that has it in each family of distributions. */
 export const TOOLS: readonly Tool[] = [
   {
-    ...{ name: 'qemu-system-x86_64', ...VERSION, purpose: 'virtual machines', without: 'no VM' },
-    packages: {
-      apt: 'qemu-system-x86',
-      dnf: 'qemu-system-x86-core',
-      pacman: 'qemu-system-x86',
-      zypper: 'qemu-x86',
-    },
+    ...{ name: qemu, ...VERSION, purpose: 'virtual machines', without: 'no VM' },
+    packages: qemuPackages,
   },
   {
     ...{ name: 'gcc', ...VERSION, without: BUILDS, packages: same('gcc') },

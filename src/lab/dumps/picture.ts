@@ -1,10 +1,9 @@
 import {
   AddressSpace,
-  DumpError,
   KernelState,
   Layout,
-  OrcTable,
   sleepingRegisters,
+  stepOf,
   unwind,
   type Dump,
   type ModuleRange,
@@ -34,17 +33,16 @@ export function readPicture(
   const { moved } = info
   const layout = new Layout(values, (name) => table.first(name), moved)
   const state = new KernelState(memory, layout)
-  const orc = orcOf(memory, layout)
+  const step = stepOf(memory, layout)
   const tasks = state.tasks(most?.tasks)
   const panicCpu = state.panicCpu()
   const cpus = Array.from({ length: Math.min(state.cpus(), dump.registers.length) }, (_, cpu) => {
     const registers = dump.registers[cpu]
-    const isUser = registers !== undefined && (registers.cs & 3) !== 0
     return {
       cpu,
       task: state.taskOn(cpu),
       panicked: cpu === panicCpu,
-      stack: isUser || !registers ? undefined : unwind(memory, orc, registers),
+      stack: !registers || registers.isUser ? undefined : unwind(memory, step, registers),
     }
   })
   const running = new Set(cpus.map(({ task }) => task.address))
@@ -54,24 +52,13 @@ export function readPicture(
   )
   const stacks = waiting.slice(0, most?.stacks).map((task) => ({
     task,
-    stack: unwind(memory, orc, sleepingRegisters(memory, task.sp)),
+    stack: unwind(memory, step, sleepingRegisters(memory, task.sp)),
   }))
   return {
     ...{ tasks, cpus, stacks, moved },
     uptime: state.uptime(),
     modules: state.modules(),
     memory: state.memoryUse(),
-  }
-}
-
-/** Undefined for a kernel with another unwinder. */
-function orcOf(memory: AddressSpace, layout: Layout): OrcTable | undefined {
-  if (!layout.hasSymbol('__start_orc_unwind_ip')) return undefined
-  try {
-    return new OrcTable(memory, layout)
-  } catch (error) {
-    if (error instanceof DumpError) return undefined
-    throw error
   }
 }
 

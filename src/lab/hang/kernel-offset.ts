@@ -1,8 +1,4 @@
-import type { SymbolTable } from '../../crash/index.ts'
-
-/** KASLR moves a kernel by multiples of this (CONFIG_PHYSICAL_ALIGN is never less), and by less than its window (KERNEL_IMAGE_SIZE). */
-const STEP = 2n << 20n
-const WINDOW = 1n << 30n
+import { archFacts, type Arch, type SymbolTable } from '../../crash/index.ts'
 
 /** What `linux_banner` begins with, as words of the monitor: `Linux versio`. */
 const BANNER = ['0x756e694c', '0x65762078', '0x6f697372']
@@ -13,13 +9,17 @@ const BANNER = ['0x756e694c', '0x65762078', '0x6f697372']
  */
 export async function kernelOffset(
   execute: (command: string, args: Readonly<Record<string, unknown>>) => Promise<unknown>,
-  table: SymbolTable,
-  cpus: readonly number[],
+  {
+    arch,
+    table,
+    cpus,
+  }: { readonly arch: Arch; readonly table: SymbolTable; readonly cpus: readonly number[] },
 ): Promise<bigint | undefined> {
   const banner = table.first('linux_banner')
   if (banner === undefined) return undefined
+  const { window, step } = archFacts(arch).image
   for (const cpu of cpus) {
-    for (let offset = 0n; offset < WINDOW; offset += STEP) {
+    for (let offset = 0n; offset < window; offset += step) {
       const line = `x /3xw 0x${(banner + offset).toString(16)}`
       const said = await execute('human-monitor-command', {
         ...{ 'command-line': line, 'cpu-index': cpu },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { SymbolTable } from '../../crash/index.ts'
-import type { Vm } from '../../vm/index.ts'
+import { archFacts, type Arch, type Vm } from '../../vm/index.ts'
 import type { CpuPlace } from '../outcome/hang.ts'
 import { kernelOffset } from './kernel-offset.ts'
 
@@ -28,7 +28,9 @@ async function namer(
 ): Promise<((address: bigint) => string | undefined) | undefined> {
   // In the kernel it is mapped, in user space only without page table isolation.
   const cpus = (await look(vm)).toSorted((a, b) => a.level - b.level).map(({ cpu }) => cpu)
-  const offset = await kernelOffset((command, args) => vm.qmp.execute(command, args), table, cpus)
+  const offset = await kernelOffset((command, args) => vm.qmp.execute(command, args), {
+    ...{ arch: vm.arch, table, cpus },
+  })
   if (offset === undefined) return undefined
   return (address) => table.nameOf(address - offset)
 }
@@ -44,25 +46,19 @@ async function sampled(
   vm: Vm,
   name: ((address: bigint) => string | undefined) | undefined,
 ): Promise<CpuPlace[]> {
-  return (await look(vm)).map(({ cpu, rip, flags, level, halted }) => {
-    const inKernel = level < USER
-    const place = inKernel ? (name?.(rip) ?? `0x${rip.toString(16)}`) : 'user space'
-    const off = inKernel && (flags & INTERRUPTS_ON) === 0 ? ', interrupts off' : ''
-    const isIdle =
-      halted || /^(?:default_idle|native_safe_halt|pv_native_safe_halt|acpi_\w*idle)/.test(place)
+  const { monitor, idle } = archFacts(vm.arch)
+  return (await look(vm)).map(({ cpu, pc, flags, level, halted }) => {
+    const inKernel = level < monitor.userLevel
+    const place = inKernel ? (name?.(pc) ?? `0x${pc.toString(16)}`) : 'user space'
+    const off = inKernel && (flags & monitor.interruptsOn) === 0 ? ', interrupts off' : ''
+    const isIdle = halted || idle.test(place)
     return { cpu, at: isIdle ? 'idle' : `in ${place}${off}` }
   })
 }
 
-/** IF of the flags. */
-const INTERRUPTS_ON = 0x200
-
-/** The privilege level of user space. */
-const USER = 3
-
 interface CpuState {
   readonly cpu: number
-  readonly rip: bigint
+  readonly pc: bigint
   readonly flags: number
   readonly level: number
   readonly halted: boolean
@@ -73,15 +69,22 @@ async function look(vm: Vm): Promise<CpuState[]> {
   const said = await vm.qmp.execute('human-monitor-command', {
     'command-line': 'info registers -a',
   })
-  return String(said)
+  return readCpus(String(said), vm.arch)
+}
+
+/** What the monitor says of each virtual CPU. One whose registers it does not show is left out. Pure. */
+export function readCpus(said: string, arch: Arch): CpuState[] {
+  const { monitor } = archFacts(arch)
+  return said
     .split(/^CPU#/m)
     .slice(1)
     .flatMap((one) => {
-      const rip = /RIP=([0-9a-f]+)/.exec(one)?.[1]
-      if (rip === undefined) return []
-      const flags = Number.parseInt(/RFL=([0-9a-f]+)/.exec(one)?.[1] ?? '200', 16)
-      const level = Number(/CPL=(\d)/.exec(one)?.[1] ?? 0)
+      const pc = monitor.pc.exec(one)?.[1]
+      if (pc === undefined) return []
+      const shown = monitor.flags.exec(one)?.[1]
+      const flags = shown === undefined ? monitor.interruptsOn : Number.parseInt(shown, 16)
+      const level = Number.parseInt(monitor.level.exec(one)?.[1] ?? '0', 16)
       const cpu = Number.parseInt(one, 10)
-      return [{ cpu, rip: BigInt(`0x${rip}`), flags, level, halted: /HLT=1/.test(one) }]
+      return [{ cpu, pc: BigInt(`0x${pc}`), flags, level, halted: monitor.halted.test(one) }]
     })
 }

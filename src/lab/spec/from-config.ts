@@ -1,4 +1,5 @@
 import { UsageError } from '../../base/index.ts'
+import { DEFAULT_ARCH } from '../../kernel/index.ts'
 import type { Topology } from '../../vm/index.ts'
 import type { MachineConfig } from '../config/schema.ts'
 import type { KernelChoice } from './kernel-choice.ts'
@@ -30,7 +31,7 @@ function machineSpecOf(machine: MachineConfig, cwd: string): MachineSpec {
   const { cpus, accel, type, display, parameters, nodes, qemuArgs } = machine
   const topology = machine.topology === null ? undefined : parseTopology(machine.topology)
   return {
-    ...{ arch: 'x86_64', cpus, memoryMiB: machine.memory, accel, type, display, parameters },
+    ...{ arch: DEFAULT_ARCH, cpus, memoryMiB: machine.memory, accel, type, display, parameters },
     ...(topology && { topology }),
     ...{ nodes, qemuArgs, pinned: machine.pin, reboots: machine.reboot },
     disks: machine.disks.map((text, number) => parseDisk(text, { cwd, number })),

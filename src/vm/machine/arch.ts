@@ -31,6 +31,21 @@ interface ArchFacts {
   readonly nmiParameters: readonly string[]
   /** For emulated guests. The frequency is that of the host's counter, which they see; 0 when unknown. */
   readonly emulatedClock: (counterKHz: number) => readonly string[]
+  /** How the monitor's `info registers` shows a virtual CPU: numbers are hexadecimal. */
+  readonly monitor: {
+    readonly pc: RegExp
+    /** Interrupts are on when the flags have the bit. */
+    readonly flags: RegExp
+    readonly interruptsOn: number
+    /** The privilege level, and that of user space. */
+    readonly level: RegExp
+    readonly userLevel: number
+    readonly halted: RegExp
+  }
+  /** The functions of a kernel in which a CPU waits for work. */
+  readonly idle: RegExp
+  /** The packages of its QEMU, by package manager. */
+  readonly packages: Readonly<Record<'apt' | 'dnf' | 'pacman' | 'zypper', string>>
   /** The longest command line that its kernels take (COMMAND_LINE_SIZE), without its NUL. */
   readonly maxParametersLength: number
 }
@@ -73,6 +88,19 @@ const ARCHES = {
       ...['tsc=reliable', 'no_timer_check'],
       ...(tscKHz > 0 ? [`tsc_early_khz=${tscKHz}`] : []),
     ],
+    monitor: {
+      pc: /RIP=([0-9a-f]+)/,
+      ...{ flags: /RFL=([0-9a-f]+)/, interruptsOn: 0x200 },
+      ...{ level: /CPL=(\d)/, userLevel: 3 },
+      halted: /HLT=1/,
+    },
+    idle: /^(?:default_idle|native_safe_halt|pv_native_safe_halt|acpi_\w*idle)/,
+    packages: {
+      apt: 'qemu-system-x86',
+      dnf: 'qemu-system-x86-core',
+      pacman: 'qemu-system-x86',
+      zypper: 'qemu-x86',
+    },
     maxParametersLength: 2047,
   },
 } as const satisfies Record<string, ArchFacts>
@@ -84,6 +112,12 @@ export type MachineType = { [A in Arch]: keyof (typeof ARCHES)[A]['machines'] }[
 
 export function archFacts(arch: Arch): ArchFacts {
   return ARCHES[arch]
+}
+
+/** The machine types of an architecture. */
+export function machineTypesOf(arch: Arch): MachineType[] {
+  // Object.keys forgets of what they are the keys.
+  return Object.keys(ARCHES[arch].machines) as MachineType[]
 }
 
 /** What a machine type of an architecture is. */

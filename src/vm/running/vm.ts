@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
 import type { Confinement, LiveProcess } from '../../host/index.ts'
+import type { Arch } from '../machine/arch.ts'
 import type { BootSpec } from '../machine/boot-spec.ts'
 import type { AgentChannel } from './agent-channel.ts'
 import type { BootFailure } from './boot-failure.ts'
@@ -116,6 +117,10 @@ export class Vm implements AsyncDisposable {
       hasSpoken: () => this.#agent.hasSpoken,
       onBoot: (boot) => this.#beginAnew(boot),
     }).watch(this.qmp)
+  }
+
+  get arch(): Arch {
+    return this.#options.spec.machine.arch
   }
 
   /** The agent's channel. Connected by QEMU itself, long before the agent answers on it; another one after each reset. */
