@@ -24,7 +24,7 @@ export { framesOf } from './report/fingerprint.ts'
 export { guiltyFile } from './report/guilty-file.ts'
 export { scrub, type Private } from './report/scrub.ts'
 export { severityOf, type Severity } from './report/severity.ts'
-export { withoutClones } from './report/title.ts'
+export { withoutClones } from './report/symbol-names.ts'
 export type { Frame } from './report/trace.ts'
 export {
   namedAddress,

@@ -1,7 +1,7 @@
 import { demangle } from './demangle.ts'
 import { isGeneric, isOwnOfModule } from './generic-frames.ts'
 import { TRAPPED, type Search, type Step } from '../rows/rows.ts'
-import { namesOf, withoutClones } from './title.ts'
+import { namesOf, withoutClones } from './symbol-names.ts'
 import { moduleIn, readFrame, startsTrace } from './trace.ts'
 
 /** The function to blame, as it is called and under other names that it may be known by. */

@@ -1,5 +1,5 @@
 import { isGeneric, isOwnOfModule } from './generic-frames.ts'
-import { withoutClones } from './title.ts'
+import { withoutClones } from './symbol-names.ts'
 import { readFrame, startsTrace, type Frame } from './trace.ts'
 
 /** So many of the functions on the stack tell a bug from another. */

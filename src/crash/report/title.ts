@@ -1,77 +1,78 @@
-/** What changes from one crash of a bug to the next goes out of its title. Each is repeated until nothing changes. */
-const VOLATILE: readonly (readonly [RegExp, string])[] = [
-  // The fuzzer's processes and directories: the name of the program, without its number.
-  [/\b(syz-executor|syzkaller)[0-9]+\b/, '$1'],
-  [/\bsyz-executor\.[0-9]+\b/, 'syz-executor'],
-  [/\b(syz)\.[0-9]+\.[0-9]+\b/, '$1'],
-  [/\b([a-zA-Z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+\b/, '$1'],
-  [/\b0x[0-9a-f]{6,}\b/, 'ADDR'],
-  [/\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{6,}\b/, 'ADDR'],
-  [/\b[0-9a-f]{12,}\b/, 'ADDR'],
-  [/\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b/, 'IP'],
-  [/\b([\w./-]+\.[chS]):[0-9]+(?::[0-9]+)?/, '$1:LINE'],
-  [/\bCPU#[0-9]+/, 'CPU'],
-  [/(\/[\w.-]*?[a-zA-Z])[0-9]{3,}\b/, '$1NUM'],
-  [/([ =(#:])[0-9]+(?=[\s:),.]|$)/, '$1NUM'],
-  [/[0-9]{7,}/, 'NUM'],
-]
+import { findBlamed, type Blamed } from './blame.ts'
+import type { Collected } from './collect.ts'
+import { damageOf } from './damage.ts'
+import type { Opening } from '../rows/openings.ts'
+import type { Row } from '../rows/rows.ts'
 
-const MAX_LENGTH = 120
+export interface Named extends Collected {
+  readonly title: string
+  readonly otherTitles: readonly string[]
+  readonly damage: string | undefined
+}
 
-/** A title that does not change from one crash of a bug to the next. */
-export function stableTitle(raw: string): string {
-  let title = raw
-  for (const [volatile, replacement] of VOLATILE) {
-    // Each replacement takes one away; the limit is for what no one foresaw.
-    for (let round = 0; round < 100 && volatile.test(title); round++) {
-      title = title.replace(volatile, replacement)
+/** The title of a report: of the rows of its opening, the one that matches first in it, with the function to blame in its place. */
+export function nameReport(collected: Collected, opening: Opening): Named {
+  const { own } = collected
+  const text = own.join('\n')
+  const { best: found, isCut } = matchRow(text, opening.rows)
+  if (!found) {
+    const title = (own[0] ?? '').replace(/^.*?((?:BUG|WARNING|INFO): )/, '$1')
+    const isComplete = /^(?:WARNING|BUG): /.test(title)
+    return {
+      ...collected,
+      title,
+      otherTitles: [],
+      damage: isCut
+        ? 'cut off'
+        : title.startsWith('INFO: ')
+          ? 'incomplete'
+          : damageOf(own, { title, isComplete }),
     }
   }
-  return title
-    .replaceAll(/[^\u0020-\u007e]+/g, '')
-    .replaceAll(/ {2,}/g, ' ')
-    .slice(0, MAX_LENGTH)
-    .trim()
+  const { row, groups } = found
+  const blamed = row.search && findBlamed(own.slice(lineOf(text, found.index)), row.search)
+  const needed = [row.title, ...(row.also ?? [])].some((one) => one.includes('{F}'))
+  const name: Blamed = blamed ?? { name: 'corrupted', otherNames: [] }
+  const fill = (template: string, F: string) =>
+    template.replaceAll(/\{(\w)\}/g, (_, key: string) =>
+      key === 'F' ? F : (groups[Number(key)] ?? ''),
+    )
+  const damage = row.isDamaged
+    ? 'incomplete'
+    : needed && !blamed
+      ? 'no frames'
+      : damageOf(own, { title: '', isComplete: row.isComplete ?? false })
+  return {
+    ...collected,
+    title: fill(row.title, name.name),
+    otherTitles: [
+      ...(row.also ?? []).map((one) => fill(one, name.name)),
+      ...name.otherNames.flatMap((other) =>
+        [row.title, ...(row.also ?? [])]
+          .filter((one) => one.includes('{F}'))
+          .map((one) => fill(one, other)),
+      ),
+    ],
+    damage,
+  }
 }
 
-/** The compiler's copies of a function are the function: `f.cold`, `f.isra.0`, `f.constprop.3`, `f.part.1`, `f.llvm.123`. */
-export function withoutClones(symbol: string): string {
-  return symbol.replace(/^__cfi_/, '').replace(/[.$].*$/, '')
+function lineOf(text: string, index: number): number {
+  let line = 0
+  for (let at = text.indexOf('\n'); at >= 0 && at < index; at = text.indexOf('\n', at + 1)) line++
+  return line
 }
 
-/** How a system call is called on its way in: arch/x86/include/asm/syscall_wrapper.h and its like, include/linux/syscalls.h. */
-const ENTRIES = [
-  ...[
-    'SYSC_',
-    'SyS_',
-    'sys_',
-    '____sys_',
-    '___sys_',
-    '__sys_',
-    '__se_sys_',
-    '__se_',
-    '__do_sys_',
-    'ksys_',
-  ],
-  ...['compat_SYSC_', 'compat_SyS_', '__se_compat_sys_', '__do_compat_sys_'],
-  ...[
-    '___x64_',
-    '__x64_',
-    '__x32_',
-    '__ia32_',
-    '__arm64_',
-    '__riscv_',
-    '__s390x_',
-    '__s390_',
-    '__powerpc_',
-    '__loongarch_',
-  ],
-]
-
-/** A function and what it is called without each prefix of a system call's entry, the shortest first: `mremap`, `sys_mremap`, `__se_sys_mremap`. */
-export function namesOf(symbol: string): string[] {
-  const names = ENTRIES.filter(
-    (entry) => symbol.startsWith(entry) && symbol.length > entry.length,
-  ).map((entry) => symbol.slice(entry.length))
-  return [symbol, ...names].toSorted((a, b) => a.length - b.length)
+function matchRow(text: string, rows: readonly Row[]) {
+  let best: { row: Row; index: number; groups: readonly string[] } | undefined
+  let isCut = false
+  for (const row of rows) {
+    const match = row.match.exec(text)
+    if (!match || (best && best.index <= match.index)) continue
+    const body = row.body?.exec(text)
+    // Another row may know it without; if none does, it is cut off.
+    if (row.body && !body) isCut = true
+    else best = { row, index: match.index, groups: body ?? match }
+  }
+  return { best, isCut }
 }

@@ -120,7 +120,7 @@ class Life {
         throw new GuessedWrong()
       }
       const failed = bootOutcome(error)
-      if (failed) return crashedOr(failed, reports)
+      if (failed) return failed
       this.#record.abandon(messageOf(error))
       throw error
     }
@@ -240,10 +240,6 @@ function bootOutcome(error: unknown): Outcome | undefined {
   if (!(error instanceof Interrupted)) return bootFailed(error)
   const { signal: number } = error
   return { kind: 'signalled', signal: signalName(number), number }
-}
-
-function crashedOr(failed: Outcome, { first }: ReportLog): Outcome {
-  return first && failed.kind === 'lost' ? { kind: 'crashed', report: first } : failed
 }
 
 /** The most memory QEMU ever had (VmHWM of proc_pid_status(5)). */
