@@ -1,15 +1,25 @@
-import { mkdtempSync, rmSync, utimesSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 
 import { runOk } from '../../src/host/index.ts'
+import { runInVm } from '../../src/lab/run/run.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
+import { testLab, testRequest, uninterrupted } from '../support/request.ts'
 import { TestVms } from '../support/vms.ts'
 
 const run = (options: readonly string[], ...argv: string[]) =>
@@ -101,6 +111,42 @@ describe('the network of a VM', () => {
     expect((await ping(a1, address ?? '')).code).not.toBe(0)
   })
 
+  test('of a lab begins when its VM does: a template that has to be made first is not waited for by its switch', async () => {
+    const home = homeWithoutTemplates()
+    const lab = await testLab(home)
+    const segment = join(home, 'run/segments/late')
+    const { vm, ...asked } = await testRequest(lab, ['true'], { net: 'lab:late' })
+    const moments: [string, boolean][] = []
+    const { outcome } = await runInVm(
+      lab,
+      { ...asked, vm: { ...vm, start: 'clone' } },
+      {
+        terminal: { stdout: () => undefined, stderr: () => undefined },
+        interrupts: uninterrupted(),
+        onEvent: (event) => {
+          if (event.kind === 'template') moments.push([event.action, existsSync(segment)])
+        },
+      },
+    )
+    expect(outcome).toEqual({ kind: 'exited', code: 0 })
+    expect(moments).toEqual([['made', false]])
+    expect(existsSync(segment)).toBe(true)
+  })
+
+  test('of a lab joins two VMs that were started at once, before there was a template for them', async () => {
+    const env = { KLAB_HOME: homeWithoutTemplates() }
+    const names = ['first', 'second']
+    const options = ['--tree', testTree(), '--net', 'lab:fresh']
+    const started = names.map((name) => klab(['start', '-q', name, ...options], { env }))
+    expect(await Promise.all(started)).toMatchObject([{ code: 0 }, { code: 0 }])
+    const ping = ['ping', '-c', '2', '-W', '5']
+    for (const [from = '', to = ''] of [names, names.toReversed()])
+      expect(
+        await klab(['exec', '--user', 'root', from, '--', ...ping, to], { env }),
+      ).toMatchObject({ code: 0, stdout: expect.stringContaining(' 0% packet loss') })
+    for (const name of names) await klab(['rm', '--force', name], { env })
+  })
+
   test('carries on when a guest fills every channel with garbage', async () => {
     await using vms = new TestVms()
     const segment = `noisy${process.pid}`
@@ -145,6 +191,22 @@ describe('the network of a VM', () => {
     expect(result.stderr).not.toMatch(/exited/)
   })
 })
+
+const homes: string[] = []
+afterAll(() => {
+  for (const home of homes) rmSync(home, { recursive: true, force: true })
+})
+
+/** A KLAB_HOME with the kernels of the tests, and no template of any. */
+function homeWithoutTemplates(): string {
+  const home = mkdtempSync('/tmp/klab-fresh-')
+  homes.push(home)
+  mkdirSync(join(home, 'cache'))
+  const cache = join(TEST_HOME, 'cache')
+  for (const name of readdirSync(cache).filter((one) => one !== 'templates'))
+    symlinkSync(join(cache, name), join(home, 'cache', name))
+  return home
+}
 
 async function fetchHere(port: number): Promise<string> {
   const { connect } = await import('node:net')

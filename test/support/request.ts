@@ -6,9 +6,9 @@ import type { RunRequest } from '../../src/lab/spec/run-request.ts'
 import { TEST_HOME } from './home.ts'
 import { testTree } from './kernels.ts'
 
-/** The lab of the tests. */
-export async function testLab(): Promise<Lab> {
-  const env = { ...process.env, KLAB_HOME: TEST_HOME }
+/** The lab of the tests, or one with a home of its own. */
+export async function testLab(home = TEST_HOME): Promise<Lab> {
+  const env = { ...process.env, KLAB_HOME: home }
   return await openLab({ cwd: '/tmp', env, uid: process.getuid?.() ?? 0 })
 }
 

@@ -113,6 +113,7 @@ export async function virtiofsExports(
         dir: path,
         socket,
         cached,
+        uid: lab.uid,
         confinement: request.target === 'root' ? rootConfinement : own,
         cacheDir: lab.paths.cache,
       }),

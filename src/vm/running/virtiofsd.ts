@@ -6,28 +6,37 @@ import { confined, describeExit, start, type Confinement } from '../../host/inde
 
 const READY_LIMIT_MS = 5_000
 
-/**
- * Serves a directory to one VM. Ready when its socket is there, not when its process is. To be disposed of after the
- * VM: a guest whose requests nobody answers does not end. Throws InfraError with the daemon's own words.
- */
-export async function startVirtiofsd(options: {
+/** The command line of a daemon that serves a directory to one VM, for whoever has that uid. Pure. */
+export function virtiofsdCommand({ daemon, dir, socket, cached, uid }: Served): string[] {
+  // The Rust daemon lets root alone change its root directory; a user has namespaces of its own for that. Never none: what
+  // a guest makes the daemon open has to stay below the directory.
+  const sandbox = uid === 0 ? 'chroot' : 'namespace'
+  const cache = cached ? 'always' : 'auto'
+  // The C daemon of QEMU 7 and the Rust one share this old spelling.
+  const options = `source=${dir},cache=${cache},sandbox=${sandbox},xattr`
+  return [daemon, `--socket-path=${socket}`, '-o', options]
+}
+
+/** A directory that a daemon serves. */
+interface Served {
   readonly daemon: string
   readonly dir: string
   readonly socket: string
   /** What the host changes need not be seen. */
   readonly cached: boolean
-  readonly confinement: Confinement
-  readonly cacheDir: string
-}): Promise<AsyncDisposable> {
-  const { daemon, dir, socket, cached, confinement, cacheDir } = options
-  // The C daemon of QEMU 7 and the Rust one share this old spelling.
-  const command = [
-    daemon,
-    `--socket-path=${socket}`,
-    '-o',
-    `source=${dir},cache=${cached ? 'always' : 'auto'},sandbox=chroot,xattr`,
-  ]
-  const [file, args] = await confined(command, confinement, cacheDir)
+  /** Whose daemon it is. */
+  readonly uid: number
+}
+
+/**
+ * Serves a directory to one VM. Ready when its socket is there, not when its process is. To be disposed of after the
+ * VM: a guest whose requests nobody answers does not end. Throws InfraError with the daemon's own words.
+ */
+export async function startVirtiofsd(
+  options: Served & { readonly confinement: Confinement; readonly cacheDir: string },
+): Promise<AsyncDisposable> {
+  const { daemon, socket, confinement, cacheDir } = options
+  const [file, args] = await confined(virtiofsdCommand(options), confinement, cacheDir)
   const appeared = Promise.withResolvers<'ready'>()
   const check = () => existsSync(socket) && appeared.resolve('ready')
   const watcher = watch(dirname(socket), (_, name) => name === basename(socket) && check())
