@@ -97,3 +97,15 @@ describe('wrong usage', () => {
     expect(stderr).toMatch(sentence)
   })
 })
+
+test.each([
+  [['run', '--kernel', 'x', '--grace', 'soon', '--', 'true'], '--grace soon'],
+  [['exec', '--timeout', '5 x', 'box', '--', 'true'], '--timeout 5 x'],
+  [['exec', '--idle-timeout', '', 'box', '--', 'true'], '--idle-timeout '],
+])('a time that is none is told in the same words everywhere: klab %j', async (args, flag) => {
+  const { code, stderr } = await at(dir, ...args)
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: `klab: ${flag} is not a duration such as 100ms, 90s or 5m\n`,
+  })
+})

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander'
 
-import { UsageError } from '../base/index.ts'
+import { parseDurationMs, UsageError } from '../base/index.ts'
 import type { KernelChoice, MachineInput } from '../lab/index.ts'
 
 /** One of several words. Throws UsageError. */
@@ -200,6 +200,18 @@ function collectNumber(value: string, previous: readonly number[] = []): number[
 export function integer(value: string): number {
   if (/^\d+$/.test(value)) return Number(value)
   throw new InvalidArgumentError(`${JSON.stringify(value)} is not a whole number.`)
+}
+
+/** A flag's time, in ms. Throws UsageError. */
+export function durationOf(flag: string, text: string): number {
+  const ms = parseDurationMs(text)
+  if (ms !== undefined) return ms
+  throw new UsageError(`${flag} ${text} is not a duration such as 100ms, 90s or 5m`)
+}
+
+/** As durationOf; null, which is no limit, for a flag that is not given. */
+export function limitOf(flag: string, text: string | undefined): number | null {
+  return text === undefined ? null : durationOf(flag, text)
 }
 
 /** What follows a name: commander leaves the dashes in that end the options. */

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -10,10 +12,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { klab } from '../support/klab.ts'
-import { TestVms } from '../support/vms.ts'
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab, startKlab } from '../support/klab.ts'
+import { listed, TestVms } from '../support/vms.ts'
 
 /** Takes the options of drgn 0.2, and asks the VM how it is. */
 const DRGN = `#!${process.execPath}
@@ -217,4 +222,110 @@ describe('klab inspect', () => {
     expect((await klab(['inspect', 'no-such-vm'])).stderr).toContain('no dump and no VM')
     expect((await klab(['inspect', process.execPath])).stderr).toContain('no core dump')
   })
+})
+
+describe('the log of a VM', () => {
+  const vms = new TestVms()
+  let name = ''
+  let runDir = ''
+  /** Copies of its memory among the files of its run. */
+  const copies = () => readdirSync(runDir).filter((file) => file.startsWith('memory-'))
+
+  beforeAll(async () => {
+    name = await vms.start('spoken', '--memory', '512M')
+    runDir = join(TEST_HOME, 'state/runs', (await listed(name))?.runId ?? '')
+    await vms.exec(name, ['sh', '-c', 'head -c 150M /dev/urandom > /dev/shm/full'])
+    await klab(['exec', '--user', 'root', name, '--', 'sh', '-c', 'echo guest speaks > /dev/kmsg'])
+  })
+  afterAll(async () => await vms[Symbol.asyncDispose]())
+
+  test('is read from its memory, also when its guest does nothing', async () => {
+    await klab(['pause', name])
+    const { code, stdout, stderr } = await klab(['dmesg', name])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^\[.*Linux version 6[^]* guest speaks$/m)
+    expect(copies()).toEqual([])
+    expect(await listed(name)).toMatchObject({ state: 'paused' })
+    await klab(['resume', name])
+    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
+  })
+
+  test('is analysed on its console', async () => {
+    const { code, stdout } = await klab(['logs', 'analyse', name])
+    expect(code).toBe(0)
+    expect(stdout.startsWith(`${runDir}/console.log: `)).toBe(true)
+    const both = await klab(['logs', 'analyse', '--compare', name, name])
+    expect(both.stdout).toMatch(/new in the second: none/)
+  })
+
+  test('is that of a file with its name, where there is one', async () => {
+    const cwd = mkdtempSync(join(dir, 'cwd-'))
+    writeFileSync(join(cwd, name), 'a line\nanother\n')
+    expect((await klab(['dmesg', name], { cwd })).stderr).toContain('too few for a dump')
+    const { stdout } = await klab(['logs', 'analyse', name], { cwd })
+    expect(stdout).toMatch(new RegExp(`^${name}: 2 lines`))
+    expect((await klab(['dmesg', `./${name}`])).stderr).toContain('ENOENT')
+  })
+
+  test.each(['dmesg', 'inspect', 'dump'])(
+    'Ctrl-C in klab %s leaves no copy of the memory, and the VM goes on',
+    async (command) => {
+      const cwd = mkdtempSync(join(dir, 'stopped-'))
+      const child = startKlab([command, name], { cwd })
+      const ended = once(child, 'close')
+      const begun = () =>
+        [...readdirSync(cwd), ...copies().flatMap((copy) => readdirSync(join(runDir, copy)))]
+          .length > 0
+      while (!begun() && child.exitCode === null) await sleep(5)
+      child.kill('SIGINT')
+      expect(await ended).toEqual([130, null])
+      expect([copies(), readdirSync(cwd)]).toEqual([[], []])
+      // QEMU cannot be kept from writing all of it, into what is no file any more.
+      while ((await listed(name))?.state === 'paused') await sleep(50)
+      expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
+    },
+  )
+
+  test('that is stopped, and of none, is told with what there is instead', async () => {
+    await klab(['stop', '--force', name])
+    const { code, stderr } = await klab(['dmesg', name])
+    expect(code).toBe(125)
+    expect(stderr).toMatch(
+      /^klab: \S+ does not run, and has left no dump of its memory .*; klab runs show \w+ --console shows what it printed\n$/,
+    )
+    expect((await klab(['logs', 'analyse', name])).code).toBe(0)
+    for (const command of [['dmesg'], ['logs', 'analyse']])
+      expect(await klab([...command, 'no-such'])).toMatchObject({
+        ...{ code: 125 },
+        stderr:
+          'klab: no-such is no file and no VM, and there is no run no-such; klab runs lists them\n',
+      })
+  })
+})
+
+test('the log of a run is found by its id, while it goes on and after it has crashed', async () => {
+  const panic = 'sleep 3; echo PANIC > /sys/kernel/debug/provoke-crash/DIRECT'
+  const child = startKlab([
+    ...['run', '--events', '--tree', testTree(), '--memory', '256M', '--on-crash', 'dump'],
+    ...['--user', 'root', '--', 'sh', '-c', `echo from the run > /dev/kmsg; ${panic}`],
+  ])
+  child.stderr?.resume()
+  let events = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    events += chunk.toString()
+  })
+  const ended = once(child, 'close')
+  const id = () => /"kind":"run","id":"(\w+)"/.exec(events)?.[1] ?? ''
+  // It is in the list a moment after its command has begun.
+  while (id() === '' || !(await listed(`run-${id()}`))) await sleep(20)
+  const live = await klab(['dmesg', `run-${id()}`])
+  expect(live.stdout).toContain('from the run')
+  expect(live.stdout).not.toContain('Kernel panic')
+  expect(await ended).toEqual([100, null])
+  for (const name of [id(), `run-${id()}`, id().slice(0, 7)]) {
+    expect((await klab(['dmesg', name])).stdout).toContain('Kernel panic')
+    expect((await klab(['logs', 'analyse', name])).stdout).toMatch(
+      /\nreports\n[^]*(?:panic|lkdtm)/i,
+    )
+  }
 })

@@ -4,7 +4,8 @@ import { resolve } from 'node:path'
 
 import { formatBytes, UsageError } from '../../base/index.ts'
 import { dumps, logs, vmDumping, vms } from '../../lab/index.ts'
-import { currentPaths } from '../lab.ts'
+import { processInterrupts } from '../interrupts.ts'
+import { currentLab, currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 
 interface DumpFlags {
@@ -42,8 +43,10 @@ async function dump(name: string, { output, format, json }: DumpFlags): Promise<
   const vm = new VmRegistry(paths).getLive(name)
   const path = resolve(output ?? `${name}.dump`)
   using progress = new Progress()
+  using interrupts = processInterrupts(() => undefined)
   const facts = await dumpVm(paths, vm, {
-    ...{ path, format },
+    ...{ path, format, signal: interrupts.stop },
+    advice: 'name another place with -o, or use --format kdump',
     onProgress: (done, total) =>
       progress.show(`dumping ${name}: ${formatBytes(done)} of ${formatBytes(total)}`),
   })
@@ -58,19 +61,27 @@ async function dump(name: string, { output, format, json }: DumpFlags): Promise<
   console.error(`klab: ${formatBytes(bytes)}, ${facts.format}, ${of}`)
 }
 
+const DMESG_HELP = `
+A VM's guest is not asked: its memory is copied, for which it stands still. A name that has a slash, or that a file here has, is
+the file; start klab elsewhere for the VM.
+
+Examples:
+  klab dmesg box.dump
+  klab dmesg box
+  klab dmesg /var/crash/vmcore --reports`
+
 export function addDmesgCommand(program: Command, finish: (code: number) => void): void {
   program
-    .command('dmesg <dump>')
-    .summary("the kernel's log from a dump of its memory")
-    .description("the kernel's log from a dump of its memory (ELF or kdump), without other tools")
-    .option('--reports', 'the reports in it, as klab crash parse')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  klab dmesg box.dump\n  klab dmesg /var/crash/vmcore --reports',
+    .command('dmesg <dump|vm|run-id>')
+    .summary("a kernel's log, from its memory")
+    .description(
+      "a kernel's log from its memory: of a dump (ELF or kdump), of a VM that runs, or of a run that wrote one",
     )
-    .action(async (path: string, { reports }: { reports?: boolean }) => {
-      const [{ dmesgOf }, { parseLog }] = await Promise.all([dumps(), logs()])
-      const lines = dmesgOf(path)
+    .option('--reports', 'the reports in it, as klab crash parse')
+    .addHelpText('after', DMESG_HELP)
+    .action(async (what: string, { reports }: { reports?: boolean }) => {
+      const { parseLog } = await logs()
+      const lines = await kernelLog(what)
       if (reports) {
         const { Readable } = await import('node:stream')
         const log = Readable.from([Buffer.from(`${lines.join('\n')}\n`)])
@@ -78,4 +89,18 @@ export function addDmesgCommand(program: Command, finish: (code: number) => void
       } else for (const line of lines) console.log(line)
       finish(0)
     })
+}
+
+async function kernelLog(what: string): Promise<readonly string[]> {
+  const { isFileName, memoryLogOf, namedLog } = await logs()
+  if (isFileName(what)) return (await dumps()).dmesgOf(what)
+  const lab = await currentLab()
+  const log = await namedLog(lab, what)
+  using progress = new Progress()
+  using interrupts = processInterrupts(() => undefined)
+  return await memoryLogOf(lab.paths, log, {
+    signal: interrupts.stop,
+    onProgress: (done, total) =>
+      progress.show(`copying memory: ${formatBytes(done)} of ${formatBytes(total)}`),
+  })
 }

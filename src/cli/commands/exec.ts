@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
-import { parseDurationMs, UsageError } from '../../base/index.ts'
 import { describeOutcome, exitCodeOf, guestUser, vms } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
-import { afterDashes, collect } from '../options.ts'
+import { afterDashes, collect, limitOf } from '../options.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
 
@@ -74,6 +73,10 @@ export async function exec(
   argv: readonly string[],
   flags: ExecFlags,
 ): Promise<number> {
+  const limits = {
+    timeoutMs: limitOf('--timeout', flags.timeout),
+    idleTimeoutMs: limitOf('--idle-timeout', flags.idleTimeout),
+  }
   const [paths, { execInVm, VmRegistry }, { findUser, guestEnvironment }] = await Promise.all([
     currentPaths(),
     vms(),
@@ -100,19 +103,8 @@ export async function exec(
     ...(terminal.tty && { tty: terminal.tty }),
   }
   const outcome = await execInVm(paths, vm, {
-    ...{ request, terminal, interrupts, graceMs: vm.request.judge.graceMs },
-    limits: {
-      timeoutMs: limitOf('--timeout', flags.timeout),
-      idleTimeoutMs: limitOf('--idle-timeout', flags.idleTimeout),
-    },
+    ...{ request, terminal, interrupts, limits, graceMs: vm.request.judge.graceMs },
   })
   if (outcome.kind !== 'exited') status.line(describeOutcome(outcome))
   return exitCodeOf(outcome)
-}
-
-function limitOf(flag: string, text: string | undefined): number | null {
-  if (text === undefined) return null
-  const ms = parseDurationMs(text)
-  if (ms !== undefined) return ms
-  throw new UsageError(`${flag} ${text} is not a duration such as 90s or 5m`)
 }

@@ -1,19 +1,17 @@
 import type { Command } from 'commander'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 
 import { formatBytes, formatDuration, InfraError, UsageError } from '../../base/index.ts'
 import {
   debugging,
   dumps,
-  vmDumping,
+  vmMemory,
   vms,
   type Inspection,
   type NamedVm,
   type Paths,
 } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { Progress } from '../render/progress.ts'
@@ -66,19 +64,23 @@ async function inspect(what: string, flags: InspectFlags): Promise<number> {
   const { attachDrgn, canAttach, vmlinuxOfVm } = await debugging()
   if (flags.with === 'drgn' && (await canAttach(searchPath)))
     return await attachDrgn(paths, vm, { vmlinux: flags.vmlinux, searchPath })
-  const dir = await mkdtemp(join(tmpdir(), 'klab-inspect-'))
-  try {
-    const dump = join(dir, 'vmcore')
-    await dumpLive(paths, vm, dump)
-    // The kernel may be gone since: then what has the dump's build id is looked for.
-    const found = flags.vmlinux ?? (await vmlinuxOfVm(paths, vm).catch(() => undefined))
-    return await inspectFile(paths, dump, {
-      ...flags,
-      ...(found !== undefined && { vmlinux: found }),
-    })
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+  const { withVmMemory } = await vmMemory()
+  using progress = new Progress()
+  using interrupts = processInterrupts(() => undefined)
+  return await withVmMemory(paths, vm, {
+    signal: interrupts.stop,
+    onProgress: (done, total) =>
+      progress.show(`copying memory: ${formatBytes(done)} of ${formatBytes(total)}`),
+    use: async (dump) => {
+      progress.clear()
+      // The kernel may be gone since: then what has the dump's build id is looked for.
+      const found = flags.vmlinux ?? (await vmlinuxOfVm(paths, vm).catch(() => undefined))
+      return await inspectFile(paths, dump, {
+        ...flags,
+        ...(found !== undefined && { vmlinux: found }),
+      })
+    },
+  })
 }
 
 async function liveVm(paths: Paths, name: string): Promise<NamedVm> {
@@ -86,16 +88,6 @@ async function liveVm(paths: Paths, name: string): Promise<NamedVm> {
   const registry = new VmRegistry(paths)
   if (registry.find(name)) return registry.getLive(name)
   throw new InfraError('INSPECT', `there is no dump and no VM ${name}; klab ps lists the VMs`)
-}
-
-async function dumpLive(paths: Paths, vm: NamedVm, path: string): Promise<void> {
-  const { dumpVm } = await vmDumping()
-  using progress = new Progress()
-  await dumpVm(paths, vm, {
-    ...{ path, format: 'kdump' },
-    onProgress: (done, total) =>
-      progress.show(`copying memory: ${formatBytes(done)} of ${formatBytes(total)}`),
-  })
 }
 
 async function inspectFile(paths: Paths, dump: string, flags: InspectFlags): Promise<number> {

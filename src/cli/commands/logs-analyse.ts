@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration, UsageError } from '../../base/index.ts'
 import { logs, type AnalysedLog, type LogDifference, type Pattern } from '../../lab/index.ts'
+import { currentLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
 
@@ -9,13 +10,14 @@ export interface AnalyseFlags {
   readonly json?: boolean
 }
 
-/** Prints what logs say, or how two of them differ. */
-export async function analyse(files: readonly string[], flags: AnalyseFlags): Promise<void> {
+/** Prints what logs say, or how two of them differ: files, and consoles of VMs and runs. */
+export async function analyse(names: readonly string[], flags: AnalyseFlags): Promise<void> {
   const { analyseLog, differenceOf } = await logs()
-  if (flags.compare && files.length !== 2)
-    throw new UsageError(`--compare takes two logs, and not ${files.length}`)
+  if (flags.compare && names.length !== 2)
+    throw new UsageError(`--compare takes two logs, and not ${names.length}`)
   const analysed: AnalysedLog[] = []
-  for (const file of files) {
+  for (const name of names) {
+    const file = await fileOf(name)
     using progress = new Progress()
     const onBytes = (bytes: number) => progress.show(`${file}: ${formatBytes(bytes)} read`)
     analysed.push(await analyseLog(file === '-' ? process.stdin : file, onBytes))
@@ -29,6 +31,11 @@ export async function analyse(files: readonly string[], flags: AnalyseFlags): Pr
   }
   if (flags.json) console.log(JSON.stringify(analysed, null, 2))
   else for (const log of analysed) printLog(log, flags.top)
+}
+
+async function fileOf(name: string): Promise<string> {
+  const { consolePathOf, isFileName, namedLog } = await logs()
+  return isFileName(name) ? name : consolePathOf(await namedLog(await currentLab(), name))
 }
 
 function printLog(log: AnalysedLog, top: number): void {

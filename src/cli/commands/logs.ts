@@ -13,6 +13,15 @@ interface LogFlags {
   readonly follow?: boolean
 }
 
+const ANALYSE_HELP = `
+A name that has a slash, or that a file here has, is the file; start klab elsewhere for the VM.
+
+Examples:
+  klab logs analyse /var/log/kern.log.1.gz
+  klab logs analyse --compare good.log bad.log
+  klab logs analyse --compare 7xkq2m4p box
+  dmesg | klab logs analyse -`
+
 export function addLogsCommand(program: Command, finish: (code: number) => void): void {
   const logs = program
     .command('logs <vm>')
@@ -28,20 +37,17 @@ export function addLogsCommand(program: Command, finish: (code: number) => void)
       finish(0)
     })
   logs
-    .command('analyse <file...>')
+    .command('analyse <file|vm|run-id...>')
     .description(
-      'what logs say, and how often: errors by driver, warnings, reports, stages of the boot, silences',
+      'what logs, or consoles of VMs and runs, say, and how often: errors by driver, warnings, reports, stages of the boot, silences',
     )
     .option('--compare', 'two logs: what is new in the second, gone, or much more frequent')
     .option('--top <n>', 'so many patterns of each kind', integer, 10)
     .option('--json', 'as JSON, with all patterns')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  klab logs analyse /var/log/kern.log.1.gz\n  klab logs analyse --compare good.log bad.log\n  dmesg | klab logs analyse -',
-    )
-    .action(async (files: string[], flags: AnalyseFlags) => {
+    .addHelpText('after', ANALYSE_HELP)
+    .action(async (names: string[], flags: AnalyseFlags) => {
       const { analyse } = await import('./logs-analyse.ts')
-      await analyse(files, flags)
+      await analyse(names, flags)
       finish(0)
     })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
-import { parseDurationMs, UsageError } from '../../base/index.ts'
+import { UsageError } from '../../base/index.ts'
 import {
   askedFor,
   machines,
@@ -21,6 +21,7 @@ import {
   addKernelOptions,
   addMachineOptions,
   collect,
+  durationOf,
   integer,
   kernelChoice,
   machineInput,
@@ -206,16 +207,10 @@ export async function runRequest(
     judge: {
       allowReports: [...config.allowReports, ...flags.allowReport.map(askedFor)],
       onCrash: oneOf('--on-crash', flags.onCrash ?? config.onCrash, RUN_POLICIES),
-      graceMs: flags.grace === undefined ? config.grace : durationOf(flags.grace),
+      graceMs: flags.grace === undefined ? config.grace : durationOf('--grace', flags.grace),
       limits: limitsOf(machine),
     },
   }
-}
-
-function durationOf(text: string): number {
-  const ms = parseDurationMs(text)
-  if (ms !== undefined) return ms
-  throw new UsageError(`--grace ${text} is not a duration such as 100ms or 2s`)
 }
 
 function checkRegex(pattern: string): void {

@@ -88,7 +88,16 @@ async function untilClosed(socket: Socket): Promise<void> {
 
 /** Asks a VM's keeper one thing. Throws InfraError with its reason. */
 export async function ask(paths: Paths, vm: NamedVm, request: ControlRequest): Promise<unknown> {
-  const { socket, value } = await converse(paths, vm, request)
+  return await askUntil(paths, vm, { request })
+}
+
+/** As ask, for what takes long. Throws the signal's reason when that is aborted; what was asked for is done all the same. */
+export async function askUntil(
+  paths: Paths,
+  vm: NamedVm,
+  asked: { readonly request: ControlRequest; readonly signal?: AbortSignal },
+): Promise<unknown> {
+  const { socket, value } = await conversation(paths, vm, asked)
   socket.destroy()
   return value
 }
@@ -99,6 +108,15 @@ export async function converse(
   vm: NamedVm,
   request: ControlRequest,
 ): Promise<{ socket: Socket; value: unknown }> {
+  return await conversation(paths, vm, { request })
+}
+
+async function conversation(
+  paths: Paths,
+  vm: NamedVm,
+  { request, signal }: { readonly request: ControlRequest; readonly signal?: AbortSignal },
+): Promise<{ socket: Socket; value: unknown }> {
+  signal?.throwIfAborted()
   const socket = connect(controlPath(paths, vm))
   try {
     await once(socket, 'connect')
@@ -111,7 +129,11 @@ export async function converse(
   }
   socket.on('error', () => undefined)
   socket.write(`${JSON.stringify(request)}\n`)
+  const leave = () => void socket.destroy()
+  signal?.addEventListener('abort', leave, { once: true })
   const line = await firstLine(socket, MAX_ANSWER)
+  signal?.removeEventListener('abort', leave)
+  signal?.throwIfAborted()
   if (line === undefined)
     throw new InfraError('VM', `the VM ${vm.name} ended before it could answer`)
   try {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { formatBytes, hasFields, InfraError } from '../../base/index.ts'
 import { convertDump, factsOfDump, type DumpFacts } from '../dumps/dump-file.ts'
 import type { Paths } from '../session/paths.ts'
-import { ask, askFor } from './control.ts'
+import { askFor, askUntil } from './control.ts'
 import type { NamedVm } from './registry.ts'
 
 export type DumpFormat = 'elf' | 'kdump'
@@ -18,19 +18,24 @@ export interface DumpRequest {
   readonly path: string
   readonly format: DumpFormat
   readonly onProgress: (done: number, total: number) => void
+  /** What to do when there is no room. */
+  readonly advice: string
+  /** Ends the wait; what was written by then goes. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * Writes the memory of a VM to a file and verifies it; a running VM pauses for as long. Throws InfraError, and leaves nothing then,
- * when there is no room or QEMU does not.
+ * when there is no room or QEMU does not, and the signal's reason when
+ * that is aborted.
  */
 export async function dumpVm(
   paths: Paths,
   vm: NamedVm,
-  { path, format, onProgress }: DumpRequest,
+  { path, format, advice, onProgress, signal }: DumpRequest,
 ): Promise<DumpFacts> {
   const memory = await memoryOf(paths, vm)
-  checkRoom(dirname(path), memory, format)
+  checkRoom(dirname(path), format === 'elf' ? memory : memory / 4, advice)
   const partial = `${path}.partial`
   const packed = `${path}.packed`
   await rm(partial, { force: true })
@@ -39,7 +44,8 @@ export async function dumpVm(
   try {
     void follow(paths, vm, { onProgress, signal: over.signal })
     // QEMU writes an ELF core page by page, the empty ones too; packed and written again by us it is there several times sooner.
-    await ask(paths, vm, { do: 'dump', path: packed, format: 'kdump-zlib' })
+    const request = { do: 'dump', path: packed, format: 'kdump-zlib' } as const
+    await askUntil(paths, vm, { request, ...(signal && { signal }) })
     over.abort()
     convertDump(packed, partial, format)
     const facts = factsOfDump(partial)
@@ -64,14 +70,13 @@ async function memoryOf(paths: Paths, vm: NamedVm): Promise<number> {
 }
 
 /** A packed dump is smaller, by how much nobody knows before. */
-function checkRoom(dir: string, bytes: number, format: DumpFormat): void {
+function checkRoom(dir: string, needed: number, advice: string): void {
   const { bavail, bsize } = statfsSync(dir)
   const free = bavail * bsize
-  const needed = format === 'elf' ? bytes : bytes / 4
   if (free >= needed) return
   throw new InfraError(
     'DISK',
-    `the dump takes up to ${formatBytes(bytes)} and ${dir} has ${formatBytes(free)} free; name another place with -o, or use --format kdump`,
+    `the dump takes up to ${formatBytes(needed)} and ${dir} has ${formatBytes(free)} free; ${advice}`,
   )
 }
 

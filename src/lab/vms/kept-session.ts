@@ -19,7 +19,8 @@ export async function joinSession({ paths }: Pick<Lab, 'paths'>, vm: NamedVm): P
     put: (path, data, mode) => agent.put(path, data, { mode, uid: 0, gid: 0 }),
     get: (path, place) => fetchFile(agent, { source: path, place }),
     dump: async (path) => {
-      await dumpVm(paths, vm, { path, format: 'kdump', onProgress: () => undefined })
+      const advice = 'make room there'
+      await dumpVm(paths, vm, { path, format: 'kdump', advice, onProgress: () => undefined })
     },
     reports: () => reportsOf(paths, vm, { from: 0, graceMs: 0 }),
     ended,
