@@ -39,7 +39,7 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   )
   if (copiesShares) {
     onEvent({ kind: 'note', message: 'the kernel can mount no share: they are copied in' })
-    for (const share of vm.shares) await copyShareIn(booted.agent, share)
+    for (const share of vm.shares) await copyShareIn(await booted.boots.untilUp(), share)
   }
   const owned = resources.move()
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
