@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { initramfs } from '../../src/guest/index.ts'
 import { runOk } from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
@@ -25,8 +26,8 @@ const run = (options: readonly string[], ...argv: string[]) =>
   klab(['run', '--no-stdin', '--tree', testTree(), ...options, '--', ...argv])
 
 /** Guest and host share the file system, so the initramfs of the run is found where the host has it. */
-const kexec = (initramfs: string) => [
-  ...['sh', '-c', `exec ${dir}/kexec ${image} ${initramfs} "$(cat /proc/cmdline)"`],
+const kexec = (initrd: string) => [
+  ...['sh', '-c', `exec ${dir}/kexec ${image} ${initrd} "$(cat /proc/cmdline)"`],
 ]
 
 describe('a VM that stays and may reboot', () => {
@@ -120,13 +121,24 @@ describe('a run that may reboot', () => {
     expect(await run(['--reboot'], 'sh', '-c', 'exit 7')).toMatchObject({ code: 7 })
   })
 
-  test('has failed to boot when its guest does not come up again', async () => {
+  test('has crashed when the next kernel panics', async () => {
     // No initramfs: the next kernel finds no root.
     writeFileSync(join(dir, 'none'), 'none')
     const script = `exec ${dir}/kexec ${image} ${dir}/none "$(cat /proc/cmdline) panic=0"`
-    const result = await run(['--reboot', '--boot-timeout', '10s'], 'sh', '-c', script)
-    expect(result.code).not.toBe(0)
-    expect(result.stderr).toMatch(/the guest started another kernel[^]*(boot failed|crashed)/)
+    const result = await run(['--reboot'], 'sh', '-c', script)
+    expect(result.code).toBe(100)
+    expect(result.stderr).toMatch(/the guest started another kernel[^]*crashed: kernel panic: VFS/)
+  })
+
+  test('has failed to boot when its guest does not come up again', async () => {
+    const source = join(dir, 'idle.c')
+    writeFileSync(source, '#include <unistd.h>\nint main(void) { for (;;) pause(); }\n')
+    await runOk('gcc', ['-static', '-o', join(dir, 'idle'), source])
+    writeFileSync(join(dir, 'idle.cpio'), initramfs(readFileSync(join(dir, 'idle')), []))
+    const options = ['--reboot', '--boot-timeout', '3s', '--idle-timeout', '1s']
+    const result = await run(options, ...kexec(join(dir, 'idle.cpio')))
+    expect(result.stderr).toMatch(/the guest started another kernel[^]*boot failed \(agent\)/)
+    expect(result.code).toBe(125)
   })
 
   test('says in one sentence what cannot be with it', async () => {
