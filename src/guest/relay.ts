@@ -37,7 +37,10 @@ export function relay(agent: Agent, client: Socket): void {
     }
   })
   client.on('error', () => undefined)
+  // The connection ends with the agent, also while nothing is open.
+  const end = agent.open({ receive: () => undefined, abandon: () => client.destroy() })
   client.once('close', () => {
+    end.release()
     for (const stream of relayed.streams.values()) stream.hangUp()
   })
 }

@@ -57,6 +57,11 @@ export class Status {
       case 'template':
         this.#template(event)
         return
+      case 'reboot':
+        this.line(
+          event.way === 'reset' ? 'the guest rebooted' : 'the guest started another kernel (kexec)',
+        )
+        return
       case 'published':
         this.line(describePort(event))
         return

@@ -23,7 +23,12 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   // Somebody who looks into a VM may make something in it at its last moment.
   resources.defer(() => rm(ownDir, { recursive: true, force: true, maxRetries: 5 }))
   const decision = await decideBoot(lab, request, { resources, onEvent })
-  const { copiesShares } = decision
+  const { copiesShares, machine } = decision
+  if (machine.qemuArgs.length > 0)
+    onEvent({
+      kind: 'note',
+      message: `unsupported: QEMU gets arguments that klab knows nothing of: ${machine.qemuArgs.join(' ')}`,
+    })
   const { vm } = request
   const viewer = { id: request.id, root: vm.root, shares: copiesShares ? [] : vm.shares }
   const scene: Scene = {
@@ -39,7 +44,7 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   )
   if (copiesShares) {
     onEvent({ kind: 'note', message: 'the kernel can mount no share: they are copied in' })
-    for (const share of vm.shares) await copyShareIn(booted.agent, share)
+    for (const share of vm.shares) await copyShareIn(await booted.boots.untilUp(), share)
   }
   const owned = resources.move()
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }

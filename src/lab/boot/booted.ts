@@ -1,11 +1,12 @@
-import type { Agent } from '../../guest/index.ts'
 import type { Accelerator, Vm } from '../../vm/index.ts'
 import type { Layout } from './boot-request.ts'
+import type { Boots } from './boots.ts'
 
 /** A VM whose agent answers and whose root and shares are mounted. */
 export interface Booted extends AsyncDisposable {
   readonly vm: Vm
-  readonly agent: Agent
+  /** Of which the present one has the agent. */
+  readonly boots: Boots
   readonly accelerator: Accelerator
   /** By how much this guest is slower than a plain one under KVM. */
   readonly slowness: number

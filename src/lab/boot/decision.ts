@@ -59,6 +59,11 @@ export async function decideBoot(
     qemuFacts(qemu, lab.paths.cache),
   ])
   const { plan, copiesShares } = planFor(lab, request)
+  if (copiesShares && machine.reboots)
+    throw new InfraError(
+      'SHARES',
+      `the kernel ${kernel.origin} can mount no share, and what is copied into its memory is gone when it reboots: leave --reboot or the shares out`,
+    )
   const { accel: _accel, display: _display, parameters: _parameters, ...asked } = machine
   const hardware: Machine = {
     ...asked,

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 
-import { Agent, type AgentFacts } from '../../guest/index.ts'
+import type { Agent, AgentFacts } from '../../guest/index.ts'
 import type { Confinement } from '../../host/index.ts'
-import type { BootSpec, FrozenState, Vm } from '../../vm/index.ts'
+import type { BootSpec, FrozenState, Reset, Vm } from '../../vm/index.ts'
 import type { PlannedMount } from '../host-view/exports.ts'
 import { enterNetworks, networkFiles, type Network } from '../net/network.ts'
 import type { Booted } from './booted.ts'
+import { Boots } from './boots.ts'
 import type { Layout } from './boot-request.ts'
 import { reachAgent, reachOrAsk } from './boot-reach.ts'
 import { specOf, startQemu, type Scene } from './scene.ts'
@@ -24,20 +25,40 @@ export async function bringUp(
     readonly knownNotes?: readonly string[]
   },
 ): Promise<Booted> {
-  const { layout, mounts = scene.view.mounts, knownNotes = [] } = parts
+  const { layout, mounts = scene.view.mounts } = parts
   const { accelerator, slowness, copiesShares } = scene.decision
   await using resources = new AsyncDisposableStack()
   const networks = await scene.networks()
   const tap = networks.find((network) => network.tap !== undefined)?.tap
   const confinement = { ...parts.confinement, ...(tap && { tap }) }
   const spec = specOf(scene, { ...change, net: networks.map(({ card }) => card) })
-  const vm = resources.use(await startQemu(scene, spec, { ...parts, confinement }))
-  const agent = new Agent(vm.agentSocket)
-  const isClone = parts.frozen !== undefined
-  await enter(scene, { vm, agent, networks, mounts, knownNotes, isClone })
+  let present: Boots | undefined
+  const onReset = (_: Vm, reset: Reset) => present?.begin(reset)
+  const vm = resources.use(await startQemu(scene, spec, { ...parts, confinement, onReset }))
+  const knownNotes = new Set(parts.knownNotes)
+  const machineId = randomBytes(16).toString('hex')
+  const boots = new Boots(vm, {
+    enter: (agent, { isFirst, over }) => {
+      const isClone = isFirst && parts.frozen !== undefined
+      return enter(scene, {
+        vm,
+        agent,
+        networks,
+        mounts,
+        knownNotes,
+        machineId,
+        isClone,
+        isFirst,
+        over,
+      })
+    },
+    onReboot: (way) => scene.hooks.onEvent({ kind: 'reboot', way }),
+  })
+  present = boots
+  await boots.untilUp()
   const owned = resources.move()
   return {
-    ...{ vm, agent, accelerator, slowness, copiesShares, layout },
+    ...{ vm, boots, accelerator, slowness, copiesShares, layout },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -50,40 +71,43 @@ async function enter(
     readonly agent: Agent
     readonly networks: readonly Network[]
     readonly mounts: readonly PlannedMount[]
-    readonly knownNotes: readonly string[]
+    /** Each is said once. */
+    readonly knownNotes: Set<string>
+    /** The same in each boot. */
+    readonly machineId: string
     readonly isClone: boolean
+    readonly isFirst: boolean
+    /** Rejects when the guest has begun anew meanwhile. */
+    readonly over: Promise<never>
   },
 ): Promise<void> {
-  const { vm, agent, networks, mounts, knownNotes, isClone } = parts
+  const { vm, agent, networks, mounts, knownNotes, isClone, isFirst, over } = parts
   const { request, hooks } = scene
   const { hostname } = request
   // All in one go; the agent answers in this order.
   const ready = agent.ready()
   agent.greet(hostname, randomBytes(256), Date.now())
+  const files = new Map([
+    // Two VMs with the host's machine id (machine-id(5)) would be one.
+    ['etc/machine-id', `${parts.machineId}\n`],
+    ...networkFiles(networks, hostname),
+  ])
   const hasFiles = request.vm.root.kind === 'host'
   const settled = Promise.all([
     ...mounts.map(({ request: mount }) =>
-      agent.mount(
-        mount.target === 'root' ? { ...mount, files: ownFiles(networks, hostname) } : mount,
-      ),
+      agent.mount(mount.target === 'root' ? { ...mount, files } : mount),
     ),
     enterNetworks(agent, networks, { hostname, hasFiles, isClone }),
   ])
   settled.catch(() => undefined)
-  if (!scene.decision.copiesShares) hooks.onEntering?.(agent)
+  // What is asked for along with the root is asked for once.
+  if (isFirst && !scene.decision.copiesShares) hooks.onEntering?.(agent)
   // A clone that does not answer has a bad template, and another is tried.
   const { notes }: AgentFacts = isClone
     ? await reachAgent(vm, 'agent', ready)
-    : await reachOrAsk({ scene, vm }, 'agent', ready)
+    : await reachOrAsk({ scene, vm }, 'agent', Promise.race([ready, over]))
   for (const note of notes)
-    if (!knownNotes.includes(note)) hooks.onEvent({ kind: 'note', message: `guest: ${note}` })
-  await reachOrAsk({ scene, vm }, 'root', settled)
-}
-
-/** What the guest's copy of this machine has of its own: two VMs with the host's machine id (machine-id(5)) would be one. */
-function ownFiles(networks: readonly Network[], hostname: string): Map<string, string> {
-  return new Map([
-    ['etc/machine-id', `${randomBytes(16).toString('hex')}\n`],
-    ...networkFiles(networks, hostname),
-  ])
+    if (!knownNotes.has(note)) hooks.onEvent({ kind: 'note', message: `guest: ${note}` })
+  for (const note of notes) knownNotes.add(note)
+  await reachOrAsk({ scene, vm }, 'root', Promise.race([settled, over]))
 }

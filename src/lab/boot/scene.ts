@@ -2,7 +2,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Confinement } from '../../host/index.ts'
-import { startVm, type BootSpec, type FrozenState, type Vm } from '../../vm/index.ts'
+import {
+  startVm,
+  type BootSpec,
+  type FrozenState,
+  type Vm,
+  type VmOptions,
+} from '../../vm/index.ts'
 import { nineExports, withSlots, type HostView } from '../host-view/exports.ts'
 import type { Network } from '../net/network.ts'
 import type { Lab } from '../session/context.ts'
@@ -48,6 +54,7 @@ export async function startQemu(
     readonly confinement: Confinement
     readonly frozen?: FrozenState
     readonly socketDir?: string
+    readonly onReset?: VmOptions['onReset']
   },
 ): Promise<Vm> {
   const { confinement } = parts
@@ -68,6 +75,7 @@ export async function startQemu(
     // A template's is nobody's.
     ...(parts.socketDir === undefined && { onCommand: hooks.onQemu }),
     ...(parts.frozen && { frozen: parts.frozen }),
+    ...(parts.onReset && decision.machine.reboots && { onReset: parts.onReset }),
   })
   const { stop } = hooks
   // Whoever waits for it waits for its end then.

@@ -12,6 +12,7 @@ import {
   type Circumstances,
   type Frame,
 } from '../../crash/index.ts'
+import { shellWord } from '../../base/index.ts'
 import { run as runProgram } from '../../host/index.ts'
 import { KernelStore, type Manifest } from '../../kernel/index.ts'
 import type { RunRow } from '../../store/index.ts'
@@ -47,6 +48,8 @@ export interface ReportDetails {
   readonly kernel: Manifest | undefined
   /** The command that does it again. */
   readonly reproduce: string | undefined
+  /** What of it klab does not vouch for, as a comment; undefined where there is nothing. */
+  readonly unsupported: string | undefined
 }
 
 /** Gathers what is known of a report; `text` with source lines. What cannot be had (no tree, no perl, no objdump) is left out. */
@@ -63,7 +66,7 @@ export async function detailsOf(lab: Lab, text: string, run: RunRow | undefined)
     circumstances: circumstancesOf(text),
     frames: framesOf(text.split('\n')),
     ...{ guiltyFile: file, excerpt, maintainers, instructions, kernel },
-    reproduce: run && reproduceOf(run),
+    ...(run ? reproduceOf(run) : { reproduce: undefined, unsupported: undefined }),
   }
   return details
 }
@@ -76,9 +79,16 @@ async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Mani
   return found?.manifest
 }
 
-function reproduceOf(run: RunRow): string | undefined {
+function reproduceOf(run: RunRow): Pick<ReportDetails, 'reproduce' | 'unsupported'> {
   const asked = requestOfRow(run)
-  return asked && commandLineOf(asked.request, asked.input)
+  const { qemuArgs = [] } = asked?.request.vm.machine ?? {}
+  return {
+    reproduce: asked && commandLineOf(asked.request, asked.input),
+    unsupported:
+      qemuArgs.length === 0
+        ? undefined
+        : `# unsupported: QEMU was given arguments of the user's own (--qemu-arg): ${qemuArgs.map(shellWord).join(' ')}`,
+  }
 }
 
 const LINES_AROUND = 5

@@ -80,13 +80,13 @@ async function textsOf(
   crash: CrashView,
   { withKernel }: ExportRequest,
 ): Promise<readonly (readonly [string, string])[]> {
-  const { bareText, text, kernel, reproduce, seenBy } = crash
+  const { bareText, text, kernel, reproduce, unsupported, seenBy } = crash
   const again = withKernel
     ? reproduce?.replace(`--kernel ${kernel?.id}`, '--kernel kernel/image')
     : reproduce
   const script = `#!/bin/sh
 # The run that saw it, again. On another machine, build its kernel first (klab build --config-file config, in a tree of ${kernel?.commit ?? kernel?.version ?? 'its release'}) and put its id behind --kernel.
-cd "$(dirname "$0")" || exit 1
+${unsupported === undefined ? '' : `${unsupported}\n`}cd "$(dirname "$0")" || exit 1
 exec ${again ?? 'false'}
 `
   return [

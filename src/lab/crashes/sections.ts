@@ -11,7 +11,7 @@ export interface Section {
 
 /** What one wants to know of a crash, in the order of a good mail. Pure. */
 export function sectionsOf(crash: CrashView): Section[] {
-  const { excerpt, instructions, maintainers, seenBy, reproduce, text } = crash
+  const { excerpt, instructions, maintainers, seenBy, reproduce, unsupported, text } = crash
   const consoles = seenBy.slice(0, 1).map(({ id, consolePath }) => `run ${id}: ${consolePath}`)
   const all: (Section | undefined)[] = [
     { body: factsOf(crash).join('\n') },
@@ -36,7 +36,13 @@ export function sectionsOf(crash: CrashView): Section[] {
     maintainers.length === 0
       ? undefined
       : { heading: 'Maintainers', body: maintainers.join('\n'), isCode: true },
-    reproduce === undefined ? undefined : { heading: 'Reproduce', body: reproduce, isCode: true },
+    reproduce === undefined
+      ? undefined
+      : {
+          heading: 'Reproduce',
+          body: [unsupported, reproduce].filter((line) => line !== undefined).join('\n'),
+          isCode: true,
+        },
     consoles.length === 0
       ? undefined
       : { heading: 'Console', body: consoles.join('\n'), isCode: true },

@@ -16,14 +16,14 @@ export interface Command {
 
 /** What a command runs in, as far as its end is concerned: a VM of ours, or one behind a keeper. */
 export interface Surroundings {
-  readonly agent: Agent
+  readonly agent: Pick<Agent, 'ping'>
   /** Deadlines are multiplied by it. */
   readonly slowness: number
   /** Settles when there is no VM any more, or no guest that could be trusted. */
   readonly over: Promise<Ending>
   /** When the console last said something (Date.now()). */
   readonly lastConsoleAt: () => number
-  /** The VM stands still because somebody wants it to. */
+  /** The VM stands still because somebody wants it to, or its guest is on its way up. */
   readonly isPaused?: () => boolean
 }
 

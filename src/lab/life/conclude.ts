@@ -26,9 +26,13 @@ export async function conclude(
 
 /** What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say. */
 function closeReports({ reports, request }: Living, ending: Ending): void {
-  const isLast = request.judge.onCrash === 'pause' && ending.kind === 'command'
+  const isLast = request.judge.onCrash === 'pause' && isTheCommands(ending)
   if (ending.kind === 'report' || isLast) reports.end('complete')
   if (isStandstill(ending)) reports.end('all')
+}
+
+function isTheCommands({ kind }: Ending): boolean {
+  return kind === 'command' || kind === 'up-again'
 }
 
 type Standstill = Extract<Ending, { kind: 'silence' | 'timeout' }>
@@ -41,8 +45,9 @@ function isStandstill(ending: Ending): ending is Standstill {
 async function explained(living: Living, ending: Standstill): Promise<Ending> {
   const { lab, booted, request, dump, runDir, onEvent } = living
   if (request.judge.onCrash === 'dump') await dump.write(booted.vm)
+  const stuck = { vm: booted.vm, agent: booted.boots.agent, slowness: booted.slowness }
   const { makeSpeak } = await import('../hang/speak.ts')
-  return { ...ending, hang: await makeSpeak(booted, request.kernel, { lab, runDir, onEvent }) }
+  return { ...ending, hang: await makeSpeak(stuck, request.kernel, { lab, runDir, onEvent }) }
 }
 
 /** Whether a VM is held for somebody to look at: it is there, and something is wrong with it. */
@@ -54,10 +59,13 @@ function isWorthALook(ending: Ending, reports: ReportLog): boolean {
     case 'command':
     case 'timeout':
     case 'dismissed':
+    case 'rebooted':
+    case 'up-again':
       return reports.first !== undefined
     case 'vm':
     case 'agent':
     case 'over':
+    case 'unbooted':
     case 'stopped':
       return false
   }

@@ -1,5 +1,5 @@
 import type { FoundReport } from '../../crash/index.ts'
-import type { ExecRequest } from '../../guest/index.ts'
+import type { Agent, ExecRequest } from '../../guest/index.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import { outcomeOf, type Ending } from '../outcome/verdict.ts'
 import type { ExecParts } from '../session/session.ts'
@@ -7,6 +7,7 @@ import { followCommand, startCommand, type Surroundings } from './command.ts'
 
 /** A guest in which commands are run while its kernel is watched. */
 export interface Guest extends Surroundings {
+  readonly agent: Agent
   /** How many complaints of its kernel have counted so far. */
   readonly mark: () => Promise<number>
   /** Those since then; late ones are waited for. */

@@ -2,7 +2,9 @@ import { convertDump } from '../dumps/dump-file.ts'
 import { rm } from 'node:fs/promises'
 
 import { fetchFile } from '../host-view/fetch-file.ts'
+import type { Boots } from '../boot/boots.ts'
 import type { Outcome } from '../outcome/outcome.ts'
+import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import type { Session } from '../session/session.ts'
 import { endOfVm } from './end-of-vm.ts'
@@ -43,6 +45,10 @@ export async function openSession(
   })
 }
 
+async function rebooted(boots: Boots): Promise<Ending> {
+  return { kind: 'rebooted', way: await boots.after(boots.number) }
+}
+
 /** A VM that did not come up, and how that ended. */
 export class SessionFailed extends Error {
   readonly outcome: Outcome
@@ -57,9 +63,12 @@ function sessionOf(
   { booted, reports, request }: Living,
   { ended, dismiss }: { ended: Promise<Outcome>; dismiss: () => Promise<void> },
 ): Session {
-  const { agent, vm, slowness } = booted
-  const guest: Guest = {
-    ...{ agent, slowness, over: endOfVm(booted) },
+  const { boots, vm, slowness } = booted
+  const end = endOfVm(booted)
+  const guestNow = async (): Promise<Guest> => ({
+    ...{ agent: await boots.untilUp(), slowness },
+    over: Promise.race([end, rebooted(boots)]),
+    isPaused: () => !boots.isUp,
     lastConsoleAt: () => vm.console.lastByteAt,
     mark: async () => reports.counted.length,
     since: async (mark, graceMs) => {
@@ -68,12 +77,13 @@ function sessionOf(
       return reports.counted.slice(mark)
     },
     untilStarted: (started) => vm.reach('command', started),
-  }
+  })
   return {
     id: request.id,
-    exec: (command, parts) => execIn(guest, command, parts),
-    put: (path, data, mode) => agent.put(path, data, { mode, uid: 0, gid: 0 }),
-    get: (path, place) => fetchFile(agent, { source: path, place }),
+    exec: async (command, parts) => execIn(await guestNow(), command, parts),
+    put: async (path, data, mode) =>
+      (await boots.untilUp()).put(path, data, { mode, uid: 0, gid: 0 }),
+    get: async (path, place) => fetchFile(await boots.untilUp(), { source: path, place }),
     dump: async (place) => {
       const packed = `${place}.packed`
       try {

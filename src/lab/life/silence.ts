@@ -40,13 +40,13 @@ export async function silence(
     unansweredMs += passedMs
     if (!isAsking) {
       isAsking = true
-      // One that fails is a VM that has ended, which is noticed elsewhere.
       void agent.ping().then(
         () => {
           unansweredMs = 0
           isAsking = false
         },
-        () => undefined,
+        // A guest that has begun anew is asked again; a VM that has ended is noticed elsewhere.
+        () => (isAsking = false),
       )
     }
     if (idleTimeoutMs !== null && idleMs >= idleTimeoutMs)

@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   watch,
+  type FSWatcher,
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
@@ -61,6 +62,8 @@ export async function joinSegment(
   resources.defer(() => rmSync(join(members, String(number)), { force: true }))
   await ensureSwitch(lab, dir, socket)
   const net = segmentNet(segment)
+  let watcher: FSWatcher | undefined
+  resources.defer(() => watcher?.close())
   const onNames = (listener: (hosts: readonly HostName[]) => void) => {
     const tell = () =>
       listener(
@@ -68,9 +71,10 @@ export async function joinSegment(
           .filter((member) => member.number !== number)
           .map((member) => ({ address: `${net}.${member.number}`, name: member.name })),
       )
-    const watcher = watch(members, tell)
+    // A guest that reboots listens anew, and is the only one.
+    watcher?.close()
+    watcher = watch(members, tell)
     watcher.unref()
-    resources.defer(() => watcher.close())
     tell()
   }
   return { socket, address: `${net}.${number}`, prefix: PREFIX, onNames }

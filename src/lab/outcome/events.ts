@@ -19,6 +19,8 @@ type EventBody =
       readonly action: 'made' | 'discarded' | 'impossible'
       readonly why: string
     }
+  /** The guest has begun anew: it reset its machine, or started another kernel. Its phases follow once more. */
+  | { readonly kind: 'reboot'; readonly way: 'reset' | 'kexec' }
   | ({ readonly kind: 'published' } & PublishedPort)
   /** The whole command line of the VM's QEMU. */
   | { readonly kind: 'qemu'; readonly argv: readonly string[] }

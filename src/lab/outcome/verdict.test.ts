@@ -75,6 +75,14 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
   [{ kind: 'stopped', signal: 2 }, 130, 'ended by SIGINT'],
   [{ kind: 'stopped', signal: 15 }, 143, 'ended by SIGTERM'],
   [{ kind: 'dismissed' }, 0, 'exited 0'],
+  [{ kind: 'rebooted', way: 'reset' }, 125, 'lost: the guest rebooted before the command ended'],
+  [
+    { kind: 'rebooted', way: 'kexec' },
+    125,
+    'lost: the guest started another kernel before the command ended',
+  ],
+  [{ kind: 'up-again' }, 0, 'exited 0'],
+  [{ kind: 'unbooted', outcome: { kind: 'lost', reason: 'no' } }, 125, 'lost: no'],
   [{ kind: 'report' }, 125, 'lost: its kernel crashed'],
   // A VM that was stopped did well; the command in it did not come to its end.
   [over({ kind: 'exited', code: 0 }), 125, 'lost: the VM was stopped before the command ended'],
@@ -105,6 +113,7 @@ test('every kind of ending is in the table', () => {
   const kinds: Readonly<Record<Ending['kind'], true>> = {
     ...{ command: true, vm: true, agent: true, timeout: true, silence: true },
     ...{ stopped: true, over: true, dismissed: true, report: true },
+    ...{ rebooted: true, 'up-again': true, unbooted: true },
   }
   expect([...new Set(ENDINGS.map(([{ kind }]) => kind))].toSorted()).toEqual(
     Object.keys(kinds).toSorted(),

@@ -17,6 +17,12 @@ export type Ending =
   | { readonly kind: 'over'; readonly outcome: Outcome; readonly reports: readonly FoundReport[] }
   /** A VM that stays was to end, and did. */
   | { readonly kind: 'dismissed' }
+  /** The guest has begun anew, and with that the command is gone. */
+  | { readonly kind: 'rebooted'; readonly way: 'reset' | 'kexec' }
+  /** The same, where that is what was waited for, and it came up again. */
+  | { readonly kind: 'up-again' }
+  /** It has begun anew, and did not come up. */
+  | { readonly kind: 'unbooted'; readonly outcome: Outcome }
   /** The kernel complained, and nothing after that matters. */
   | { readonly kind: 'report' }
 
@@ -41,6 +47,11 @@ export function outcomeOf(
       return { kind: 'hung', silentMs: ending.silentMs, ...(ending.hang && { hang: ending.hang }) }
     case 'stopped':
       return { kind: 'signalled', signal: signalName(ending.signal), number: ending.signal }
+    case 'rebooted':
+      return { kind: 'lost', reason: `${REBOOTS[ending.way]} before the command ended` }
+    case 'unbooted':
+      return ending.outcome
+    case 'up-again':
     case 'dismissed':
       return { kind: 'exited', code: 0 }
     case 'over':
@@ -93,6 +104,11 @@ const EXEC_REASONS: Readonly<Record<string, string>> = {
   ENOEXEC: 'not a program for this machine, and has no #! line',
   E2BIG: 'the arguments and environment are larger than the kernel takes',
 }
+
+const REBOOTS = {
+  reset: 'the guest rebooted',
+  kexec: 'the guest started another kernel',
+} as const
 
 const SHUTDOWN_REASONS: Readonly<Record<string, string>> = {
   'guest-reset': 'the guest rebooted itself',

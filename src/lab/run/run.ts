@@ -1,4 +1,4 @@
-import type { ExecRequest } from '../../guest/index.ts'
+import type { Agent, ExecRequest } from '../../guest/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { newId } from '../../base/index.ts'
 import { InputRecord } from '../history/run-input.ts'
@@ -122,8 +122,8 @@ export async function runOnKernel(
       },
       live: async (living) => {
         presence.begin(living)
-        const started = command ? await command : startCommand(living.booted.agent, exec, terminal)
-        const ending = await commandEnding(living, started, {
+        const start = (agent: Agent) => startCommand(agent, exec, terminal)
+        const ending = await commandEnding(living, await commandIn(living, { command, start }), {
           ...{ ...parts, terminal, stop: presence.stop },
         })
         await presence.settle()
@@ -166,37 +166,65 @@ function recorded(
   }
 }
 
+/** The command, and the boot that it was asked for in. */
+async function commandIn(
+  { booted: { boots } }: Living,
+  asked: { command: Promise<Command> | undefined; start: (agent: Agent) => Command },
+): Promise<Command & { readonly boot: number }> {
+  // What was asked for along with the root belongs to the first boot.
+  if (asked.command) return { ...(await asked.command), boot: 1 }
+  const agent = await boots.untilUp()
+  return { ...asked.start(agent), boot: boots.number }
+}
+
 async function commandEnding(
   living: Living,
-  command: Command,
+  { boot, ...command }: Command & { readonly boot: number },
   { terminal, interrupts, stop }: RunParts & { readonly stop: AbortSignal },
 ): Promise<Ending> {
   const { booted, reports, request } = living
   const { graceMs, onCrash, limits } = request.judge
-  await booted.vm.reach('command', command.execution.started)
+  const { vm, boots, slowness } = booted
+  await vm.reach('command', command.execution.started)
   const surroundings = {
-    ...{ agent: booted.agent, slowness: booted.slowness },
+    ...{ agent: boots, slowness, isPaused: () => !boots.isUp },
     over: Promise.race<Ending>([
       endOfVm(booted),
+      upAgain(living, boot),
       ...(onCrash === 'continue' ? [] : [reports.crashed.then((): Ending => ({ kind: 'report' }))]),
     ]),
-    lastConsoleAt: () => booted.vm.console.lastByteAt,
+    lastConsoleAt: () => vm.console.lastByteAt,
   }
   const ending = await followCommand(surroundings, command, {
     ...{ terminal, limits },
     interrupts: { ...interrupts, stop },
   })
-  if (ending.kind !== 'command') return ending
-  await waitForLateReports(booted.vm, graceMs, reports)
-  await Promise.race([keepWrites(living), booted.vm.ended])
+  if (ending.kind !== 'command' && ending.kind !== 'up-again') return ending
+  await waitForLateReports(vm, graceMs, reports)
+  if (ending.kind === 'command') await Promise.race([keepWrites(living), vm.ended])
   return ending
+}
+
+/** Settles when the guest has rebooted after the boot of a command and is up again: that is what the command was for, and its end. */
+async function upAgain({ booted, onEvent }: Living, boot: number): Promise<Ending> {
+  const { boots } = booted
+  await boots.after(boot)
+  try {
+    await boots.untilUp()
+  } catch {
+    // It did not come up, which is told elsewhere (end-of-vm.ts).
+    return await new Promise<never>(() => undefined)
+  }
+  onEvent({ kind: 'note', message: 'the guest is up again: the run ends with its reboot' })
+  return { kind: 'up-again' }
 }
 
 /** What the command has written to rw shares becomes the host's. */
 async function keepWrites({ booted, request }: Living): Promise<void> {
-  const { agent, copiesShares } = booted
+  const { boots, copiesShares } = booted
+  const { agent } = boots
   const written = request.vm.shares.filter(({ mode }) => mode === 'rw')
-  if (written.length === 0) return
+  if (written.length === 0 || !agent) return
   if (copiesShares) for (const share of written) await copyShareBack(agent, share)
   else await agent.sync().catch(() => undefined)
 }

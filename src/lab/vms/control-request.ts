@@ -6,6 +6,7 @@ type Fields = Parameters<typeof hasFields>[1]
 /** What each request comes with. */
 const FIELDS = {
   agent: {},
+  reboot: { after: 'number' },
   console: {},
   status: {},
   reports: { from: 'number', graceMs: 'number' },

@@ -12,8 +12,10 @@ import type { NamedVm } from './registry.ts'
 
 /** What is asked of a keeper: one line of JSON at the start of a connection. */
 export type ControlRequest =
-  /** The rest of the connection is the agent's protocol. */
+  /** Answers with the number of the present boot, when that is up; the rest of the connection is its agent's protocol. */
   | { readonly do: 'agent' }
+  /** A line follows when the guest has begun anew after that boot: in which way. */
+  | { readonly do: 'reboot'; readonly after: number }
   /** The rest of the connection is the serial console, both ways. */
   | { readonly do: 'console' }
   | { readonly do: 'status' }

@@ -16,11 +16,13 @@ import { VmRegistry, type NamedVm } from './registry.ts'
 /** A hundred reports, each as long as reports are. */
 const MAX_FAREWELL = 16 * 1024 * 1024
 
+const MAX_WAY = 64
+
 /** How long a guest may take to answer, multiplied by slowness. */
 const PATIENCE_MS = 2_000
 
 /** The agent of a VM that goes on without us. */
-export type JoinedAgent = Agent & Disposable
+export type JoinedAgent = Agent & Disposable & { readonly boot: number }
 
 /**
  * The agent of a running VM, by way of its keeper. Disposing of it leaves the VM alone. Throws InfraError when the VM is paused, or its guest
@@ -48,12 +50,21 @@ export async function execInVm(
 }
 
 /** A VM behind a keeper, as commands see it. */
-export function guestOf(paths: Paths, vm: NamedVm, agent: JoinedAgent): Guest {
+export function guestOf(
+  paths: Paths,
+  vm: NamedVm,
+  agent: JoinedAgent,
+): Guest & { readonly end: Promise<Ending> } {
   const started = Date.now()
   // Nobody stays for it who has left.
-  const over = endOf(paths, vm, (socket) => socket.unref())
+  const onWait = (socket: Socket) => void socket.unref()
+  const end = endOf(paths, vm, onWait)
+  const { reboots } = vm.request.vm.machine
+  const over = reboots
+    ? Promise.race([end, rebootOf(paths, vm, { boot: agent.boot, onWait })])
+    : end
   return {
-    ...{ agent, slowness: vm.slowness ?? 1, over },
+    ...{ agent, slowness: vm.slowness ?? 1, over, end },
     // The keeper hears the console; what counts here is the command.
     lastConsoleAt: () => started,
     isPaused: () => new VmRegistry(paths).read(vm.id)?.state === 'paused',
@@ -104,15 +115,35 @@ async function endOf(
   return outcome ? { kind: 'over', outcome, reports: [] } : { kind: 'agent', error: undefined }
 }
 
+/** Settles when the guest of a VM that goes on has begun anew after a boot; for one that ends it never does. */
+async function rebootOf(
+  paths: Paths,
+  vm: NamedVm,
+  { boot, onWait }: { boot: number; onWait: (socket: Socket) => void },
+): Promise<Ending> {
+  const never = new Promise<never>(() => undefined)
+  try {
+    const { socket } = await converse(paths, vm, { do: 'reboot', after: boot })
+    onWait(socket)
+    const way = await firstLine(socket, MAX_WAY)
+    socket.destroy()
+    return way === 'reset' || way === 'kexec' ? { kind: 'rebooted', way } : await never
+  } catch {
+    // How it has ended is told elsewhere.
+    return await never
+  }
+}
+
 async function connect(paths: Paths, vm: NamedVm): Promise<JoinedAgent> {
   if (vm.state === 'paused')
     throw new InfraError(
       'VM',
       `the VM ${vm.name} is paused, so its guest does nothing; klab resume ${vm.name} lets it go on`,
     )
-  const { socket } = await converse(paths, vm, { do: 'agent' })
+  const { socket, value } = await converse(paths, vm, { do: 'agent' })
   const agent = new Agent(socket)
-  return Object.assign(agent, { [Symbol.dispose]: () => void socket.destroy() })
+  const boot = typeof value === 'number' ? value : 1
+  return Object.assign(agent, { boot, [Symbol.dispose]: () => void socket.destroy() })
 }
 
 /** Throws InfraError when the guest does not come to do it. */

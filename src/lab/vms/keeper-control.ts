@@ -43,6 +43,12 @@ async function answer(socket: Socket, kept: Kept): Promise<void> {
   const reply = (text: ControlAnswer) => void socket.write(`${JSON.stringify(text)}\n`)
   try {
     const request = decodeJson(line, { what: 'the request', check: isControlRequest })
+    if (request.do === 'agent') {
+      const agent = await kept.booted.boots.untilUp()
+      reply({ value: kept.booted.boots.number })
+      relay(agent, socket)
+      return
+    }
     if (isLasting(request)) {
       reply({ value: null })
       goOn(request, kept, socket)
@@ -55,10 +61,10 @@ async function answer(socket: Socket, kept: Kept): Promise<void> {
   socket.end()
 }
 
-type Lasting = Extract<ControlRequest, { do: 'agent' | 'console' | 'stop' | 'wait' }>
-type Plain = Exclude<ControlRequest, Lasting>
+type Lasting = Extract<ControlRequest, { do: 'reboot' | 'console' | 'stop' | 'wait' }>
+type Plain = Exclude<ControlRequest, Lasting | { do: 'agent' }>
 
-const LASTING: readonly ControlRequest['do'][] = ['agent', 'console', 'stop', 'wait']
+const LASTING: readonly ControlRequest['do'][] = ['reboot', 'console', 'stop', 'wait']
 
 /** Whether the connection stays, with these two until the VM is gone. */
 function isLasting(request: ControlRequest): request is Lasting {
@@ -67,8 +73,8 @@ function isLasting(request: ControlRequest): request is Lasting {
 
 function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket): void {
   switch (request.do) {
-    case 'agent':
-      relay(booted.agent, socket)
+    case 'reboot':
+      void booted.boots.after(request.after).then((way) => socket.end(`${way}\n`))
       return
     case 'console':
       attachConsole(booted, socket)
@@ -87,7 +93,10 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
     case 'status': {
       const { status } = (await vm.qmp.execute('query-status')) as { status: string }
       const answers = await Promise.race([
-        booted.agent.ping().then(() => true),
+        booted.boots.ping().then(
+          () => true,
+          () => false,
+        ),
         new Promise<boolean>((resolve) => setTimeout(resolve, AGENT_PATIENCE_MS, false)),
       ])
       return { qemu: status, agent: answers, reports: reports.all.map(({ title }) => title) }

@@ -175,7 +175,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
         ? []
         : [
             silence(
-              { ...listened(booted), isPaused: () => isPaused },
+              { ...listened(booted), isPaused: () => isPaused || !booted.boots.isUp },
               limits.idleTimeoutMs,
               done.signal,
             ),
@@ -187,9 +187,9 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
 }
 
 /** The console and all commands. */
-function listened({ vm, agent, slowness }: Booted) {
-  const heard = () => Math.max(vm.console.lastByteAt, agent.lastOutputAt)
-  return { agent, slowness, heard }
+function listened({ vm, boots, slowness }: Booted) {
+  const heard = () => Math.max(vm.console.lastByteAt, boots.agent?.lastOutputAt ?? 0)
+  return { agent: boots, slowness, heard }
 }
 
 /** The end that was asked for, with or without force. */
@@ -200,9 +200,9 @@ async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
 }
 
 /** Lets the guest write back and power off; it may not come to it. */
-async function powerOff({ vm, agent, slowness }: Booted): Promise<void> {
+async function powerOff({ vm, boots, slowness }: Booted): Promise<void> {
   // A paused guest hears nothing.
   await vm.qmp.execute('cont').catch(() => undefined)
-  agent.powerOff()
+  boots.agent?.powerOff()
   await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
 }

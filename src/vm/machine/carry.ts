@@ -24,6 +24,7 @@ export function carryObstacle(
       // What the kernel loaded at its start is in memory; a boot from the firmware on would not find it.
       return reboots ? 'a clone has no initramfs to boot from again' : undefined
     case 'snapshot':
-      return disks.length > 0 ? 'what is on its disks is no part of the state' : undefined
+      if (disks.length > 0) return 'what is on its disks is no part of the state'
+      return reboots ? 'it could not boot again, without its initramfs' : undefined
   }
 }

@@ -86,7 +86,11 @@ test.each<[Partial<Machine>, string | undefined, string | undefined]>([
     'what is on its disks is no part of the state',
   ],
   [{ nodes: 2 }, 'memory of several nodes cannot be one file', undefined],
-  [{ reboots: true }, 'a clone has no initramfs to boot from again', undefined],
+  [
+    { reboots: true },
+    'a clone has no initramfs to boot from again',
+    'it could not boot again, without its initramfs',
+  ],
   [
     { disks: [{ ...disk, interface: 'nvme' }] },
     'a disk of kind nvme cannot be carried over',

@@ -19,6 +19,11 @@ test.each<[string, readonly Event[], readonly NewBoot['kind'][]]>([
     ['boot', port('opened'), RESET, 'a moment', port('closed')],
     ['reset'],
   ],
+  [
+    'a reset that takes its time after the closing',
+    ['boot', port('opened'), port('closed'), 'a moment', RESET, port('opened')],
+    ['reset'],
+  ],
   ['resets before the agent was there', ['boot', RESET, RESET, port('opened')], []],
   [
     'a reset that the firmware follows by another',

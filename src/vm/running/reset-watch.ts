@@ -8,8 +8,8 @@ export type NewBoot =
 /** The id of the agent's port and of what is behind it (argv/channel-args.ts). */
 export const AGENT_PORT = 'agent'
 
-/** A reset is told right after the port was closed by it. */
-const RESET_FOLLOWS_MS = 50
+/** A kernel that resets its machine closes the port when it stops its devices, and comes to the reset after that: 0.1 s and more when emulated. */
+const RESET_FOLLOWS_MS = 1_000
 
 /**
  * Notices when a guest whose agent is up begins anew, from the events of QEMU. A reset is told, and told again before the
