@@ -304,11 +304,14 @@ describe('the log of a VM', () => {
 })
 
 test('the log of a run is found by its id, while it goes on and after it has crashed', async () => {
-  const panic = 'sleep 3; echo PANIC > /sys/kernel/debug/provoke-crash/DIRECT'
-  const child = startKlab([
-    ...['run', '--events', '--tree', testTree(), '--memory', '256M', '--on-crash', 'dump'],
-    ...['--user', 'root', '--', 'sh', '-c', `echo from the run > /dev/kmsg; ${panic}`],
-  ])
+  const panic = 'read go; echo PANIC > /sys/kernel/debug/provoke-crash/DIRECT'
+  const child = startKlab(
+    [
+      ...['run', '--events', '--tree', testTree(), '--memory', '256M', '--on-crash', 'dump'],
+      ...['--user', 'root', '--', 'sh', '-c', `echo from the run > /dev/kmsg; ${panic}`],
+    ],
+    { input: '' },
+  )
   child.stderr?.resume()
   let events = ''
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -316,11 +319,13 @@ test('the log of a run is found by its id, while it goes on and after it has cra
   })
   const ended = once(child, 'close')
   const id = () => /"kind":"run","id":"(\w+)"/.exec(events)?.[1] ?? ''
-  // It is in the list a moment after its command has begun.
   while (id() === '' || !(await listed(`run-${id()}`))) await sleep(20)
-  const live = await klab(['dmesg', `run-${id()}`])
-  expect(live.stdout).toContain('from the run')
-  expect(live.stdout).not.toContain('Kernel panic')
+  // It is in the list while its command begins.
+  let live = ''
+  while (!live.includes('from the run')) live = (await klab(['dmesg', `run-${id()}`])).stdout
+  expect(live).toContain('Linux version')
+  expect(live).not.toContain('Kernel panic')
+  child.stdin?.end('go\n')
   expect(await ended).toEqual([100, null])
   for (const name of [id(), `run-${id()}`, id().slice(0, 7)]) {
     expect((await klab(['dmesg', name])).stdout).toContain('Kernel panic')

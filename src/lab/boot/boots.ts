@@ -9,6 +9,12 @@ import type { Ending } from '../outcome/verdict.ts'
 /** A channel that closes by itself belongs to a QEMU that is about to be gone, which says more. */
 const GONE_WITHIN_MS = 2_000
 
+/**
+ * How a kernel says that it resets the machine because it was asked to: kernel_restart (kernel/reboot.c) and sysrq_handle_reboot
+ * (drivers/tty/sysrq.c), both at a level that every console shows. A triple fault, or a register that is written, says nothing.
+ */
+const RESTARTS = /\breboot: Restarting system|\bsysrq ?: Resetting/i
+
 /** One boot of a guest, from its beginning. */
 interface Boot {
   readonly number: number
@@ -36,6 +42,8 @@ export class Boots {
   #boot: Boot
   /** How the present boot has begun; the first one's is of no interest. */
   #way: Reset['kind'] = 'reset'
+  #resets = 0
+  #announced = 0
 
   constructor(
     vm: Vm,
@@ -44,6 +52,11 @@ export class Boots {
     this.#vm = vm
     this.#enter = enter
     this.#onReboot = onReboot
+    vm.console.addReader({
+      lines: (lines) => {
+        this.#announced += lines.filter((line) => RESTARTS.test(line)).length
+      },
+    })
     this.#boot = this.#start(1, Promise.resolve(new Agent(vm.agentSocket)))
   }
 
@@ -69,6 +82,11 @@ export class Boots {
   /** Settles with how the guest began anew after a boot. */
   after(number: number): Promise<Reset['kind']> {
     return number < this.number ? Promise.resolve(this.#way) : this.#boot.over.promise
+  }
+
+  /** Whether each reset was announced by the kernel, as far as the console has told: all of it when the next boot is up. */
+  get areAnnounced(): boolean {
+    return this.#resets <= this.#announced
   }
 
   /** The agent of the present boot, when it is up: that of the next one if the guest reboots meanwhile. Throws what a boot throws. */
@@ -97,6 +115,7 @@ export class Boots {
   begin({ kind, agentSocket }: Reset): void {
     const before = this.#boot
     this.#way = kind
+    if (kind === 'reset') this.#resets++
     const agent = agentSocket.then(
       (socket) => new Agent(socket),
       (error: unknown) => {

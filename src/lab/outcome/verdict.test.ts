@@ -81,6 +81,11 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
     125,
     'lost: the guest started another kernel before the command ended',
   ],
+  [
+    { kind: 'rebooted', way: 'unannounced' },
+    125,
+    'lost: the guest was reset and its kernel had not said that it would (a triple fault?) before the command ended',
+  ],
   [{ kind: 'up-again' }, 0, 'exited 0'],
   [{ kind: 'unbooted', outcome: { kind: 'lost', reason: 'no' } }, 125, 'lost: no'],
   [{ kind: 'report' }, 125, 'lost: its kernel crashed'],

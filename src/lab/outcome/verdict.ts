@@ -18,7 +18,7 @@ export type Ending =
   /** A VM that stays was to end, and did. */
   | { readonly kind: 'dismissed' }
   /** The guest has begun anew, and with that the command is gone. */
-  | { readonly kind: 'rebooted'; readonly way: 'reset' | 'kexec' }
+  | { readonly kind: 'rebooted'; readonly way: keyof typeof REBOOTS }
   /** The same, where that is what was waited for, and it came up again. */
   | { readonly kind: 'up-again' }
   /** It has begun anew, and did not come up. */
@@ -108,6 +108,7 @@ const EXEC_REASONS: Readonly<Record<string, string>> = {
 const REBOOTS = {
   reset: 'the guest rebooted',
   kexec: 'the guest started another kernel',
+  unannounced: 'the guest was reset and its kernel had not said that it would (a triple fault?)',
 } as const
 
 const SHUTDOWN_REASONS: Readonly<Record<string, string>> = {
