@@ -10,7 +10,7 @@ const CLI_ONLY =
 
 /** Registers, images, consoles and programs of one architecture, and its names. */
 const ARCH_WORD =
-  /\b[re](?:ip|[sb]p|[abcd]x|[sd]i|flags)\b|\br(?:8|9|1[0-5])\b|\b(?:RFL|CPL|HLT)\b|bzImage|ttyS0|qemu-system-|x86|amd64|i[3-6]86/gi
+  /\b[re](?:ip|[sb]p|[abcd]x|[sd]i|flags)\b|\br(?:8|9|1[0-5])\b|\b(?:RFL|CPL|HLT)\b|bzImage|ttyS0|microvm|q35|8250|qemu-system-|x86|amd64|i[3-6]86/gi
 
 const MAX_FILE = 400
 
@@ -101,6 +101,7 @@ test.each([
   ['const at = `console=ttyS0 ${speed}`', 'ttys0'],
   ["if (arch === 'x86_64') boot()", 'x86'],
   ["const target = 'bzImage' // an image", 'bzimage'],
+  ["const type = needsPci ? 'q35' : auto", 'q35'],
 ])('what is of one architecture is found outside the tables: %s', (code, word) => {
   expect(archProblem('lab/hang/a.ts', code)).toEqual([
     `lab/hang/a.ts: ${word} belongs into a row of arch.ts`,

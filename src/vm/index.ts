@@ -2,7 +2,14 @@ export { kernelParameters } from './argv/kernel-parameters.ts'
 export { qemuArgs } from './argv/qemu-args.ts'
 export { acceleratorVerdict, type AcceleratorVerdict } from './facts/accelerator.ts'
 export { binaryKey, qemuFacts, type QemuFacts } from './facts/qemu-facts.ts'
-export { archFacts, machineTypesOf, type Arch, type MachineType } from './machine/arch.ts'
+export {
+  archFacts,
+  machineTypeFacts,
+  machineTypeOn,
+  machineTypesOf,
+  type Arch,
+  type MachineType,
+} from './machine/arch.ts'
 export type { BootSpec, Display, Export, NetCard } from './machine/boot-spec.ts'
 export { carryObstacle, type Carrier } from './machine/carry.ts'
 export { neededDevices } from './machine/devices.ts'

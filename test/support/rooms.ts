@@ -137,13 +137,18 @@ export const ARCH_BOUND: Readonly<Record<string, { words: readonly string[]; why
     words: ['bzimage', 'x86'],
     why: 'reads the header of images of that format',
   },
-  'vm/facts/kvm-probe.ts': { words: ['x86'], why: 'machine code; one probe for each row' },
+  'vm/facts/kvm-probe.ts': {
+    words: ['x86', 'microvm'],
+    why: 'machine code; one probe for each row',
+  },
   'lab/config/schema.ts': {
-    words: ['qemu-system-', 'x86'],
-    why: 'the default, which a test compares with the row, for loading tables takes time; an example',
+    words: ['qemu-system-', 'x86', 'microvm', 'q35'],
+    why: 'defaults and machine types, which a test compares with the row, for loading tables takes time; an example',
   },
   'lab/boot/display.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
   'lab/net/bridge.ts': { words: ['qemu-system-'], why: "Debian's package for all of them" },
+  'vm/running/diagnosis.ts': { words: ['q35'], why: 'what to do where one row has no place' },
+  'cli/options.ts': { words: ['microvm', 'q35'], why: 'the machine types of the schema' },
   'cli/commands/debug.ts': { words: ['bzimage'], why: 'an example' },
 }
 

@@ -8,7 +8,7 @@ const VIRTIOFS = 'FUSE_FS VIRTIO_FS'
 
 const nothing: BootWishes = {
   ...{ shares: false, virtiofs: false, transport: 'auto', overlay: false },
-  ...{ needsPci: false, network: false, disks: [] },
+  ...{ needsPci: false, network: false, disks: [], console: 'SERIAL_8250_CONSOLE' },
 }
 
 /** A kernel with what every boot needs, by either bus, and more: `9P_FS` is built in, `9P_FS=m` a module. */
@@ -23,10 +23,10 @@ function kernel(...more: string[]): Config {
 }
 
 describe('without a configuration everything is taken to be built in', () => {
-  const plain = { machine: 'microvm', transport: '9p', pvpanic: false, modules: [] }
+  const plain = { bus: 'mmio', transport: '9p', pvpanic: false, modules: [] }
   test.each<[string, Partial<BootWishes>, object]>([
     ['a plain boot', {}, plain],
-    ['one that needs PCI', { needsPci: true }, { ...plain, machine: 'q35' }],
+    ['one that needs PCI', { needsPci: true }, { ...plain, bus: 'pci' }],
     ['virtiofs asked for', { transport: 'virtiofs' }, { ...plain, transport: 'virtiofs' }],
     ['disks and a network', { network: true, disks: ['BLK_DEV_NVME'], shares: true }, plain],
   ])('%s', (_, wishes, plan) => {
@@ -50,11 +50,11 @@ describe('how directories come', () => {
 
 describe('the bus', () => {
   test.each<[string, Config, boolean, string]>([
-    ['is mmio on a microvm', kernel(), false, 'microvm'],
-    ['is PCI when something needs it', kernel(), true, 'q35'],
-    ['is PCI when the kernel has no mmio', kernel('VIRTIO_MMIO=n'), false, 'q35'],
-  ])('%s', (...[, config, needsPci, machine]) => {
-    expect(planBoot(config, { ...nothing, needsPci })).toMatchObject({ machine })
+    ['is mmio where nothing needs another', kernel(), false, 'mmio'],
+    ['is PCI when something needs it', kernel(), true, 'pci'],
+    ['is PCI when the kernel has no mmio', kernel('VIRTIO_MMIO=n'), false, 'pci'],
+  ])('%s', (...[, config, needsPci, bus]) => {
+    expect(planBoot(config, { ...nothing, needsPci })).toMatchObject({ bus })
   })
 })
 
@@ -66,7 +66,7 @@ describe('modules', () => {
     )
     const wishes = { ...nothing, shares: true, overlay: true, network: true }
     expect(planBoot(config, wishes)).toEqual({
-      ...{ machine: 'microvm', transport: '9p', pvpanic: true },
+      ...{ bus: 'mmio', transport: '9p', pvpanic: true },
       modules: [
         ...['virtio_console', 'virtio_mmio', '9pnet', '9pnet_virtio', '9p', 'overlay'],
         ...['virtio_net', 'virtio_rng', 'pvpanic-mmio', 'qemu_fw_cfg'],

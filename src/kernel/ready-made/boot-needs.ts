@@ -9,13 +9,16 @@ export interface BootWishes {
   readonly transport: '9p' | 'virtiofs' | 'auto'
   readonly overlay: boolean
   readonly needsPci: boolean
+  /** The option of its serial console, without CONFIG_. */
+  readonly console: string
   readonly network: boolean
   /** Options that its disks need, without CONFIG_. */
   readonly disks: readonly string[]
 }
 
 export interface BootPlan {
-  readonly machine: 'microvm' | 'q35'
+  /** How its devices come: without PCI, or by it. */
+  readonly bus: 'mmio' | 'pci'
   readonly transport: '9p' | 'virtiofs'
   readonly pvpanic: boolean
   /** Modules to be loaded by the agent, in this order; their dependencies come with them. */
@@ -49,14 +52,7 @@ const MODULE_OF = {
 
 type Option = keyof typeof MODULE_OF
 
-const ALWAYS = [
-  'BLK_DEV_INITRD',
-  'DEVTMPFS',
-  'PROC_FS',
-  'SYSFS',
-  'TMPFS',
-  'SERIAL_8250_CONSOLE',
-] as const
+const ALWAYS = ['BLK_DEV_INITRD', 'DEVTMPFS', 'PROC_FS', 'SYSFS', 'TMPFS'] as const
 const NINE_P = ['NET_9P', 'NET_9P_VIRTIO', '9P_FS'] as const
 const VIRTIOFS = ['FUSE_FS', 'VIRTIO_FS'] as const
 
@@ -72,7 +68,7 @@ export function planBoot(
 ): BootPlan | { readonly missing: readonly string[] } {
   if (!config)
     return {
-      machine: wishes.needsPci ? 'q35' : 'microvm',
+      bus: wishes.needsPci ? 'pci' : 'mmio',
       transport: wishes.transport === 'virtiofs' ? 'virtiofs' : '9p',
       pvpanic: false,
       modules: [],
@@ -82,6 +78,7 @@ export function planBoot(
   const transport = shareTransport(has, wishes)
   const needed: string[] = [
     ...ALWAYS,
+    wishes.console,
     'VIRTIO_CONSOLE',
     bus,
     ...(wishes.shares ? (transport === '9p' ? NINE_P : VIRTIOFS) : []),
@@ -95,7 +92,7 @@ export function planBoot(
   const optional = ['HW_RANDOM_VIRTIO', 'PVPANIC_MMIO', 'FW_CFG_SYSFS'].filter(has)
   const modules = [...needed, ...optional].filter((option) => config.get(option) === 'm')
   return {
-    machine: bus === 'VIRTIO_MMIO' ? 'microvm' : 'q35',
+    bus: bus === 'VIRTIO_MMIO' ? 'mmio' : 'pci',
     transport,
     pvpanic: has('PVPANIC_MMIO'),
     modules: modules.map((option) => MODULE_OF[option as Option] ?? option.toLowerCase()),

@@ -6,6 +6,8 @@ import {
   diskOptions,
   kernelParameters,
   machineProblem,
+  machineTypeFacts,
+  machineTypeOn,
   neededDevices,
   needsPci,
   qemuFacts,
@@ -67,7 +69,7 @@ export async function decideBoot(
   const { accel: _accel, display: _display, parameters: _parameters, ...asked } = machine
   const hardware: Machine = {
     ...asked,
-    type: machine.type === 'auto' ? plan.machine : machine.type,
+    type: machine.type === 'auto' ? machineTypeOn(machine.arch, plan.bus) : machine.type,
   }
   const sharesHost = vm.root.kind === 'host' || (vm.shares.length > 0 && !copiesShares)
   checkMachine(hardware, facts, sharesHost ? plan.transport : undefined)
@@ -121,6 +123,10 @@ function checkMachine(
   )
 }
 
+function isPci({ arch, type }: BootRequest['vm']['machine']): boolean {
+  return type !== 'auto' && machineTypeFacts({ arch, type }).bus === 'pci'
+}
+
 /** How the kernel can be booted, and whether its shares have to be copied because it can mount none. */
 function planFor(lab: Lab, request: BootRequest): { plan: BootPlan; copiesShares: boolean } {
   const { kernel, vm } = request
@@ -130,7 +136,8 @@ function planFor(lab: Lab, request: BootRequest): { plan: BootPlan; copiesShares
   const wishes = {
     ...{ virtiofs, transport },
     overlay: vm.root.kind === 'host' || vm.shares.some(({ mode }) => mode === 'cow'),
-    needsPci: vm.machine.type === 'q35' || vm.machine.display !== 'none' || needsPci(vm.machine),
+    needsPci: isPci(vm.machine) || vm.machine.display !== 'none' || needsPci(vm.machine),
+    console: archFacts(vm.machine.arch).consoleOption,
     network: vm.networks.length > 0,
     disks: diskOptions(vm.machine.disks),
   }

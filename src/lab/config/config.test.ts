@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
 import { DEFAULT_ARCH } from '../../kernel/index.ts'
-import { archFacts } from '../../vm/index.ts'
+import { archFacts, machineTypesOf } from '../../vm/index.ts'
 import { openLab } from '../session/context.ts'
 import {
   getSetting,
@@ -33,9 +33,13 @@ test('the reference and the schema are those of the code', () => {
   expect(JSON.parse(readFileSync('docs/klab.schema.json', 'utf8'))).toEqual(configJsonSchema())
 })
 
-test('the QEMU that is used is that of the architecture, unless another is set', () => {
+test('the QEMU and the machine types are those of the architecture', () => {
   // The schema says it once more: loading vm/ and kernel/ for it would make it slower by half.
   expect(configSchema.parse({}).qemu).toBe(archFacts(DEFAULT_ARCH).qemu)
+  const { machine } = configSchema.shape
+  for (const type of ['auto', ...machineTypesOf(DEFAULT_ARCH)])
+    expect(machine.parse({ type })).toMatchObject({ type })
+  expect(() => machine.parse({ type: 'virt' })).toThrow(/expected one of/)
 })
 
 test('later sources win, and each value knows where it came from', async () => {

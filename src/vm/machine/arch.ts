@@ -120,6 +120,16 @@ export function machineTypesOf(arch: Arch): MachineType[] {
   return Object.keys(ARCHES[arch].machines) as MachineType[]
 }
 
+/** The first machine type of an architecture whose virtio devices come so. */
+export function machineTypeOn(arch: Arch, bus: 'mmio' | 'pci'): MachineType {
+  const isPci = bus === 'pci'
+  const found = machineTypesOf(arch).find(
+    (type) => (machineTypeFacts({ arch, type }).bus === 'pci') === isPci,
+  )
+  if (!found) throw new Error(`${arch} has no machine with ${bus}`)
+  return found
+}
+
 /** What a machine type of an architecture is. */
 export function machineTypeFacts({
   arch,
