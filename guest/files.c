@@ -164,6 +164,12 @@ void file_get(uint32_t id, struct payload *p)
 	s->out[0].fd = fd;
 }
 
+void file_cancel(struct stream *s)
+{
+	if (s->kind != STREAM_EXEC)
+		file_finish(s, ECANCELED, "cancel");
+}
+
 void file_finish(struct stream *s, int error, const char *what)
 {
 	if (s->kind == STREAM_PUT) {

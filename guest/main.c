@@ -98,6 +98,10 @@ void handle_frame(enum message type, uint32_t stream, struct payload p)
 	case MSG_SIGNAL:
 		handle_signal(stream, &p);
 		break;
+	case MSG_CANCEL:
+		if ((s = stream_find(stream)))
+			file_cancel(s);
+		break;
 	case MSG_PUT:
 		file_put(stream, &p);
 		break;

@@ -1,6 +1,6 @@
 /* Generated from src/guest/protocol.ts by `npm run generate`. Do not edit. */
 #pragma once
-#define PROTOCOL_VERSION 2u
+#define PROTOCOL_VERSION 3u
 #define HEADER_BYTES 12u
 #define MAX_GUEST_PAYLOAD 65536u
 #define MAX_HOST_PAYLOAD 8388608u
@@ -64,6 +64,8 @@ enum message {
 	MSG_LIST = 26,
 	/* host: configures the network card that is known by one hardware address, and gives it another; addresses are IPv4 numbers, 0 for none; answered by done. Payload: u32 address, u32 prefix, u32 gateway, bytes mac, bytes knownAs */
 	MSG_NET = 25,
+	/* host: ends the transfer of this stream, of which nothing stays; answered by the done of that. Payload: none */
+	MSG_CANCEL = 27,
 	/* host: ends the machine. Payload: none */
 	MSG_POWEROFF = 22,
 };

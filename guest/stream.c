@@ -53,9 +53,12 @@ static bool is_there(const struct stream *wanted)
 
 void streams_orphan(void)
 {
-	for (struct stream *s = streams; s; s = s->next) {
+	for (struct stream *s = streams, *next; s; s = next) {
+		next = s->next;
 		s->orphaned = true;
 		s->in_ended = true;
+		/* Half a file is none. */
+		file_cancel(s);
 	}
 }
 

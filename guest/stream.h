@@ -34,6 +34,8 @@ struct stream {
 
 void stream_free(struct stream *s);
 /* files.c: what happens when all the bytes of a transfer have been moved. */
+/* Ends a transfer: a file that was being written stays as it was. */
+void file_cancel(struct stream *s);
 void file_finish(struct stream *s, int error, const char *what);
 /* exec.c: the last word on a command. */
 void exec_finish(struct stream *s);

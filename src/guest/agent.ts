@@ -179,7 +179,7 @@ export class Agent {
     return execution
   }
 
-  /** Writes a file in the guest, by way of a temporary one. Throws GuestFileError. */
+  /** Writes a file in the guest, by way of a temporary one. Throws GuestFileError, and what reading the data throws: then the file is as it was. */
   async put(
     path: string,
     data: AsyncIterable<Uint8Array> | Uint8Array,
@@ -189,7 +189,12 @@ export class Agent {
     const { mode, uid, gid } = attributes
     void this.send({ name: 'put', stream: transfer.stream, mode, uid, gid, path: bytes(path) })
     // A refusal comes before all has been sent.
-    await Promise.race([transfer.answer, sendAll(transfer.execution, data)])
+    try {
+      await Promise.race([transfer.answer, sendAll(transfer.execution, data)])
+    } catch (error) {
+      void this.send({ name: 'cancel', stream: transfer.stream })
+      throw error
+    }
     checkDone('write', path, await transfer.answer)
   }
 

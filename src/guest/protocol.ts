@@ -10,7 +10,7 @@
  * agent itself. Fields are laid end to end: `bytes` is a u32 length and the bytes, `list` a u32 count and that many
  * `bytes`, `u32s` a u32 count and the numbers, `rest` whatever is left in the frame.
  */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export const HEADER_BYTES = 12
 
@@ -171,6 +171,12 @@ export const MESSAGES = {
     from: 'host',
     does: 'configures the network card that is known by one hardware address, and gives it another; addresses are IPv4 numbers, 0 for none; answered by done',
     fields: { address: 'u32', prefix: 'u32', gateway: 'u32', mac: 'bytes', knownAs: 'bytes' },
+  },
+  cancel: {
+    id: 27,
+    from: 'host',
+    does: 'ends the transfer of this stream, of which nothing stays; answered by the done of that',
+    fields: {},
   },
   poweroff: { id: 22, from: 'host', does: 'ends the machine', fields: {} },
 } as const satisfies Record<string, MessageFacts>

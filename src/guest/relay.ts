@@ -9,7 +9,7 @@ import { OUTPUT_WINDOW, type GuestMessage, type HostMessage, type MessageName } 
 /** What a client may ask of a guest that others use as well. */
 const FROM_CLIENTS: readonly MessageName[] = [
   ...(['exec', 'stdin', 'credit', 'resize', 'signal'] as const),
-  ...(['put', 'get', 'stat', 'ping', 'sync'] as const),
+  ...(['put', 'get', 'cancel', 'stat', 'ping', 'sync'] as const),
 ]
 /** What opens a stream; the rest is about one that is open. */
 const OPENERS: readonly MessageName[] = ['exec', 'put', 'get', 'stat', 'ping', 'sync']
@@ -123,8 +123,7 @@ class RelayedStream implements StreamOwner {
     this.#isHungUp = true
     const { stream } = this.#channel
     if (!this.#isCommand) {
-      // A transfer that was not finished: its end is the end of what came.
-      void this.#agent.send({ name: 'stdin', stream, data: new Uint8Array() })
+      void this.#agent.send({ name: 'cancel', stream })
       return
     }
     void this.#agent.send({ name: 'signal', stream, number: constants.signals.SIGHUP })

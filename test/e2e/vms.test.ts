@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -17,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 
+import { runOk } from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab, startKlab } from '../support/klab.ts'
@@ -200,6 +202,43 @@ describe('klab cp', () => {
     expect((await klab(['cp', 'a', 'b'])).code).toBe(2)
     expect((await klab(['cp', join(dir, 'nothing'), `${name}:/tmp`])).code).toBe(2)
     expect((await klab(['cp', dir, `${name}:relative`])).code).toBe(2)
+    rmSync(dir, { recursive: true })
+  })
+
+  test('leaves nothing half done when it is ended', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('cpend')
+    const dir = mkdtempSync(join(tmpdir(), 'klab-cp-'))
+    const here = join(dir, 'here')
+    writeFileSync(here, 'as before\n')
+    await runOk('truncate', ['-s', '8G', join(dir, 'big')])
+    const there = 'mkdir -p /cp/many; truncate -s 8G /cp/many/big; echo as before > /cp/there'
+    expect((await vms.exec(name, ['sh', '-c', there])).code).toBe(0)
+    const before = readdirSync(dir).toSorted()
+    const inGuest = async (script: string) => (await vms.exec(name, ['sh', '-c', script])).stdout
+    const begun = [
+      [`${name}:/cp/many/big`, here, async () => readdirSync(dir).length > before.length],
+      [`${name}:/cp/many`, join(dir, 'new'), async () => readdirSync(dir).length > before.length],
+      [
+        join(dir, 'big'),
+        `${name}:/cp/there`,
+        async () => (await inGuest('ls /cp')).includes('there.klab'),
+      ],
+    ] as const
+    for (const [from, to, isOnItsWay] of begun) {
+      const child = startKlab(['cp', from, to])
+      child.stdout?.resume()
+      child.stderr?.resume()
+      const ended = once(child, 'close')
+      while (!(await isOnItsWay())) await sleep(20)
+      child.kill('SIGINT')
+      expect(await ended).toEqual([130, null])
+      expect(readdirSync(dir).toSorted()).toEqual(before)
+    }
+    expect(readFileSync(here, 'utf8')).toBe('as before\n')
+    await expect
+      .poll(() => inGuest('ls /cp; cat /cp/there'), { timeout: 10_000 })
+      .toBe('many\nthere\nas before\n')
     rmSync(dir, { recursive: true })
   })
 

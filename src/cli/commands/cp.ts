@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 
 import { formatBytes, formatDuration } from '../../base/index.ts'
 import { guestUser, vmCopying } from '../../lab/index.ts'
+import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
 import { Status } from '../render/status.ts'
 
@@ -58,8 +59,9 @@ async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<vo
   const [source, target] = [from, to].map((text) => parseCopyEnd(text, process.cwd()))
   if (!source || !target) return
   const user = findUser(flags.user ?? userInfo().username).ids
+  using interrupts = processInterrupts(() => undefined)
   try {
-    await copy(paths, [source, target], { user, onProgress })
+    await copy(paths, [source, target], { user, onProgress, signal: interrupts.stop })
   } finally {
     status.clear()
   }

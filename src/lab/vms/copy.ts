@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 
-import { InfraError, UsageError } from '../../base/index.ts'
+import { InfraError, Interrupted, interruptOf, UsageError } from '../../base/index.ts'
 import { type Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
 import { describeExit, runOk, start } from '../../host/index.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
@@ -30,11 +30,14 @@ export interface CopyOptions {
   /** Whose files they become in the guest, and who reads them there. */
   readonly user: ExecRequest['user']
   readonly onProgress: (bytes: number) => void
+  /** Ends it. */
+  readonly signal: AbortSignal
 }
 
 /**
  * Copies a file or a directory into a running VM or out of it, with modes, times and links. What exists as a directory is
- * copied into, as with cp -r. Throws KlabError.
+ * copied into, as with cp -r. One that is ended leaves nothing here; in the guest a file is as it was, and of a directory there is what has come.
+ * Throws KlabError; Interrupted when it was ended.
  */
 export async function copy(
   paths: Paths,
@@ -49,8 +52,18 @@ export async function copy(
   const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
   using agent = await agentOf(paths, registry.getLive(name))
   const way: Way = { agent, source: from.path, target: to.path }
-  if (from.kind === 'host') await copyIn(way, options)
-  else await copyOut(way, options)
+  const { signal } = options
+  signal.throwIfAborted()
+  // Without the guest each way ends, and takes away what it has begun here.
+  const leave = () => agent[Symbol.dispose]()
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    await (from.kind === 'host' ? copyIn(way, options) : copyOut(way, options))
+  } catch (error) {
+    throw signal.aborted ? new Interrupted(interruptOf(signal)) : error
+  } finally {
+    signal.removeEventListener('abort', leave)
+  }
 }
 
 /** From where to where, at this machine's end and the guest's. */
