@@ -13,7 +13,7 @@
  *   klab-launch --hold FILE  hold an exclusive lock on FILE until stdin ends or the parent is gone; say `waiting` if
  *                         somebody has it, and `held` when it is ours
  *   klab-launch --is-locked FILE  exit 75 if somebody holds the lock of FILE, 0 if nobody does
- *   klab-launch --tree DIR  print one number for the state of a source tree (tree-state.c)
+ *   klab-launch --tree DIR [WITHOUT...]  print one number for the state of a source tree (tree-state.c)
  *   klab-launch --pin TID CPU [TID CPU...]  bind threads to CPUs
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
  *
@@ -325,7 +325,7 @@ int main(int argc, char **argv)
 		} else if (strcmp(option, "--pin") == 0) {
 			return pin(argv + at + 1);
 		} else if (strcmp(option, "--tree") == 0 && left >= 1) {
-			return print_tree_state(argv[at + 1]);
+			return print_tree_state(argv[at + 1], argv + at + 2);
 		} else if (strcmp(option, "--hold") == 0 && left >= 1) {
 			return hold_lock(argv[at + 1]);
 		} else if (strcmp(option, "--is-locked") == 0 && left >= 1) {

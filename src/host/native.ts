@@ -58,10 +58,17 @@ function sourceFiles({ sources }: NativeProgram): string[] {
     .map((file) => join(dir, file))
 }
 
+/** By the files: within a process they are read once. */
+const ids = new Map<string, string>()
+
 function sourceId(files: readonly string[]): string {
+  const known = ids.get(files.join())
+  if (known !== undefined) return known
   const hash = createHash('sha256').update(FLAGS)
   for (const file of files) hash.update(readFileSync(file))
-  return hash.digest('hex').slice(0, 16)
+  const id = hash.digest('hex').slice(0, 16)
+  ids.set(files.join(), id)
+  return id
 }
 
 async function compile(

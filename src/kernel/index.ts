@@ -12,4 +12,5 @@ export { findProfile, PROFILE_NAMES, type Profile, type ProfileName } from './kc
 export { builtKernel, findKernel, installedReleases, type Kernel } from './ready-made/ready-made.ts'
 export { vmlinuxBeside, vmlinuxOfPackages } from './ready-made/vmlinux.ts'
 export { defaultJobs, findToolchain, type Toolchain } from './build/toolchain.ts'
+export { treeState } from './tree/fingerprint.ts'
 export { findTree, treeAt, type Tree } from './tree/tree.ts'

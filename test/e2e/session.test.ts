@@ -50,6 +50,11 @@ async function works(session: Session): Promise<void> {
     code: 7,
   })
   expect(Buffer.concat(output).toString()).toBe('made\n')
+  async function* unreadable() {
+    yield Buffer.from('#!/bin/sh\n')
+    throw new Error('no more of it')
+  }
+  await expect(session.put('/tmp/script', unreadable(), 0o755)).rejects.toThrow('no more of it')
   await session.get('/tmp/script', join(dir, 'back'))
   expect(readFileSync(join(dir, 'back'), 'utf8')).toContain('exit 7')
   expect(await session.exec(command('/nowhere'), quietly())).toMatchObject({

@@ -30,6 +30,8 @@ export interface BuildContext {
   readonly signal?: AbortSignal
   readonly onEvent: (event: BuildEvent) => void
   readonly onNote: (message: string) => void
+  /** The state of the tree, where somebody has begun to look for it. */
+  readonly looked?: Promise<TreeState>
   /** Where it is compiled; on this machine when absent. */
   readonly builder?: Builder
 }
@@ -45,9 +47,16 @@ export interface BuildPlan {
   readonly wanted: readonly WantedOption[]
 }
 
-/** Which kernel the request would give now. Takes at most half a second on a full tree and runs no make. */
-export async function planBuild(request: BuildRequest, cacheDir: string): Promise<BuildPlan> {
-  const state = await treeState(request.tree, cacheDir)
+/**
+ * Which kernel the request would give now, or with the state of the tree that somebody is looking for. Takes at most half a second on a full tree and
+ * runs no make.
+ */
+export async function planBuild(
+  request: BuildRequest,
+  cacheDir: string,
+  looked: Promise<TreeState> = treeState(request.tree, { arch: request.arch, cacheDir }),
+): Promise<BuildPlan> {
+  const state = await looked
   const { base, profile, options } = request
   const adjusted = base.kind === 'config' ? base.adjusted : []
   const wanted = [...adjusted, ...profileOptions(profile, request.arch), ...options]
@@ -68,7 +77,7 @@ export async function planBuild(request: BuildRequest, cacheDir: string): Promis
 /** Builds the kernel of the request, or takes it from the cache. Throws InfraError when it cannot be built. */
 export async function buildKernel(request: BuildRequest, context: BuildContext): Promise<Manifest> {
   const store = new KernelStore(context.cacheDir)
-  const plan = await planBuild(request, context.cacheDir)
+  const plan = await planBuild(request, context.cacheDir, context.looked)
   if (store.has(plan.id)) return await takeKernel(store, plan.id)
   // Most calls end above: what builds is loaded only when there is something to build.
   const { buildUnderLock } = await import('./build.ts')

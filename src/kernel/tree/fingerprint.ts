@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { lstat, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
 import { InfraError } from '../../base/index.ts'
 import { LAUNCHER, nativeProgram, runOk } from '../../host/index.ts'
+import { archFacts, type Arch } from '../arch/arch.ts'
 import type { Tree } from './tree.ts'
 
 export interface TreeState {
@@ -20,11 +21,15 @@ export interface TreeState {
 /** Uncommitted files beyond this many are a sign of something else (a build inside the tree). */
 const MAX_DIRTY_FILES = 20_000
 
-/** What the sources are now. Reads only; git's index is not even refreshed. */
-export async function treeState(tree: Tree, cacheDir: string): Promise<TreeState> {
-  return tree.kind === 'git'
-    ? await gitState(tree)
-    : { treeId: `plain-${await listingDigest(tree, cacheDir)}` }
+/** What the sources are now, as far as kernels of an architecture are made of them. Reads only; git's index is not even refreshed. */
+export async function treeState(
+  tree: Tree,
+  { arch, cacheDir }: { readonly arch: Arch; readonly cacheDir: string },
+): Promise<TreeState> {
+  if (tree.kind === 'git') return await gitState(tree)
+  const launcher = await nativeProgram(LAUNCHER, cacheDir)
+  const listing = await runOk(launcher, ['--tree', tree.path, ...notBuilt(tree, arch)])
+  return { treeId: `plain-${listing.trim()}` }
 }
 
 async function gitState({ path }: Tree): Promise<TreeState> {
@@ -61,11 +66,22 @@ async function contentDigest(root: string, entries: readonly string[]): Promise<
   return hash.digest('hex')
 }
 
+/** Directories of programs that are built apart from a kernel. */
+const PROGRAMS = ['tools/perf', 'tools/testing']
+
 /**
- * Without git, the files' names, sizes, times and modes stand for their content: reading a gigabyte takes seconds, and
- * `make` itself trusts times.
+ * Directories of a tree that are not looked at for a kernel of an architecture, a third of all files: other architectures, texts (but not the
+ * files beside them: Kconfig sources Documentation/Kconfig), and programs. Without git, the files' names, sizes, times and modes stand for their content:
+ * reading a gigabyte takes seconds, and `make` itself trusts times.
  */
-async function listingDigest({ path }: Tree, cacheDir: string): Promise<string> {
-  const launcher = await nativeProgram(LAUNCHER, cacheDir)
-  return (await runOk(launcher, ['--tree', path])).trim()
+function notBuilt({ path }: Tree, arch: Arch): string[] {
+  const below = (dir: string) =>
+    existsSync(join(path, dir))
+      ? readdirSync(join(path, dir), { withFileTypes: true })
+          .filter((entry) => entry.isDirectory())
+          .map(({ name }) => join(dir, name))
+      : []
+  const own = join('arch', archFacts(arch).directory)
+  const others = below('arch').filter((dir) => dir !== own)
+  return [...others, ...below('Documentation'), ...PROGRAMS]
 }

@@ -1,10 +1,11 @@
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 
 import { smallTree } from '../../../test/support/small-tree.ts'
 import { runOk } from '../../host/index.ts'
+import { treeState } from './fingerprint.ts'
 import { treeAt } from './tree.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-tree-'))
@@ -22,6 +23,36 @@ async function gitTree(name: string): Promise<string> {
 test('a tree is one of git, or plain', async () => {
   expect(await treeAt(await gitTree('git'))).toMatchObject({ kind: 'git', version: '6.1.0' })
   expect(await treeAt(smallTree(join(dir, 'plain')))).toMatchObject({ kind: 'plain' })
+})
+
+test('a plain tree is another one when what kernels are made of has changed', async () => {
+  const tree = smallTree(join(dir, 'changing'))
+  for (const path of ['arch/arm64/kernel', 'Documentation/mm', 'tools/testing', 'arch/x86/kernel'])
+    mkdirSync(join(tree, path), { recursive: true })
+  const state = async () =>
+    (await treeState(await treeAt(tree), { arch: 'x86_64', cacheDir: join(dir, 'cache') })).treeId
+  let before = await state()
+  expect(before).toMatch(/^plain-[0-9a-f]{32}$/)
+  const write = (file: string) => writeFileSync(join(tree, file), 'something else\n')
+  for (const file of [
+    'arch/arm64/kernel/new.c',
+    'Documentation/mm/index.rst',
+    'tools/testing/a.c',
+  ]) {
+    write(file)
+    expect([file, await state()]).toEqual([file, before])
+  }
+  for (const file of [
+    'arch/x86/kernel/new.c',
+    'arch/Kconfig',
+    'Documentation/Kconfig',
+    'init/new.c',
+  ]) {
+    write(file)
+    const after = await state()
+    expect([file, after]).not.toEqual([file, before])
+    before = after
+  }
 })
 
 // Only root can give a directory away.

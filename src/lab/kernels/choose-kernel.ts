@@ -14,6 +14,7 @@ import {
   findTree,
   KernelStore,
   treeAt,
+  treeState,
   type Kernel,
   type Manifest,
   type Toolchain,
@@ -91,6 +92,10 @@ export async function buildChosen(
   { signal, onEvent }: Watcher,
 ): Promise<Manifest> {
   const tree = await chosenTree(lab, choice.tree)
+  const arch = DEFAULT_ARCH
+  // It takes longer than all else here.
+  const looked = treeState(tree, { arch, cacheDir: lab.paths.cache })
+  looked.catch(() => undefined)
   const [toolchain, config] = await Promise.all([
     chosenToolchain(lab),
     askedConfig(lab, choice, tree),
@@ -98,9 +103,9 @@ export async function buildChosen(
   const jobs = lab.config.build.jobs || defaultJobs()
   const startedAt = Date.now()
   const manifest = await buildKernel(
-    { tree, arch: DEFAULT_ARCH, ...config, toolchain, jobs },
+    { tree, arch, ...config, toolchain, jobs },
     {
-      cacheDir: lab.paths.cache,
+      ...{ cacheDir: lab.paths.cache, looked },
       env: lab.env,
       signal,
       onEvent: (event) => onEvent({ kind: 'build', build: event }),
