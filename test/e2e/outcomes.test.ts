@@ -6,6 +6,7 @@ import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 import { processesNaming } from '../support/processes.ts'
+import { UNANNOUNCED } from '../support/unannounced.ts'
 
 const asRoot = (script: string, ...options: string[]) =>
   klab(['run', '--tree', testTree(), '--user', 'root', ...options, '--', 'sh', '-c', script])
@@ -57,16 +58,33 @@ describe('a kernel that complains', () => {
 
 describe('a guest that goes away', () => {
   test.each([
-    ['reboots', 'echo b > /proc/sysrq-trigger; sleep 10', /lost: the guest rebooted itself/],
+    ['is reset', 'echo b > /proc/sysrq-trigger; sleep 10'],
     [
-      'kills its agent',
+      'kills its agent and is reset',
       'kill -9 1; sleep 1; echo still here; echo b > /proc/sysrq-trigger; sleep 10',
-      /lost: the guest rebooted itself/,
     ],
-  ])('%s', async (_, script, reason) => {
+    ['reboots without a word', UNANNOUNCED],
+  ])('and %s has crashed', async (_, script) => {
+    const result = await asRoot(script, '--json')
+    expect(result.code).toBe(100)
+    const { id, outcome } = JSON.parse(result.stdout)
+    expect(outcome.report).toMatchObject({ title: 'unexpected kernel reboot', kind: 'REBOOT' })
+    const crash = await klab(['crash', 'show', outcome.report.fingerprint, '--json'])
+    expect(crash.stdout).toContain(id)
+    const allowed = await asRoot(script, '--allow-report', 'unexpected')
+    expect(allowed).toMatchObject({ code: 125, stderr: expect.stringContaining('lost: ') })
+  })
+
+  test.each([
+    ['reboots', 'reboot -f; sleep 10', 'lost: the guest rebooted itself, which --reboot allows,'],
+    ['powers off', 'poweroff -f; sleep 10', 'lost: the guest powered itself off'],
+  ])('and %s because it was told to says nothing of its kernel', async (_, script, reason) => {
     const result = await asRoot(script)
-    expect(result.code).toBe(125)
-    expect(result.stderr).toMatch(reason)
+    expect(result).toMatchObject({ code: 125, stderr: expect.stringContaining(reason) })
+  })
+
+  test('does not when its console shows that a kernel is booted', async () => {
+    expect(await asRoot('echo Booting the kernel. > /dev/kmsg')).toMatchObject({ code: 0 })
   })
 })
 

@@ -83,14 +83,16 @@ describe('a VM that stays', () => {
     expect((await klab(['start', 'no/name', '--tree', testTree()])).code).toBe(2)
   })
 
-  test('that powers itself off is recorded so, and wait says it', async () => {
+  test('that is reset is recorded as crashed, and wait says it', async () => {
     await using vms = new TestVms()
     const name = await vms.start('off')
     const waiting = klab(['wait', name])
     await sleep(300)
-    await vms.exec(name, ['sh', '-c', 'echo b > /proc/sysrq-trigger'])
-    expect(await waiting).toMatchObject({ code: 125, stdout: expect.stringContaining('rebooted') })
-    expect(await listed(name)).toMatchObject({ state: 'stopped', outcome: { kind: 'lost' } })
+    const ended = await vms.exec(name, ['sh', '-c', 'echo b > /proc/sysrq-trigger; sleep 10'])
+    const crashed = expect.stringContaining('crashed: unexpected kernel reboot')
+    expect(ended).toMatchObject({ code: 100, stderr: crashed })
+    expect(await waiting).toMatchObject({ code: 100, stdout: crashed })
+    expect(await listed(name)).toMatchObject({ state: 'stopped', outcome: { kind: 'crashed' } })
   })
 
   test('whose kernel panics is recorded as crashed', async () => {

@@ -2,6 +2,7 @@ import { readTornLine } from '../report/console-line.ts'
 import { isConsequence } from '../report/consequence.ts'
 import { mayOpen, openingOf, type Opening } from '../rows/openings.ts'
 import { readReport, type CrashReport } from '../report/report.ts'
+import { unexpectedReboot } from '../report/unexpected-reboot.ts'
 
 /** What is remembered of the lines before a report. */
 const LINES_BEFORE = 60
@@ -110,6 +111,13 @@ export class ReportScanner {
     const open = this.#open
     this.#open = []
     for (const one of open) this.#report(one)
+  }
+
+  /** The machine was reset, and not by its kernel's order: what is open comes to no end, and the reset is a complaint of its own. */
+  reset(): void {
+    this.flush()
+    if (this.#found++ >= this.#most) return
+    this.#onReport({ ...unexpectedReboot(this.#before), start: this.#at, stop: this.#at })
   }
 
   #inside(raw: string, start: number): void {

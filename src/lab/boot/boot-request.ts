@@ -43,6 +43,8 @@ export interface BootHooks {
   readonly onSilence: (vm: Vm) => Promise<void>
   /** The guest has panicked and stands still; `stay` leaves it so. */
   readonly onPanic: (vm: Vm) => Promise<'go on' | 'stay'>
+  /** The machine of a guest that was up was reset, and that was nobody's order. */
+  readonly onReset: () => void
   /** QEMU was started so. */
   readonly onQemu: (argv: readonly string[]) => void
   /**

@@ -5,15 +5,16 @@ import { Agent, AgentLost, type ProtocolError } from '../../guest/index.ts'
 import type { Reset, Vm } from '../../vm/index.ts'
 import { bootFailed } from '../outcome/boot-outcome.ts'
 import type { Ending } from '../outcome/verdict.ts'
+import { ResetOrders } from './reset-orders.ts'
 
 /** A channel that closes by itself belongs to a QEMU that is about to be gone, which says more. */
 const GONE_WITHIN_MS = 2_000
 
-/**
- * How a kernel says that it resets the machine because it was asked to: kernel_restart (kernel/reboot.c) and sysrq_handle_reboot
- * (drivers/tty/sysrq.c), both at a level that every console shows. A triple fault, or a register that is written, says nothing.
- */
-const RESTARTS = /\breboot: Restarting system|\bsysrq ?: Resetting/i
+/** QEMU tells of a reset by another way than the console, whose last lines take this long. */
+const LAST_LINES_MS = 100
+
+/** What QEMU gives as the reason of a reset (QAPI ShutdownCause) that was the guest's own. */
+const GUEST_RESET = 'guest-reset'
 
 /** One boot of a guest, from its beginning. */
 interface Boot {
@@ -33,29 +34,33 @@ export type Enter = (
   boot: { readonly isFirst: boolean; readonly over: Promise<never> },
 ) => Promise<void>
 
+/** Who is told of the boots of a VM. */
+export interface BootsHooks {
+  readonly enter: Enter
+  readonly onReboot: (way: Reset['kind']) => void
+  /** The machine was reset while its guest was up, and that was nobody's order. */
+  readonly onCrash: () => void
+}
+
 /** The boots of one VM, the last of which is the present one: a guest that reboots has another agent in each. */
 export class Boots {
   readonly #vm: Vm
-  readonly #enter: Enter
-  readonly #onReboot: (way: Reset['kind']) => void
+  readonly #hooks: BootsHooks
+  readonly #orders: ResetOrders
   readonly #lost = Promise.withResolvers<Ending>()
   #boot: Boot
   /** How the present boot has begun; the first one's is of no interest. */
   #way: Reset['kind'] = 'reset'
-  #resets = 0
-  #announced = 0
+  #wasForced = false
 
-  constructor(
-    vm: Vm,
-    { enter, onReboot }: { enter: Enter; onReboot: (way: Reset['kind']) => void },
-  ) {
+  constructor(vm: Vm, hooks: BootsHooks) {
     this.#vm = vm
-    this.#enter = enter
-    this.#onReboot = onReboot
-    vm.console.addReader({
-      lines: (lines) => {
-        this.#announced += lines.filter((line) => RESTARTS.test(line)).length
-      },
+    this.#hooks = hooks
+    this.#orders = new ResetOrders(vm.machine)
+    vm.console.addReader(this.#orders.reader)
+    // One that ends on its way up has not booted, which says more.
+    void vm.ended.then(({ reason }) => {
+      if (this.isUp && reason === GUEST_RESET) this.#judge()
     })
     this.#boot = this.#start(1, Promise.resolve(new Agent(vm.agentSocket)))
   }
@@ -84,9 +89,9 @@ export class Boots {
     return number < this.number ? Promise.resolve(this.#way) : this.#boot.over.promise
   }
 
-  /** Whether each reset was announced by the kernel, as far as the console has told: all of it when the next boot is up. */
-  get areAnnounced(): boolean {
-    return this.#resets <= this.#announced
+  /** The present boot began with a reset that was not the guest's own: QEMU was told to. */
+  get wasForced(): boolean {
+    return this.#wasForced
   }
 
   /** The agent of the present boot, when it is up: that of the next one if the guest reboots meanwhile. Throws what a boot throws. */
@@ -112,10 +117,11 @@ export class Boots {
   }
 
   /** The guest has begun anew. */
-  begin({ kind, agentSocket }: Reset): void {
+  begin(reset: Reset): void {
+    const { kind, agentSocket } = reset
     const before = this.#boot
     this.#way = kind
-    if (kind === 'reset') this.#resets++
+    this.#wasForced = kind === 'reset' && reset.reason !== GUEST_RESET
     const agent = agentSocket.then(
       (socket) => new Agent(socket),
       (error: unknown) => {
@@ -123,8 +129,25 @@ export class Boots {
       },
     )
     this.#boot = this.#start(before.number + 1, agent)
-    this.#onReboot(kind)
-    before.over.resolve(kind)
+    this.#hooks.onReboot(kind)
+    // Whoever waits for the end of a boot finds what is to be said of it.
+    void this.#judged(reset).then(() => before.over.resolve(kind))
+  }
+
+  /** Lets the guest write back and power off, if there is one. */
+  powerOff(): void {
+    this.#orders.give()
+    this.agent?.powerOff()
+  }
+
+  async #judged(reset: Reset): Promise<void> {
+    if (reset.kind === 'kexec' || this.#wasForced) return
+    await sleep(LAST_LINES_MS)
+    this.#judge()
+  }
+
+  #judge(): void {
+    if (!this.#orders.take()) this.#hooks.onCrash()
   }
 
   #start(number: number, agent: Promise<Agent>): Boot {
@@ -145,7 +168,7 @@ export class Boots {
       throw new Error('the guest has begun anew')
     })
     over.catch(() => undefined)
-    await this.#enter(agent, { isFirst: boot.number === 1, over })
+    await this.#hooks.enter(agent, { isFirst: boot.number === 1, over })
     boot.isUp = true
     return agent
   }

@@ -53,6 +53,7 @@ export async function bringUp(
       })
     },
     onReboot: (way) => scene.hooks.onEvent({ kind: 'reboot', way }),
+    onCrash: scene.hooks.onReset,
   })
   present = boots
   await boots.untilUp()

@@ -105,12 +105,14 @@ const machineFields = {
     .array(z.string())
     .describe("further arguments for QEMU; what they break is nobody's bug"),
   bootTimeout: duration.describe(
-    'limit from the start of QEMU to the start of the command; multiplied when emulating',
+    'limit from the start of QEMU to the start of the command; multiplied when emulating, and by what the kernel costs',
   ),
-  timeout: duration.nullable().describe('limit for the command; none by default'),
+  timeout: duration.nullable().describe('limit for the command, never multiplied; none by default'),
   idleTimeout: duration
     .nullable()
-    .describe('limit for silence, of the command and the console; none by default'),
+    .describe(
+      'limit for silence, of the command and the console, never multiplied; none by default',
+    ),
 }
 
 const machine = z.strictObject({
@@ -135,7 +137,7 @@ const machine = z.strictObject({
   bootTimeout: duration
     .prefault('30s')
     .describe(
-      'limit from the start of QEMU to the start of the command; multiplied when emulating',
+      'limit from the start of QEMU to the start of the command; multiplied when emulating, and by what the kernel costs',
     ),
   timeout: machineFields.timeout.default(null),
   idleTimeout: machineFields.idleTimeout.default(null),

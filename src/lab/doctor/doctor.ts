@@ -144,7 +144,8 @@ async function accelerator(lab: Lab): Promise<Finding[]> {
   const common = {
     name: 'KVM',
     purpose: 'guests at full speed',
-    without: 'guests are emulated (TCG), 3 to 10 times slower; limits are scaled',
+    without:
+      'guests are emulated (TCG), 3 to 10 times slower; limits of klab are scaled (--boot-timeout, answers of a guest), --timeout and --idle-timeout are as you say',
   }
   try {
     const { kvm, why, tscKHz } = await acceleratorVerdict(

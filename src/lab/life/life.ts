@@ -207,6 +207,7 @@ class Life {
         if (onCrash === 'dump') await this.#dump.write(vm)
       },
       onPanic: (vm) => this.#panic(vm, onCrash),
+      onReset: () => reports.unexpectedReboot(),
     }
   }
 

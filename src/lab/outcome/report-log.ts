@@ -20,6 +20,7 @@ export class ReportLog {
   readonly #rules: AllowRules
   readonly #all: FoundReport[] = []
   #isOver = false
+  #wasReset = false
   readonly #crashed = Promise.withResolvers<void>()
   readonly scanner: ReportScanner
   /** For the console. */
@@ -28,7 +29,8 @@ export class ReportLog {
   constructor(rules: readonly AllowRule[], onEvent: OnEvent) {
     this.#rules = new AllowRules(rules)
     this.scanner = new ReportScanner((report) => {
-      if (this.#isOver) return
+      // A console that shows a kernel being booted tells of a reboot where nobody else does; QEMU does.
+      if (this.#isOver || (report.kind === 'REBOOT' && !this.#wasReset)) return
       const allowed = this.#rules.reasonFor(report)
       this.#all.push(report)
       if (allowed === undefined) this.#counted.push(report)
@@ -63,6 +65,14 @@ export class ReportLog {
     } while (Date.now() - console.lastByteAt < LAST_WORDS_MS / 2)
     // Of a panic in an NMI nothing was printed before.
     if (this.scanner.isPanic) this.end('all')
+  }
+
+  /** The machine was reset, and its kernel had not said that it would. */
+  unexpectedReboot(): void {
+    if (this.#isOver) return
+    this.#wasReset = true
+    this.scanner.reset()
+    this.#wasReset = false
   }
 
   /** Resolves when the first report that counts is complete. */

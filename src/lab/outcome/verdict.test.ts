@@ -43,7 +43,11 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
   [notStarted(12), 126, 'cannot start prog: exec: ENOMEM'],
   // No directory is not "command not found".
   [notStarted(2, 'chdir'), 126, 'cannot start prog: chdir: ENOENT'],
-  [vm('guest-reset'), 125, 'lost: the guest rebooted itself before the command ended'],
+  [
+    vm('guest-reset'),
+    125,
+    'lost: the guest rebooted itself, which --reboot allows, before the command ended',
+  ],
   [vm('guest-shutdown'), 125, 'lost: the guest powered itself off before the command ended'],
   [vm('guest-panic'), 125, 'lost: the guest panicked before the command ended'],
   [vm('host-signal'), 125, 'lost: QEMU was killed before the command ended'],
@@ -82,9 +86,9 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
     'lost: the guest started another kernel before the command ended',
   ],
   [
-    { kind: 'rebooted', way: 'unannounced' },
+    { kind: 'rebooted', way: 'forced' },
     125,
-    'lost: the guest was reset and its kernel had not said that it would (a triple fault?) before the command ended',
+    'lost: somebody reset its machine before the command ended',
   ],
   [{ kind: 'up-again' }, 0, 'exited 0'],
   [{ kind: 'unbooted', outcome: { kind: 'lost', reason: 'no' } }, 125, 'lost: no'],

@@ -108,11 +108,11 @@ const EXEC_REASONS: Readonly<Record<string, string>> = {
 const REBOOTS = {
   reset: 'the guest rebooted',
   kexec: 'the guest started another kernel',
-  unannounced: 'the guest was reset and its kernel had not said that it would (a triple fault?)',
+  forced: 'somebody reset its machine',
 } as const
 
 const SHUTDOWN_REASONS: Readonly<Record<string, string>> = {
-  'guest-reset': 'the guest rebooted itself',
+  'guest-reset': 'the guest rebooted itself, which --reboot allows,',
   'guest-shutdown': 'the guest powered itself off',
   'guest-panic': 'the guest panicked',
   'host-signal': 'QEMU was killed',

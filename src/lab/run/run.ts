@@ -205,7 +205,7 @@ async function commandEnding(
   return ending
 }
 
-/** Settles when the guest has rebooted after the boot of a command and is up again: that is what the command was for, and its end, unless it was no order. */
+/** Settles when the guest has rebooted after the boot of a command and is up again: that is what the command was for, and its end. */
 async function upAgain({ booted, onEvent }: Living, boot: number): Promise<Ending> {
   const { boots } = booted
   await boots.after(boot)
@@ -215,7 +215,7 @@ async function upAgain({ booted, onEvent }: Living, boot: number): Promise<Endin
     // It did not come up, which is told elsewhere (end-of-vm.ts).
     return await new Promise<never>(() => undefined)
   }
-  if (!boots.areAnnounced) return { kind: 'rebooted', way: 'unannounced' }
+  if (boots.wasForced) return { kind: 'rebooted', way: 'forced' }
   onEvent({ kind: 'note', message: 'the guest is up again: the run ends with its reboot' })
   return { kind: 'up-again' }
 }

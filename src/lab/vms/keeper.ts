@@ -203,6 +203,6 @@ async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
 async function powerOff({ vm, boots, slowness }: Booted): Promise<void> {
   // A paused guest hears nothing.
   await vm.qmp.execute('cont').catch(() => undefined)
-  boots.agent?.powerOff()
+  boots.powerOff()
   await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
 }

@@ -30,7 +30,8 @@ export class Console {
   #written = 0
   #tail = Buffer.alloc(0)
   #dropped = 0
-  #closed = false
+  #isClosed = false
+  readonly #closed = Promise.withResolvers<void>()
   #lastByteAt = Date.now()
   readonly #onLost: (why: string) => void
   #isLost = false
@@ -45,6 +46,11 @@ export class Console {
   /** Resolves with the first byte. */
   get firstByte(): Promise<void> {
     return this.#first.promise
+  }
+
+  /** Resolves when no more comes. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
   }
 
   get bytes(): number {
@@ -85,19 +91,20 @@ export class Console {
 
   /** Ends the recording; an unfinished last line is handed to the readers. */
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.#isClosed) return
+    this.#isClosed = true
     if (this.#partial !== '') this.#publish([this.#partial])
     this.#partial = ''
     if (this.#dropped > 0)
       this.#write(Buffer.from(`\n[klab: ${this.#dropped} bytes of console dropped here]\n`))
     this.#write(this.#tail)
     closeSync(this.#file)
+    this.#closed.resolve()
   }
 
   /** Records what the guest said, and hands complete lines to the readers. */
   take(chunk: Buffer): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     this.#lastByteAt = Date.now()
     this.#first.resolve()
     this.#record(chunk)

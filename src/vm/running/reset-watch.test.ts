@@ -9,7 +9,8 @@ const port = (state: 'opened' | 'closed') => ({
 })
 const RESET = { event: 'RESET', data: { guest: true, reason: 'guest-reset' } }
 
-type Event = ReturnType<typeof port> | typeof RESET | 'boot' | 'clone' | 'it speaks' | 'a moment'
+type Happening = 'boot' | 'clone' | 'it speaks' | 'a moment' | 'more than a second'
+type Event = ReturnType<typeof port> | typeof RESET | Happening
 
 test.each<[string, readonly Event[], readonly NewBoot['kind'][]]>([
   ['a first boot is none', ['boot', port('opened')], []],
@@ -39,6 +40,11 @@ test.each<[string, readonly Event[], readonly NewBoot['kind'][]]>([
   ],
   ['a kexec of a clone', ['clone', port('closed'), 'a moment', port('opened')], ['kexec']],
   [
+    'a kexec whose kernel resets the machine on its way up',
+    ['clone', port('closed'), 'more than a second', RESET, RESET, port('opened')],
+    ['kexec', 'reset'],
+  ],
+  [
     'another port',
     ['clone', { event: 'VSERPORT_CHANGE', data: { id: 'x', open: false } }, 'a moment'],
     [],
@@ -53,6 +59,7 @@ test.each<[string, readonly Event[], readonly NewBoot['kind'][]]>([
   })
   for (const event of events) {
     if (event === 'a moment') await sleep(70)
+    else if (event === 'more than a second') await sleep(1_100)
     else if (event === 'it speaks') hasSpoken = true
     else if (typeof event === 'object') watch.take(event)
   }

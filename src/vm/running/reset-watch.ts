@@ -21,6 +21,8 @@ export class ResetWatch {
   readonly #onBoot: (boot: NewBoot) => void
   #isOpen: boolean
   #closing: NodeJS.Timeout | undefined
+  /** The boot that is on its way up began with a kexec. */
+  #isKexec = false
 
   constructor(options: {
     /** The agent has opened its port already, as that of a clone has. */
@@ -49,16 +51,20 @@ export class ResetWatch {
 
   #reset(reason: string): void {
     const wasUp = this.#isOpen || this.#closing !== undefined || this.#hasSpoken()
+    // No firmware is under a kexec: its kernel has come to nothing, and the first one comes again.
+    const isNews = wasUp || this.#isKexec
     clearTimeout(this.#closing)
     this.#closing = undefined
     this.#isOpen = false
-    if (wasUp) this.#onBoot({ kind: 'reset', reason })
+    this.#isKexec = false
+    if (isNews) this.#onBoot({ kind: 'reset', reason })
   }
 
   #opened(): void {
     // Closed and opened within a second, or closed just now.
     if (this.#isOpen || this.#closing) this.#kexec()
     this.#isOpen = true
+    this.#isKexec = false
   }
 
   #closed(): void {
@@ -70,6 +76,7 @@ export class ResetWatch {
   #kexec(): void {
     clearTimeout(this.#closing)
     this.#closing = undefined
+    this.#isKexec = true
     this.#onBoot({ kind: 'kexec' })
   }
 }

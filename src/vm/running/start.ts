@@ -42,7 +42,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const qemu = resources.use(await startQemu(options, sockets, stdio))
   if (qemu.pid !== undefined) clock.reach('process')
   const connected = qmpPeer.connected.then((socket) => new Qmp(socket))
-  const ended = endOf(qemu, connected)
+  const ended = endOf(qemu, { connected, console })
   const progress = new BootProgress({
     ...{ clock, console, ended, qemuStderr: () => qemu.stderrTail() },
     ...{ slowness: options.slowness, timeoutMs: options.bootTimeoutMs, arch: spec.machine.arch },

@@ -6,6 +6,7 @@ import { InfraError } from '../../base/index.ts'
 import type { Confinement, LiveProcess } from '../../host/index.ts'
 import type { Arch } from '../machine/arch.ts'
 import type { BootSpec } from '../machine/boot-spec.ts'
+import type { Machine } from '../machine/machine.ts'
 import type { AgentChannel } from './agent-channel.ts'
 import type { BootFailure } from './boot-failure.ts'
 import type { BootProgress } from './boot-progress.ts'
@@ -120,7 +121,11 @@ export class Vm implements AsyncDisposable {
   }
 
   get arch(): Arch {
-    return this.#options.spec.machine.arch
+    return this.machine.arch
+  }
+
+  get machine(): Machine {
+    return this.#options.spec.machine
   }
 
   /** The agent's channel. Connected by QEMU itself, long before the agent answers on it; another one after each reset. */
