@@ -19,12 +19,21 @@
 #include <unistd.h>
 
 #define THREADS 4
-/* So long the threads take only what nobody else wants: a VM starts beside them. On a busy machine that may be nothing. */
+/*
+ * So long the threads take only what nobody else wants: a VM starts beside them. On a busy machine that may be nothing, so then others take
+ * over: an ordinary user may become polite and not impolite again (RLIMIT_NICE of getrlimit(2)).
+ */
 #define POLITE_MS 150
 #define MAX_PATH_BYTES 4096
 
 struct state {
 	uint64_t a, b;
+};
+
+struct worker {
+	pthread_t thread;
+	struct state sum;
+	bool polite;
 };
 
 /* Directories still to be read, as paths relative to the root; shared by the threads. */
@@ -34,6 +43,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER, all_read = PTHREAD_COND_INITIALIZER;
 static char **left_out;
 static int root_fd, failed;
+/* The polite ones leave what they have not begun. */
+static bool is_late;
 
 static bool is_left_out(const char *path)
 {
@@ -59,14 +70,14 @@ static void push(const char *path)
 	pthread_mutex_unlock(&mutex);
 }
 
-/* The next directory, or NULL when there is none and nobody is reading one that could bring more. */
-static char *pop(void)
+/* The next directory, or NULL when there is none and nobody is reading one that could bring more, or it is for others to read. */
+static char *pop(bool polite)
 {
 	char *path = NULL;
 	pthread_mutex_lock(&mutex);
-	while (stacked == 0 && busy > 0)
+	while (stacked == 0 && busy > 0 && !(polite && is_late))
 		pthread_cond_wait(&changed, &mutex);
-	if (stacked > 0) {
+	if (stacked > 0 && !(polite && is_late)) {
 		path = stack[--stacked];
 		busy++;
 	}
@@ -158,31 +169,51 @@ static void read_directory(const char *path, struct state *sum)
 	closedir(dir);
 }
 
-static void *work(void *sum)
+static void *work(void *arg)
 {
-	sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 });
-	for (char *path; (path = pop());) {
-		read_directory(path, sum);
+	struct worker *self = arg;
+	if (self->polite)
+		sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){ 0 });
+	for (char *path; (path = pop(self->polite));) {
+		read_directory(path, &self->sum);
 		free(path);
 		done();
 	}
 	return NULL;
 }
 
-/* Until all is read, or the deadline. */
-static void wait_until(const struct timespec *deadline)
+/* Until all is read, or POLITE_MS have passed: whether more is to be done. */
+static bool is_more_after_a_while(void)
 {
+	struct timespec deadline;
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_nsec += POLITE_MS * 1000000;
+	deadline.tv_sec += deadline.tv_nsec / 1000000000;
+	deadline.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&mutex);
 	while (busy > 0 || stacked > 0)
-		if (pthread_cond_timedwait(&all_read, &mutex, deadline) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&all_read, &mutex, &deadline) == ETIMEDOUT)
 			break;
+	is_late = busy > 0 || stacked > 0;
+	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&mutex);
+	return is_late;
+}
+
+static void begin(struct worker *workers, bool polite)
+{
+	for (int i = 0; i < THREADS; i++) {
+		workers[i].polite = polite;
+		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
+			abort();
+	}
 }
 
 int print_tree_state(const char *dir, char **without)
 {
-	pthread_t threads[THREADS];
-	struct state sums[THREADS] = { 0 }, total = { 0 };
+	struct worker workers[2 * THREADS] = { 0 };
+	struct state total = { 0 };
+	int count = THREADS;
 	root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0) {
 		fprintf(stderr, "klab-launch: %s: %s\n", dir, strerror(errno));
@@ -190,21 +221,15 @@ int print_tree_state(const char *dir, char **without)
 	}
 	left_out = without;
 	push("");
-	for (int i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, work, &sums[i]) != 0)
-			abort();
-	struct timespec deadline;
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_nsec += POLITE_MS * 1000000;
-	deadline.tv_sec += deadline.tv_nsec / 1000000000;
-	deadline.tv_nsec %= 1000000000;
-	wait_until(&deadline);
-	for (int i = 0; i < THREADS; i++)
-		pthread_setschedparam(threads[i], SCHED_OTHER, &(struct sched_param){ 0 });
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], NULL);
-		total.a += sums[i].a;
-		total.b += sums[i].b;
+	begin(workers, true);
+	if (is_more_after_a_while()) {
+		begin(workers + THREADS, false);
+		count += THREADS;
+	}
+	for (int i = 0; i < count; i++) {
+		pthread_join(workers[i].thread, NULL);
+		total.a += workers[i].sum.a;
+		total.b += workers[i].sum.b;
 	}
 	if (failed) {
 		fprintf(stderr, "klab-launch: %s: %s\n", dir, strerror(failed));

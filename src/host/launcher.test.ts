@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
 import { launcherArgs } from './launcher.ts'
@@ -77,3 +80,40 @@ test('the state of a tree changes with any file, and with nothing else', async (
   expect(new Set(states).size).toBe(states.length)
   rmSync(dir, { recursive: true })
 })
+
+test('a look at a large tree does not stay polite: an ordinary user may not take that back', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-polite-'))
+  const launcher = join(dir, 'launcher')
+  copyFileSync(await nativeProgram(LAUNCHER, join(dir, 'cache')), launcher)
+  chmodSync(dir, 0o755)
+  const ids = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  const child = spawn(launcher, ['--tree', '/usr'], { ...ids, stdio: 'ignore' })
+  const ended = once(child, 'close')
+  let [wasPolite, isImpolite] = [false, false]
+  while (!isImpolite && child.exitCode === null) {
+    const policies = policiesOf(child.pid ?? 0)
+    // One that has just begun has no manners yet.
+    wasPolite ||= policies.length === 4 && policies.every((policy) => policy === SCHED_IDLE)
+    isImpolite = wasPolite && policies.includes(SCHED_OTHER)
+    await sleep(5)
+  }
+  child.kill()
+  await ended
+  rmSync(dir, { recursive: true })
+  expect({ wasPolite, isImpolite }).toEqual({ wasPolite: true, isImpolite: true })
+}, 30_000)
+
+const [SCHED_OTHER, SCHED_IDLE] = [0, 5]
+
+/** The scheduling policies of the threads of a process but its first (field 41 of proc_pid_stat(5)). */
+function policiesOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+      .filter((thread) => Number(thread) !== pid)
+      .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1'))
+      .map((stat) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38]))
+  } catch {
+    // One has just ended.
+    return []
+  }
+}
