@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import { constants } from 'node:os'
 
 import { InfraError } from '../base/index.ts'
 import { encode, FrameReader, ProtocolError } from './codec.ts'
+import { AgentLost, checkDone, errnoName, text } from './failures.ts'
 import { Execution, type ExecRequest, type ExecSinks, execMessage } from './execution.ts'
 import {
   MOUNT_FLAGS,
@@ -59,9 +59,6 @@ export interface StreamOwner {
   abandon(): void
 }
 
-/** The conversation is over: the guest broke the protocol (then `cause` says how), or the VM is gone. */
-export class AgentLost extends Error {}
-
 /** The conversation with the guest agent. Everything that comes from the guest is checked; nothing is believed. */
 export class Agent {
   readonly #socket: Socket
@@ -70,6 +67,10 @@ export class Agent {
   readonly #waiting = new Map<number, PromiseWithResolvers<GuestMessage>>()
   #nextStream = 1
   #lastOutputAt = Date.now()
+  /** When the conversation is over: why. */
+  #end: AgentLost | undefined
+  /** Settles when the channel, which is full, takes more. */
+  #drained: Promise<void> | undefined
   /** Settles when the conversation is over: with what the guest did wrong, or nothing when it just ended. */
   readonly closed: Promise<ProtocolError | undefined>
 
@@ -150,7 +151,7 @@ export class Agent {
   /** A stream number for a conversation that somebody else holds; `release` gives it back. */
   open(owner: StreamOwner): { readonly stream: number; readonly release: () => void } {
     const stream = this.#nextStream++
-    this.#owners.set(stream, owner)
+    this.#own(stream, owner)
     return { stream, release: () => void this.#owners.delete(stream) }
   }
 
@@ -173,7 +174,7 @@ export class Agent {
   exec(request: ExecRequest, sinks: ExecSinks): Execution {
     const stream = this.#nextStream++
     const execution = new Execution(stream, sinks, (message) => this.send(message))
-    this.#owners.set(stream, execution)
+    this.#own(stream, execution)
     void execution.ended.then(() => this.#owners.delete(stream))
     void this.send(execMessage(stream, request))
     return execution
@@ -248,7 +249,7 @@ export class Agent {
   #transfer(sinks: ExecSinks) {
     const stream = this.#nextStream++
     const execution = new Execution(stream, sinks, (message) => this.send(message))
-    this.#owners.set(stream, execution)
+    this.#own(stream, execution)
     const answer = this.#answer(stream).finally(() => {
       // What is sent from now on is dropped.
       this.#owners.delete(stream)
@@ -276,15 +277,24 @@ export class Agent {
   send(message: HostMessage): Promise<void> {
     if (this.#socket.destroyed) return Promise.resolve()
     if (this.#socket.write(encode(message))) return Promise.resolve()
-    return new Promise((resolve) => {
+    // One pair of listeners for all that wait.
+    this.#drained ??= new Promise((resolve) => {
       const settle = () => {
         this.#socket.off('drain', settle)
         this.#socket.off('close', settle)
+        this.#drained = undefined
         resolve()
       }
       this.#socket.once('drain', settle)
       this.#socket.once('close', settle)
     })
+    return this.#drained
+  }
+
+  /** Nobody waits for an agent that is gone. */
+  #own(stream: number, owner: StreamOwner): void {
+    if (this.#end) queueMicrotask(() => owner.abandon())
+    else this.#owners.set(stream, owner)
   }
 
   #ask(make: (stream: number) => HostMessage): Promise<GuestMessage> {
@@ -296,7 +306,8 @@ export class Agent {
 
   #answer(stream: number): Promise<GuestMessage> {
     const answer = Promise.withResolvers<GuestMessage>()
-    this.#waiting.set(stream, answer)
+    if (this.#end) answer.reject(this.#end)
+    else this.#waiting.set(stream, answer)
     // Whoever asked may have stopped waiting when the VM ends.
     answer.promise.catch(() => undefined)
     return answer.promise
@@ -331,34 +342,16 @@ export class Agent {
   }
 
   #endAll(cause: ProtocolError | undefined): void {
+    const end = new AgentLost(cause)
+    this.#end = end
     for (const owner of this.#owners.values()) owner.abandon()
     this.#owners.clear()
-    for (const { reject } of this.#waiting.values()) {
-      reject(new AgentLost(cause?.message ?? 'the VM is gone', { cause }))
-    }
+    for (const { reject } of this.#waiting.values()) reject(end)
     this.#waiting.clear()
   }
 }
 
 const noSinks: ExecSinks = { stdout: () => undefined, stderr: () => undefined }
-
-/** What a guest says of a file that cannot be had. */
-class GuestFileError extends InfraError {
-  /** `ENOENT`, `EISDIR` … */
-  readonly errno: string
-
-  constructor(what: string, errno: string, step: string) {
-    super('GUEST_FILE', `cannot ${what} in the guest: ${step}: ${errno}`)
-    this.errno = errno
-  }
-}
-
-function checkDone(verb: string, path: string, answer: GuestMessage): void {
-  if (answer.name !== 'done')
-    throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
-  if (answer.errno !== 0)
-    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), text(answer.what))
-}
 
 async function sendAll(
   execution: Execution,
@@ -369,21 +362,8 @@ async function sendAll(
   execution.endInput()
 }
 
-/** `ENOENT`, or `errno 123` for one that this machine does not know. */
-export function errnoName(number: number): string {
-  const known = Object.entries(constants.errno).find(([, value]) => value === number)
-  return known?.[0] ?? `errno ${number}`
-}
-
 function bytes(value: string): Buffer {
   return Buffer.from(value, 'utf8')
-}
-
-/** Text of the guest for people to read: control characters would reach their terminal. */
-function text(value: Uint8Array): string {
-  return Buffer.from(value)
-    .toString('utf8')
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }
 
 function macBytes(mac: string): Buffer {

@@ -111,7 +111,7 @@ export class Boots {
   async ping(): Promise<void> {
     const agent = await this.untilUp()
     const gone = agent.closed.then(() => {
-      throw new AgentLost('the guest has begun anew, or is gone')
+      throw new AgentLost(undefined, 'the guest has begun anew, or is gone')
     })
     await Promise.race([agent.ping(), gone])
   }
