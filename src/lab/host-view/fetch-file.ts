@@ -31,6 +31,8 @@ export async function fetchFile(
     await chmod(temporary, mode)
     await rename(temporary, place)
   } catch (error) {
+    // One that is only being opened would be there again after it was removed.
+    if (!stream.closed) await new Promise<void>((closed) => stream.once('close', closed).destroy())
     await rm(temporary, { force: true })
     throw error
   }

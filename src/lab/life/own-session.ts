@@ -1,6 +1,8 @@
-import { convertDump } from '../dumps/dump-file.ts'
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 
+import { InfraError } from '../../base/index.ts'
+import type { Vm } from '../../vm/index.ts'
+import { convertDump } from '../dumps/dump-file.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Boots } from '../boot/boots.ts'
 import type { Outcome } from '../outcome/outcome.ts'
@@ -59,41 +61,53 @@ export class SessionFailed extends Error {
   }
 }
 
+async function dumpOf(vm: Vm, place: string): Promise<void> {
+  const [packed, partial] = [`${place}.packed`, `${place}.partial`]
+  try {
+    await vm.dump(packed, 'kdump-zlib')
+    convertDump(packed, partial, 'kdump')
+    await rename(partial, place)
+  } finally {
+    await Promise.all([packed, partial].map((path) => rm(path, { force: true })))
+  }
+}
+
 function sessionOf(
   { booted, reports, request }: Living,
   { ended, dismiss }: { ended: Promise<Outcome>; dismiss: () => Promise<void> },
 ): Session {
   const { boots, vm, slowness } = booted
+  let isOver = false
   const end = endOfVm(booted)
+  void end.then(() => (isOver = true))
+  const present = async () => {
+    if (isOver) throw new InfraError('VM', 'the VM of this session has ended')
+    return await boots.untilUp()
+  }
+  const counted = () => {
+    // What has ended belongs to what was before, though nothing has followed it yet.
+    reports.settle()
+    return reports.counted
+  }
   const guestNow = async (): Promise<Guest> => ({
-    ...{ agent: await boots.untilUp(), slowness },
+    ...{ agent: await present(), slowness },
     over: Promise.race([end, rebooted(boots)]),
     isPaused: () => !boots.isUp,
     lastConsoleAt: () => vm.console.lastByteAt,
-    mark: async () => reports.counted.length,
+    mark: async () => counted().length,
     since: async (mark, graceMs) => {
       await waitForLateReports(vm, graceMs, reports)
-      reports.settle()
-      return reports.counted.slice(mark)
+      return counted().slice(mark)
     },
     untilStarted: (started) => vm.reach('command', started),
   })
   return {
     id: request.id,
     exec: async (command, parts) => execIn(await guestNow(), command, parts),
-    put: async (path, data, mode) =>
-      (await boots.untilUp()).put(path, data, { mode, uid: 0, gid: 0 }),
-    get: async (path, place) => fetchFile(await boots.untilUp(), { source: path, place }),
-    dump: async (place) => {
-      const packed = `${place}.packed`
-      try {
-        await vm.dump(packed, 'kdump-zlib')
-        convertDump(packed, place, 'kdump')
-      } finally {
-        await rm(packed, { force: true })
-      }
-    },
-    reports: async () => reports.counted,
+    put: async (path, data, mode) => (await present()).put(path, data, { mode, uid: 0, gid: 0 }),
+    get: async (path, place) => fetchFile(await present(), { source: path, place }),
+    dump: (place) => dumpOf(vm, place),
+    reports: async () => counted(),
     ended,
     [Symbol.asyncDispose]: dismiss,
   }

@@ -14,7 +14,10 @@ export async function joinSession({ paths }: Pick<Lab, 'paths'>, vm: NamedVm): P
   let joined = await join(paths, vm)
   // A guest that has rebooted has another agent.
   const present = async () => (joined = joined.isGone() ? await join(paths, vm) : joined)
-  const ended: Promise<Outcome> = joined.guest.end.then((ending) => outcomeOf(ending, undefined))
+  // How the VM has ended, not what that means for a command in it.
+  const ended: Promise<Outcome> = joined.guest.end.then((ending) =>
+    ending.kind === 'over' ? ending.outcome : outcomeOf(ending, undefined),
+  )
   return {
     id: vm.runId,
     exec: async (command, parts) => execIn((await present()).guest, command, parts),
