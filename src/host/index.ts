@@ -25,9 +25,11 @@ export {
   type RunOptions,
   type StdioOptions,
 } from './process.ts'
+export { Patience, stoppedOf, type Peer } from './patience.ts'
 export { listenForOne, serve, type Listener } from './sockets.ts'
 export {
   isAlive,
+  isStopped,
   isProcessIdentity,
   processesEndingWith,
   processIdentity,

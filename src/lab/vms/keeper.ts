@@ -201,8 +201,12 @@ async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
 
 /** Lets the guest write back and power off; it may not come to it. */
 async function powerOff({ vm, boots, slowness }: Booted): Promise<void> {
-  // A paused guest hears nothing.
-  await vm.qmp.execute('cont').catch(() => undefined)
+  // A paused guest hears nothing, and one whose QEMU does not answer neither.
+  try {
+    await vm.qmp.execute('cont')
+  } catch {
+    return
+  }
   boots.agent?.powerOff()
   await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
 }
