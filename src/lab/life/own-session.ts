@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Boots } from '../boot/boots.ts'
+import { peerOf } from '../boot/peer.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
@@ -66,7 +67,7 @@ function sessionOf(
   const { boots, vm, slowness } = booted
   const end = endOfVm(booted)
   const guestNow = async (): Promise<Guest> => ({
-    ...{ agent: await boots.untilUp(), slowness },
+    ...{ agent: await boots.untilUp(), peer: peerOf(booted), slowness },
     over: Promise.race([end, rebooted(boots)]),
     isPaused: () => !boots.isUp,
     lastConsoleAt: () => vm.console.lastByteAt,

@@ -3,6 +3,7 @@ import type { Kernel } from '../../kernel/index.ts'
 import { newId } from '../../base/index.ts'
 import { InputRecord } from '../history/run-input.ts'
 import { copyShareBack } from '../host-view/share-copy.ts'
+import { peerOf } from '../boot/peer.ts'
 import { lastKernel } from '../kernels/last-kernel.ts'
 import { GuessedWrong } from '../life/guessed-wrong.ts'
 import { chooseKernel } from '../kernels/choose-kernel.ts'
@@ -187,7 +188,7 @@ async function commandEnding(
   const { vm, boots, slowness } = booted
   await vm.reach('command', command.execution.started)
   const surroundings = {
-    ...{ agent: boots, slowness, isPaused: () => !boots.isUp },
+    ...{ agent: boots, peer: peerOf(booted), slowness, isPaused: () => !boots.isUp },
     over: Promise.race<Ending>([
       endOfVm(booted),
       upAgain(living, boot),

@@ -134,7 +134,8 @@ export function keeperOf({ kind, name, keeper }: NamedVm): Peer {
 
 /** The guest of a VM, and all that it hangs on. */
 export function guestPeer(vm: NamedVm): Peer {
-  return { what: 'it', behind: [keeperOf(vm), { what: 'QEMU', pid: vm.qemu?.pid }] }
+  const daemons = Object.entries(vm.daemons ?? {}).map(([what, { pid }]) => ({ what, pid }))
+  return { what: 'it', behind: [keeperOf(vm), { what: 'QEMU', pid: vm.qemu?.pid }, ...daemons] }
 }
 
 /** What its keeper answers. Throws InfraError when it gives no sign of life. */

@@ -64,7 +64,7 @@ export function guestOf(
     ? Promise.race([end, rebootOf(paths, vm, { boot: agent.boot, onWait })])
     : end
   return {
-    ...{ agent, slowness: vm.slowness ?? 1, over, end },
+    ...{ agent, peer: guestPeer(vm), slowness: vm.slowness ?? 1, over, end },
     // The keeper hears the console; what counts here is the command.
     lastConsoleAt: () => started,
     isPaused: () => new VmRegistry(paths).read(vm.id)?.state === 'paused',
