@@ -19,7 +19,8 @@ export function lockHolders(path: string): Peer[] {
 export function holderIn(locks: string, inode: number): number | undefined {
   const pids = locks.split('\n').flatMap((line) => {
     // `1: FLOCK  ADVISORY  WRITE 4885 fe:00:9978777 0 EOF`; who waits for it has an arrow before the kind.
-    const [, pid, found] = /^\d+: FLOCK +\S+ +\S+ +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? []
+    const [, pid, found] =
+      /^\d+: FLOCK +\S+ +\S+ +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /.exec(line) ?? []
     return Number(found) === inode ? [Number(pid)] : []
   })
   return pids.length === 1 ? pids[0] : undefined

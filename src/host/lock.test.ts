@@ -74,7 +74,9 @@ test('a lock that a stopped klab has is not waited for, and that klab is named',
   process.kill(holder, 'SIGSTOP')
   const waits: string[] = []
   await expect(lockFile(path, { cacheDir, onWait: () => waits.push('waits') })).rejects.toThrow(
-    new RegExp(`^cannot lock ${path}: what holds it \\(process ${holder}\\) is stopped; kill -CONT`),
+    new RegExp(
+      `^cannot lock ${path}: what holds it \\(process ${holder}\\) is stopped; kill -CONT`,
+    ),
   )
   expect(waits).toEqual(['waits'])
 })

@@ -118,7 +118,8 @@ function heldBy(holder: LiveProcess): HeldLock {
       holder.stdin?.end()
       using deadline = new Deadline(GIVEN_BACK_MS)
       // One that is stopped reads no end; killed, it gives the lock back as well.
-      if ((await Promise.race([holder.exited, deadline.passed])) === 'passed') holder.kill('SIGKILL')
+      if ((await Promise.race([holder.exited, deadline.passed])) === 'passed')
+        holder.kill('SIGKILL')
       await holder.exited
     },
   }

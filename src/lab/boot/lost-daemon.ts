@@ -12,7 +12,9 @@ export async function lostDaemon(
   { ended }: Pick<Vm, 'ended'>,
   daemons: readonly Daemon[],
 ): Promise<string> {
-  const exits = daemons.map(async ({ what, process }) => `${what}, ended: ${describeExit(await process.exited)}`)
+  const exits = daemons.map(
+    async ({ what, process }) => `${what}, ended: ${describeExit(await process.exited)}`,
+  )
   const said = await Promise.race(exits)
   const isLeaving = await Promise.race([
     ended.then(() => true),

@@ -108,9 +108,7 @@ async function conversation(
   socket.write(`${JSON.stringify(request)}\n`)
   const leave = () => void socket.destroy()
   signal?.addEventListener('abort', leave, { once: true })
-  const line = await keptLine(vm, socket).finally(() =>
-    signal?.removeEventListener('abort', leave),
-  )
+  const line = await keptLine(vm, socket).finally(() => signal?.removeEventListener('abort', leave))
   signal?.throwIfAborted()
   if (line === undefined)
     throw new InfraError('VM', `the VM ${vm.name} ended before it could answer`)
@@ -129,7 +127,10 @@ const KEEPER_LIMIT_MS = 30_000
 
 /** Who answers for a VM. */
 export function keeperOf({ kind, name, keeper }: NamedVm): Peer {
-  return { what: kind === 'run' ? `the klab of ${name}` : `the keeper of ${name}`, pid: keeper?.pid }
+  return {
+    what: kind === 'run' ? `the klab of ${name}` : `the keeper of ${name}`,
+    pid: keeper?.pid,
+  }
 }
 
 /** The guest of a VM, and all that it hangs on. */

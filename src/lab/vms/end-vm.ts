@@ -41,10 +41,13 @@ export async function endVm(
 async function endByKeeper(paths: Paths, vm: NamedVm, force?: 'force'): Promise<void> {
   const { socket } = await converse(paths, vm, { do: 'stop', force: force !== undefined })
   using patience = new Patience(keeperOf(vm), QUIET_END_MS)
-  await patience.for(untilClosed(socket, () => patience.renew()), (why) => {
-    socket.destroy()
-    return notEnded(vm, why)
-  })
+  await patience.for(
+    untilClosed(socket, () => patience.renew()),
+    (why) => {
+      socket.destroy()
+      return notEnded(vm, why)
+    },
+  )
 }
 
 /** Its end is to be noticed; what it says until then are signs of life. */

@@ -9,7 +9,13 @@ import type { Booted } from '../boot/booted.ts'
 import { waitForLateReports } from '../life/late-reports.ts'
 import type { ReportLog } from '../outcome/report-log.ts'
 import { isControlRequest } from './control-request.ts'
-import { BEAT, firstLine, type ControlAnswer, type ControlRequest, type Farewell } from './control.ts'
+import {
+  BEAT,
+  firstLine,
+  type ControlAnswer,
+  type ControlRequest,
+  type Farewell,
+} from './control.ts'
 
 interface Kept {
   readonly booted: Booted

@@ -7,7 +7,8 @@ export function processesOf({
   vm,
   daemons,
 }: Pick<Booted, 'vm' | 'daemons'>): Pick<VmRecord, 'qemu' | 'daemons'> {
-  const identity = (pid: number | undefined) => (pid === undefined ? undefined : processIdentity(pid))
+  const identity = (pid: number | undefined) =>
+    pid === undefined ? undefined : processIdentity(pid)
   const qemu = identity(vm.pid)
   const served = daemons.flatMap(({ what, process }) => {
     const found = identity(process.pid)

@@ -67,7 +67,9 @@ export function isVmRecord(value: unknown): value is VmRecord {
   const { keeper, qemu, daemons = {}, published, outcome } = value
   return (
     isRecord(daemons) &&
-    [keeper, qemu, ...Object.values(daemons)].every((process) => process === undefined || isProcessIdentity(process)) &&
+    [keeper, qemu, ...Object.values(daemons)].every(
+      (process) => process === undefined || isProcessIdentity(process),
+    ) &&
     (published === undefined || Array.isArray(published)) &&
     (outcome === undefined || isOutcome(outcome))
   )
