@@ -10,7 +10,7 @@ import { lockFile, processesEndingWith } from '../../host/index.ts'
 const dir = mkdtempSync(join(tmpdir(), 'klab-local-builder-'))
 afterAll(() => rmSync(dir, { recursive: true }))
 // What no other process on this machine does.
-const seconds = `6${process.pid}`
+const seconds = `20.${process.pid}`
 const compilers = () => processesEndingWith(['sleep', seconds])
 
 /** A klab that builds: its make starts make, and that what takes long. */

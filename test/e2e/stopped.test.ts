@@ -1,0 +1,94 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+
+import { TEST_HOME } from '../support/home.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab, type KlabResult } from '../support/klab.ts'
+import { processesNaming } from '../support/processes.ts'
+import { listed, TestVms } from '../support/vms.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'klab-stopped-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+/** Whatever is stopped, a command comes to its end by itself long before this. */
+const LIMIT_MS = 40_000
+
+/** What a command does when something that it needs is stopped. */
+type Needs = 'nothing' | 'keeper' | 'qemu'
+
+/** Every command that has to do with a VM; `@` is its name. */
+const COMMANDS: readonly (readonly [line: string, needs: Needs])[] = [
+  ['ps', 'nothing'],
+  ['stats', 'nothing'],
+  ['logs @', 'nothing'],
+  ['template ls', 'nothing'],
+  ['runs prune', 'nothing'],
+  ['snapshot ls @', 'nothing'],
+  ['status @', 'keeper'],
+  ['console @', 'keeper'],
+  ['exec @ -- true', 'qemu'],
+  ['shell @', 'qemu'],
+  ['attach @', 'qemu'],
+  ['ssh-proxy @', 'qemu'],
+  ['cp /etc/hostname @:/tmp/x', 'qemu'],
+  [`cp @:/proc/version ${dir}/version`, 'qemu'],
+  ['pause @', 'qemu'],
+  ['resume @', 'qemu'],
+  ['monitor @ info status', 'qemu'],
+  ['qmp @ query-status', 'qemu'],
+  [`dump @ -o ${dir}/dump`, 'qemu'],
+  ['dmesg @', 'qemu'],
+  ['inspect @', 'qemu'],
+  ['debug @ -- -batch', 'qemu'],
+  ['snapshot @ one', 'qemu'],
+  ['fork @ @-fork', 'qemu'],
+]
+
+async function on(name: string, line: string): Promise<KlabResult> {
+  const args = line.split(' ').map((word) => word.replace('@', name))
+  return await klab(args, { timeoutMs: LIMIT_MS, input: '' })
+}
+
+/** What is wrong with an end; nothing if it is as it should be. */
+function wrongWith({ code, stderr }: KlabResult, isNeeded: boolean): string | undefined {
+  if (code === null) return 'it had to be killed'
+  if (stderr.includes('bug in klab')) return stderr
+  if (!isNeeded) return code === 0 ? undefined : `${code}: ${stderr}`
+  if (code !== 125) return `${code}: ${stderr}`
+  return /\(process \d+\) is stopped; kill -CONT \d+/.test(stderr) ? undefined : stderr
+}
+
+describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
+  test('is named by each command that needs it, and no other waits for it', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('stopped', '--root', 'none', '--memory', '256M')
+    const pid = (await listed(name))?.[victim]?.pid ?? 0
+    process.kill(pid, 'SIGSTOP')
+    const wrong: string[] = []
+    for (const [line, needs] of COMMANDS) {
+      const isNeeded = needs === 'qemu' || needs === victim
+      const found = wrongWith(await on(name, line), isNeeded)
+      if (found !== undefined) wrong.push(`${line}: ${found}`)
+    }
+    process.kill(pid, 'SIGCONT')
+    expect(wrong).toEqual([])
+    // Nobody has harmed it.
+    expect((await on(name, 'status @')).stdout).toMatch(/running[^]*guest: answers/)
+  }, 300_000)
+
+  test.each(['stop --force', 'rm --force'])('does not survive klab %s', async (line) => {
+    await using vms = new TestVms()
+    const name = await vms.start('forced', '--root', 'none', '--memory', '256M')
+    const { runId = '', ...vm } = (await listed(name)) ?? {}
+    process.kill(vm[victim]?.pid ?? 0, 'SIGSTOP')
+    const { code, stderr } = await klab([...line.split(' '), name], { timeoutMs: 5_000 })
+    expect([code, stderr]).toEqual([0, ''])
+    expect(processesNaming(runId)).toEqual([])
+    expect(existsSync(join(TEST_HOME, 'run', runId))).toBe(false)
+    const after = line.startsWith('rm') ? undefined : 'stopped'
+    expect((await listed(name))?.state).toBe(after)
+  })
+})
+
