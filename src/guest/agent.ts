@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 
 import { InfraError } from '../base/index.ts'
 import { encode, FrameReader, ProtocolError } from './codec.ts'
+import { lineOf, linesOf } from './guest-text.ts'
 import { Execution, type ExecRequest, type ExecSinks, execMessage } from './execution.ts'
 import {
   MOUNT_FLAGS,
@@ -108,9 +109,9 @@ export class Agent {
       throw new InfraError('AGENT', 'the guest agent speaks another version of the protocol')
     }
     return {
-      release: text(answer.release),
+      release: lineOf(answer.release),
       uptimeMs: Number(answer.uptimeMs),
-      notes: answer.notes.map(text),
+      notes: linesOf(answer.notes),
     }
   }
 
@@ -143,7 +144,7 @@ export class Agent {
     if (done.errno === 0) return
     throw new InfraError(
       'MOUNT',
-      `the guest could not mount ${transport} as ${place}: ${text(done.what)}: ${errnoName(done.errno)}`,
+      `the guest could not mount ${transport} as ${place}: ${lineOf(done.what)}: ${errnoName(done.errno)}`,
     )
   }
 
@@ -165,7 +166,7 @@ export class Agent {
     if (done.errno === 0) return
     throw new InfraError(
       'MOUNT',
-      `the guest could not configure its network: ${text(done.what)}: ${errnoName(done.errno)}`,
+      `the guest could not configure its network: ${lineOf(done.what)}: ${errnoName(done.errno)}`,
     )
   }
 
@@ -215,7 +216,7 @@ export class Agent {
   async kindOf(path: string): Promise<'directory' | 'file' | 'other' | undefined> {
     const done = await this.#request((stream) => ({ name: 'stat', stream, path: bytes(path) }))
     if (done.errno !== 0) return undefined
-    const kind = text(done.what)
+    const kind = lineOf(done.what)
     return kind === 'directory' || kind === 'file' ? kind : 'other'
   }
 
@@ -357,7 +358,7 @@ function checkDone(verb: string, path: string, answer: GuestMessage): void {
   if (answer.name !== 'done')
     throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
   if (answer.errno !== 0)
-    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), text(answer.what))
+    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), lineOf(answer.what))
 }
 
 async function sendAll(
@@ -377,13 +378,6 @@ export function errnoName(number: number): string {
 
 function bytes(value: string): Buffer {
   return Buffer.from(value, 'utf8')
-}
-
-/** Text of the guest for people to read: control characters would reach their terminal. */
-function text(value: Uint8Array): string {
-  return Buffer.from(value)
-    .toString('utf8')
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }
 
 function macBytes(mac: string): Buffer {

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
 import { TEST_HOME } from '../support/home.ts'
-import { testTree } from '../support/kernels.ts'
 import { klab, type KlabResult } from '../support/klab.ts'
 import { processesNaming } from '../support/processes.ts'
 import { listed, TestVms } from '../support/vms.ts'
@@ -81,8 +80,9 @@ describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
   test.each(['stop --force', 'rm --force'])('does not survive klab %s', async (line) => {
     await using vms = new TestVms()
     const name = await vms.start('forced', '--root', 'none', '--memory', '256M')
-    const { runId = '', ...vm } = (await listed(name)) ?? {}
-    process.kill(vm[victim]?.pid ?? 0, 'SIGSTOP')
+    const vm = await listed(name)
+    const runId = vm?.runId ?? ''
+    process.kill(vm?.[victim]?.pid ?? 0, 'SIGSTOP')
     const { code, stderr } = await klab([...line.split(' '), name], { timeoutMs: 5_000 })
     expect([code, stderr]).toEqual([0, ''])
     expect(processesNaming(runId)).toEqual([])
@@ -91,4 +91,3 @@ describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
     expect((await listed(name))?.state).toBe(after)
   })
 })
-

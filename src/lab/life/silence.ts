@@ -23,7 +23,7 @@ export async function silence(
   { agent, slowness, heard, isPaused = () => false }: Listened,
   idleTimeoutMs: number | null,
   done: AbortSignal,
-): Promise<Ending> {
+): Promise<Extract<Ending, { kind: 'silence' }>> {
   const every = Math.min(HEARTBEAT_EVERY_MS, (idleTimeoutMs ?? HEARTBEAT_EVERY_MS) / 4)
   const clock = new WakingClock(every * 2)
   let isAsking = false

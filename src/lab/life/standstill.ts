@@ -9,7 +9,10 @@ const STOPPED_LIMIT_MS = 20_000
 const LOOK_EVERY_MS = 2_500
 
 /** Settles when a process without which a guest does nothing was stopped (SIGSTOP) for too long. */
-export async function standstill(peer: Peer, done: AbortSignal): Promise<Ending> {
+export async function standstill(
+  peer: Peer,
+  done: AbortSignal,
+): Promise<Extract<Ending, { kind: 'broken' }>> {
   const clock = new WakingClock(LOOK_EVERY_MS * 2)
   let stoppedMs = 0
   let why: string | undefined

@@ -152,7 +152,8 @@ async function withPatience(vm: NamedVm, done: Promise<void>): Promise<void> {
   await patience.for(done, (why) => silentGuest(vm, why))
 }
 
-function silentGuest({ name }: NamedVm, why: string): InfraError {
+/** What is said of a guest that does not answer. */
+export function silentGuest({ name }: NamedVm, why: string): InfraError {
   return new InfraError(
     'VM_SILENT',
     `the guest of ${name} does not answer: ${why}; klab inspect ${name} shows what it does, klab stop --force ${name} ends it`,
