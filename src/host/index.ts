@@ -19,6 +19,7 @@ export {
   runOk,
   start,
   startDetached,
+  type DetachedProcess,
   type LiveProcess,
   type ProcessExit,
   type ProcessResult,

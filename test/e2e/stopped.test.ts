@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
 import { TEST_HOME } from '../support/home.ts'
-import { klab, type KlabResult } from '../support/klab.ts'
+import { testTree } from '../support/kernels.ts'
+import { klab, startKlab, type KlabResult } from '../support/klab.ts'
 import { processesNaming } from '../support/processes.ts'
 import { listed, TestVms } from '../support/vms.ts'
 
@@ -89,5 +91,65 @@ describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
     expect(existsSync(join(TEST_HOME, 'run', runId))).toBe(false)
     const after = line.startsWith('rm') ? undefined : 'stopped'
     expect((await listed(name))?.state).toBe(after)
+  })
+})
+
+const VIRTIOFS = ['--transport', 'virtiofs'] as const
+
+/** A run of a command that says when it goes on, and then waits; what stops it is told its QEMU and daemons. */
+async function interferedRun(
+  options: readonly string[],
+  interfere: (run: Awaited<ReturnType<typeof listed>>) => void,
+) {
+  const args = ['run', '--tree', testTree(), '--memory', '256M', ...options]
+  const child = startKlab([...args, '--', 'sh', '-c', 'echo goes on; sleep 300; cat /etc/passwd'])
+  let stderr = ''
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  if (child.stdout) await once(child.stdout, 'data')
+  const id = await announced(child.pid ?? 0)
+  interfere(await listed(id))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stderr }
+}
+
+async function announced(pid: number): Promise<string> {
+  for (let tries = 0; tries < 100; tries++) {
+    const all = JSON.parse((await klab(['ps', '--json'])).stdout) as {
+      name: string
+      keeper?: { pid: number }
+    }[]
+    const found = all.find(({ keeper }) => keeper?.pid === pid)
+    if (found) return found.name
+  }
+  throw new Error('the run is in no list')
+}
+
+const signalTo = (name: NodeJS.Signals, pid: number | undefined) =>
+  void process.kill(pid ?? 0, name)
+const daemonOf = (run: Awaited<ReturnType<typeof listed>>) =>
+  Object.values(run?.daemons ?? {})[0]?.pid
+
+describe('a run is lost, and says why, when', () => {
+  test.each([
+    ['its QEMU is stopped', [], 'SIGSTOP', 'qemu', /QEMU \(process \d+\) is stopped/],
+    [
+      'virtiofsd is killed',
+      VIRTIOFS,
+      'SIGKILL',
+      'daemon',
+      /virtiofsd, which serves \/, ended: killed by SIGKILL/,
+    ],
+    [
+      'virtiofsd is stopped',
+      VIRTIOFS,
+      'SIGSTOP',
+      'daemon',
+      /virtiofsd, which serves \/ \(process \d+\) is stopped/,
+    ],
+  ] as const)('%s', async (_what, options, signal, victim, said) => {
+    const { code, stderr } = await interferedRun(options, (run) =>
+      signalTo(signal, victim === 'qemu' ? run?.qemu?.pid : daemonOf(run)),
+    )
+    expect([code, stderr]).toEqual([125, expect.stringMatching(said)])
   })
 })

@@ -80,6 +80,16 @@ export async function followCommand(
   }
 }
 
+/** Settles when a guest that is still to do something for us does not answer any more, or the user has waited long enough. */
+export async function whileItAnswers(
+  { agent, peer, slowness, isPaused }: Surroundings,
+  stop: AbortSignal,
+  done: AbortSignal,
+): Promise<Extract<Ending, { kind: 'silence' | 'broken' | 'stopped' }>> {
+  const listened = { agent, slowness, heard: Date.now, ...(isPaused && { isPaused }) }
+  return await Promise.race([silence(listened, null, done), standstill(peer, done), stopped(stop)])
+}
+
 /** Gives a command what it reads, to the end of it. */
 export async function feed(
   execution: Execution,
@@ -99,7 +109,7 @@ export async function timeLimit(limitMs: number | null, done: AbortSignal): Prom
   return { kind: 'timeout', limitMs: limitMs ?? 0 }
 }
 
-function stopped(stop: AbortSignal): Promise<Ending> {
+function stopped(stop: AbortSignal): Promise<Extract<Ending, { kind: 'stopped' }>> {
   return new Promise((resolve) => {
     const settle = () => resolve({ kind: 'stopped', signal: interruptOf(stop) })
     if (stop.aborted) settle()
