@@ -12,6 +12,7 @@ export class Deadline implements Disposable {
   readonly #passed = Promise.withResolvers<'passed'>()
   #timer: NodeJS.Timeout | undefined
   #leftMs: number
+  #clock = new WakingClock(LOOK_EVERY_MS * 2)
 
   /** Infinity for one that never comes. */
   constructor(ms: number) {
@@ -28,6 +29,7 @@ export class Deadline implements Disposable {
   /** The time begins anew. */
   renew(): void {
     this.#leftMs = this.#ms
+    this.#clock = new WakingClock(LOOK_EVERY_MS * 2)
   }
 
   [Symbol.dispose](): void {
@@ -38,9 +40,8 @@ export class Deadline implements Disposable {
 
   #wait(): void {
     const pauseMs = Math.min(this.#leftMs, LOOK_EVERY_MS)
-    const clock = new WakingClock(Math.max(1, pauseMs * 2))
     this.#timer = setTimeout(() => {
-      this.#leftMs -= clock.passed()
+      this.#leftMs -= this.#clock.passed()
       if (this.#leftMs > 0) this.#wait()
       // After the answers that lie in sockets: timers come before them.
       else setImmediate(() => this.#end())
