@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 
+import { processesEndingWith, processIdentity } from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab, startKlab, type KlabResult } from '../support/klab.ts'
@@ -152,4 +154,58 @@ describe('a run is lost, and says why, when', () => {
     )
     expect([code, stderr]).toEqual([125, expect.stringMatching(said)])
   })
+})
+
+test('a keeper that is stopped while its VM comes up is named, and gone', async () => {
+  await using vms = new TestVms()
+  const name = vms.name('coming')
+  const started = klab(['start', name, '--tree', testTree(), '--root', 'none', '--fresh'])
+  const keeper = await keeperOf(name)
+  process.kill(keeper, 'SIGSTOP')
+  expect(await started).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining(`the keeper of ${name} (process ${keeper}) is stopped`),
+  })
+  expect([await listed(name), processIdentity(keeper)]).toEqual([undefined, undefined])
+})
+
+test('Ctrl-C ends a start whose keeper does not', async () => {
+  await using vms = new TestVms()
+  const name = vms.name('ended')
+  const child = startKlab(['start', name, '--tree', testTree(), '--root', 'none', '--fresh'])
+  child.stderr?.resume()
+  const keeper = await keeperOf(name)
+  process.kill(keeper, 'SIGSTOP')
+  child.kill('SIGINT')
+  await once(child, 'exit')
+  expect([await listed(name), processIdentity(keeper)]).toEqual([undefined, undefined])
+})
+
+/** The process that keeps a VM, as soon as there is one. */
+async function keeperOf(name: string): Promise<number> {
+  const link = join(TEST_HOME, 'state/vms/by-name', name)
+  for (let tries = 0; tries < 1_000; tries++) {
+    const id = lstatSync(link, { throwIfNoEntry: false }) && basename(readlinkSync(link))
+    const [pid] = id === undefined ? [] : processesEndingWith(['keep', id])
+    if (pid !== undefined) return pid
+    await sleep(10)
+  }
+  throw new Error(`nobody keeps ${name}`)
+}
+
+test('a switch that is stopped is named by whoever comes to its segment', async () => {
+  await using vms = new TestVms()
+  const segment = `stopped${process.pid}`
+  const net = ['--root', 'none', '--net', `lab:${segment}`]
+  await vms.start('first', ...net)
+  const socket = join(TEST_HOME, 'run/segments', segment, 'switch')
+  const [pid = 0] = processesEndingWith(['switch', socket])
+  process.kill(pid, 'SIGSTOP')
+  const second = await klab(['start', vms.name('second'), '--tree', testTree(), ...net])
+  process.kill(pid, 'SIGCONT')
+  expect(second).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining(`the switch of lab:${segment} (process ${pid}) is stopped`),
+  })
+  await vms.start('third', ...net)
 })
