@@ -9,7 +9,6 @@
 
 /* Credit is returned in lumps: a frame for every write would double the traffic. */
 #define CREDIT_LUMP (STDIN_WINDOW / 4)
-#define MAX_POLL 256
 
 static struct stream *streams;
 
@@ -233,36 +232,44 @@ static void finish_ended(struct stream *s)
 	exec_finish(s);
 }
 
-static int add_poll(struct pollfd *set, int count, int fd, short events)
+/* What is waited for: as much as there is, however many commands run at once. */
+static struct pollfd *set;
+static size_t count, size;
+
+/* Returns its place in the set. */
+static size_t add_poll(int fd, short events)
 {
-	if (count < MAX_POLL)
-		set[count++] = (struct pollfd){ .fd = fd, .events = events };
-	return count;
+	if (count == size) {
+		size = size ? size * 2 : 64;
+		set = realloc(set, size * sizeof *set);
+		if (!set)
+			power_off();
+	}
+	set[count] = (struct pollfd){ .fd = fd, .events = events };
+	return count++;
 }
 
-static bool is_ready(const struct pollfd *set, int count, int fd, short events)
+/* Nothing waits at the place 0 but the channel: it stands for what is not waited for. */
+static bool is_ready(size_t place)
 {
-	for (int i = 0; i < count; i++)
-		if (set[i].fd == fd && (set[i].events & events))
-			return set[i].revents;
-	return false;
+	return place > 0 && set[place].revents;
 }
 
 void streams_step(int signal_fd)
 {
-	struct pollfd set[MAX_POLL];
-	int count = add_poll(set, 0, channel_fd(), POLLIN);
-	count = add_poll(set, count, signal_fd, POLLIN);
+	count = 0;
+	add_poll(channel_fd(), POLLIN);
+	add_poll(signal_fd, POLLIN);
 	bool busy = false;
 	for (struct stream *s = streams; s; s = s->next) {
-		for (int i = 0; i < 2; i++)
-			if (s->out[i].fd >= 0 && (s->out[i].credit > 0 || s->orphaned)) {
-				/* A regular file is always ready, and poll says so too. */
-				count = add_poll(set, count, s->out[i].fd, POLLIN);
-				busy |= s->ended;
-			}
-		if (s->queued > 0)
-			count = add_poll(set, count, s->in, POLLOUT);
+		for (int i = 0; i < 2; i++) {
+			struct outlet *o = &s->out[i];
+			bool waits = o->fd >= 0 && (o->credit > 0 || s->orphaned);
+			/* A regular file is always ready, and poll says so too. */
+			o->place = waits ? add_poll(o->fd, POLLIN) : 0;
+			busy |= waits && s->ended;
+		}
+		s->place = s->queued > 0 ? add_poll(s->in, POLLOUT) : 0;
 	}
 	if (poll(set, count, busy ? 0 : -1) < 0)
 		return;
@@ -275,10 +282,10 @@ void streams_step(int signal_fd)
 		exec_reap(signal_fd);
 	for (struct stream *s = streams, *next; s; s = next) {
 		next = s->next;
-		if (s->queued > 0 && (s->in < 0 || is_ready(set, count, s->in, POLLOUT)))
+		if (s->queued > 0 && (s->in < 0 || is_ready(s->place)))
 			drain_queue(s);
 		for (int i = 0; i < 2 && is_there(s); i++)
-			if (s->out[i].fd >= 0 && is_ready(set, count, s->out[i].fd, POLLIN))
+			if (s->out[i].fd >= 0 && is_ready(s->out[i].place))
 				pump(s, i);
 		if (is_there(s) && s->ended)
 			finish_ended(s);

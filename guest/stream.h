@@ -7,6 +7,7 @@
 struct outlet { /* bytes on their way to the host */
 	int fd;
 	uint32_t credit;
+	size_t place; /* among what is waited for; 0 if it is not */
 };
 
 enum stream_kind { STREAM_EXEC, STREAM_PUT, STREAM_GET };
@@ -22,6 +23,7 @@ struct stream {
 	struct rusage usage;
 	struct outlet out[2];   /* stdout and stderr; a terminal or a file has the first alone */
 	int in;                 /* where stdin goes; -1 once closed */
+	size_t place;           /* of it, among what is waited for; 0 if it is not */
 	uint8_t *queue;         /* stdin that the command has not taken yet */
 	size_t queued, queue_size;
 	bool in_ended;

@@ -4,6 +4,8 @@
  *   klab-launch [options] -- command...
  *     --parent PID        die (SIGKILL) when this parent does
  *     --lock FILE         hold an exclusive lock on FILE as long as the command lives; exit 75 if it is taken
+ *     --claim FILE        hold a shared lock on FILE as long as the command, or anything that it started, lives
+ *     --together          all that the command starts ends with it, and with us: in a PID namespace of its own
  *     --namespace         a mount namespace of its own (as another user than root: with a user namespace)
  *     --export DIR        DIR becomes a read-only view of the whole file system, without /proc, /sys, /dev and /run
  *     --hide DIR PATH     in the export at DIR, PATH is empty
@@ -23,9 +25,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +111,71 @@ static void take_lock(const char *path)
 {
 	if (try_lock(open_lock(path)) < 0)
 		exit(EXIT_LOCKED);
+}
+
+/* Inherited by all: whoever wants to be alone there waits for the last of them. */
+static void claim(const char *path)
+{
+	if (flock(open_lock(path), LOCK_SH) < 0)
+		die("claim", path);
+}
+
+static pid_t told;
+
+static void tell(int signal)
+{
+	kill(told, signal);
+}
+
+/* Stays until a child has ended, passing SIGTERM on to it, and ends as it did. Ctrl-C is for the command itself. */
+static _Noreturn void follow(pid_t child)
+{
+	int status = 0;
+	pid_t gone;
+	told = child;
+	signal(SIGTERM, tell);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	/* The first process of a namespace is left the orphans of all others. */
+	while ((gone = wait(&status)) != child)
+		if (gone < 0 && errno != EINTR)
+			die("wait for", "the command");
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+static pid_t fork_or_die(void)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		die("fork", "");
+	return pid;
+}
+
+/*
+ * The first process of a PID namespace takes all others with it, whatever killed it, and it dies with us. It is ours and not
+ * the command: to that process a signal of its own does nothing, and make ends itself by one.
+ */
+static void together(void)
+{
+	int alive[2];
+	if (unshare(CLONE_NEWPID) < 0)
+		die("unshare", "PID namespace");
+	if (pipe2(alive, O_CLOEXEC) < 0)
+		die("pipe", "");
+	pid_t first = fork_or_die();
+	if (first > 0) {
+		close(alive[0]);
+		follow(first);
+	}
+	close(alive[1]);
+	/* In the namespace nobody has a parent outside: whether ours has gone already, its end of the pipe tells. */
+	struct pollfd parent = { .fd = alive[0] };
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&parent, 1, 0) != 0)
+		_exit(EXIT_FAILED);
+	pid_t command = fork_or_die();
+	if (command > 0)
+		follow(command);
 }
 
 static int hold_lock(const char *path)
@@ -316,6 +385,7 @@ static void raise_file_limit(void)
 int main(int argc, char **argv)
 {
 	const char *exported = NULL;
+	bool is_together = false;
 	int at = 1;
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
 		const char *option = argv[at];
@@ -336,6 +406,10 @@ int main(int argc, char **argv)
 			die_with_parent(argv[++at]);
 		} else if (strcmp(option, "--lock") == 0 && left >= 1) {
 			take_lock(argv[++at]);
+		} else if (strcmp(option, "--claim") == 0 && left >= 1) {
+			claim(argv[++at]);
+		} else if (strcmp(option, "--together") == 0) {
+			is_together = true;
 		} else if (strcmp(option, "--export") == 0 && left >= 1) {
 			exported = argv[++at];
 			export_tree(exported);
@@ -367,6 +441,9 @@ int main(int argc, char **argv)
 	if (exported)
 		read_only(exported, AT_RECURSIVE);
 	raise_file_limit();
+	/* After all that a command gets: it has another parent from here on. */
+	if (is_together)
+		together();
 	execvp(argv[at + 1], argv + at + 1);
 	fprintf(stderr, "klab-launch: %s: %s\n", argv[at + 1], strerror(errno));
 	return errno == ENOENT ? 127 : 126;

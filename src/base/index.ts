@@ -23,6 +23,7 @@ export { decodeJson, hasFields, isListOf, isRecord, isStringList, tryDecodeJson 
 export { nearest } from './nearest.ts'
 export { newId } from './ids.ts'
 export { Deadline } from './deadline.ts'
+export { WakingClock } from './waking-clock.ts'
 export {
   formatBytes,
   formatDuration,

@@ -8,15 +8,25 @@ export interface ProcessInterrupts extends Interrupts, Disposable {
   end(signal: number): void
 }
 
+/** A key that is pressed once may come to us twice: from the terminal, and from whoever started us. */
+const ONE_PRESS_MS = 300
+
 /**
  * Ctrl-C once asks the command to stop, twice ends the VM; SIGTERM and SIGHUP end it at once. Before there is a
- * command, once is enough.
+ * command, once is enough. Whoever asks again after that does not wait until all is tidied up.
  */
 export function processInterrupts(onFirst: () => void): ProcessInterrupts {
   const stop = new AbortController()
   let send: ((signal: number) => void) | undefined
   let asked = false
-  const end = (signal: number) => stop.abort(new Interrupted(signal))
+  let endedAt = 0
+  const end = (signal: number) => {
+    // Asked once more: whatever is still being tidied up stays as it is. The kernel ends what we have started.
+    if (stop.signal.aborted && performance.now() - endedAt > ONE_PRESS_MS)
+      process.exit(128 + signal)
+    if (!stop.signal.aborted) endedAt = performance.now()
+    stop.abort(new Interrupted(signal))
+  }
   const onInterrupt = () => {
     if (!send || asked) {
       end(constants.signals.SIGINT)

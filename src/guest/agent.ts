@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 
 import { InfraError } from '../base/index.ts'
 import { encode, FrameReader, ProtocolError } from './codec.ts'
-import { AgentLost, checkDone, errnoName, text } from './failures.ts'
+import { AgentLost, checkDone, errnoName } from './failures.ts'
+import { lineOf, linesOf } from './guest-text.ts'
 import { Execution, type ExecRequest, type ExecSinks, execMessage } from './execution.ts'
 import {
   MOUNT_FLAGS,
@@ -109,9 +110,9 @@ export class Agent {
       throw new InfraError('AGENT', 'the guest agent speaks another version of the protocol')
     }
     return {
-      release: text(answer.release),
+      release: lineOf(answer.release),
       uptimeMs: Number(answer.uptimeMs),
-      notes: answer.notes.map(text),
+      notes: linesOf(answer.notes),
     }
   }
 
@@ -144,7 +145,7 @@ export class Agent {
     if (done.errno === 0) return
     throw new InfraError(
       'MOUNT',
-      `the guest could not mount ${transport} as ${place}: ${text(done.what)}: ${errnoName(done.errno)}`,
+      `the guest could not mount ${transport} as ${place}: ${lineOf(done.what)}: ${errnoName(done.errno)}`,
     )
   }
 
@@ -166,7 +167,7 @@ export class Agent {
     if (done.errno === 0) return
     throw new InfraError(
       'MOUNT',
-      `the guest could not configure its network: ${text(done.what)}: ${errnoName(done.errno)}`,
+      `the guest could not configure its network: ${lineOf(done.what)}: ${errnoName(done.errno)}`,
     )
   }
 
@@ -216,7 +217,7 @@ export class Agent {
   async kindOf(path: string): Promise<'directory' | 'file' | 'other' | undefined> {
     const done = await this.#request((stream) => ({ name: 'stat', stream, path: bytes(path) }))
     if (done.errno !== 0) return undefined
-    const kind = text(done.what)
+    const kind = lineOf(done.what)
     return kind === 'directory' || kind === 'file' ? kind : 'other'
   }
 

@@ -1,4 +1,5 @@
 import { ProtocolError } from './codec.ts'
+import { lineOf } from './guest-text.ts'
 import {
   EXEC_TTY,
   OUTPUT_WINDOW,
@@ -17,6 +18,9 @@ export interface ExecRequest {
   /** Rows of [RLIMIT number, soft, hard]. */
   readonly limits?: readonly (readonly [number, bigint, bigint])[]
 }
+
+/** SIGRTMAX: there are no more, and 128 of them would make an exit code of 0. */
+const MAX_SIGNAL = 64
 
 type Sink = (chunk: Buffer) => Promise<void> | void
 
@@ -132,6 +136,8 @@ export class Execution {
         this.#wakeSender()
         return
       case 'exited': {
+        if (message.signal > MAX_SIGNAL)
+          throw new ProtocolError(`the guest says that signal ${message.signal} ended a command`)
         const usage = { maxRssKiB: Number(message.maxRssKiB), cpuMs: Number(message.cpuMs) }
         this.#end(
           message.signal > 0
@@ -144,7 +150,7 @@ export class Execution {
         this.#end({
           kind: 'not-started',
           errno: message.errno,
-          step: Buffer.from(message.what).toString(),
+          step: lineOf(message.what),
         })
         return
       case 'ready':

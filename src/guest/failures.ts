@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 
 import { InfraError } from '../base/index.ts'
 import type { ProtocolError } from './codec.ts'
+import { lineOf } from './guest-text.ts'
 import type { GuestMessage } from './protocol.ts'
 
 /** The conversation is over: the guest broke the protocol (then `cause` says how), or the VM is gone. */
@@ -27,18 +28,11 @@ export function checkDone(verb: string, path: string, answer: GuestMessage): voi
   if (answer.name !== 'done')
     throw new InfraError('AGENT', `the guest agent answered ${answer.name} where it owed done`)
   if (answer.errno !== 0)
-    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), text(answer.what))
+    throw new GuestFileError(`${verb} ${path}`, errnoName(answer.errno), lineOf(answer.what))
 }
 
 /** `ENOENT`, or `errno 123` for one that this machine does not know. */
 export function errnoName(number: number): string {
   const known = Object.entries(constants.errno).find(([, value]) => value === number)
   return known?.[0] ?? `errno ${number}`
-}
-
-/** Text of the guest for people to read: control characters would reach their terminal. */
-export function text(value: Uint8Array): string {
-  return Buffer.from(value)
-    .toString('utf8')
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }

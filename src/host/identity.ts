@@ -44,12 +44,28 @@ function commandLine(pid: string): string {
   }
 }
 
-/** Field 22 of proc_pid_stat(5), counted from the end of the name, which may hold anything. A zombie is no more. */
+/** Whether a process stands still by SIGSTOP, or under a debugger. */
+export function isStopped(pid: number): boolean {
+  return /^[Tt]$/.test(statOf(pid)?.[0] ?? '')
+}
+
+/** Who has started a process. Undefined if there is none of that number. */
+export function parentOf(pid: number): number | undefined {
+  const parent = statOf(pid)?.[1]
+  return parent === undefined ? undefined : Number(parent)
+}
+
+/** Field 22 of proc_pid_stat(5). A zombie is no more. */
 function startTicksOf(pid: number): string | undefined {
+  const fields = statOf(pid)
+  return fields?.[0] === 'Z' ? undefined : fields?.[19]
+}
+
+/** The fields of proc_pid_stat(5) from the state on, counted from the end of the name, which may hold anything. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? undefined : fields[19]
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }

@@ -19,15 +19,18 @@ export {
   runOk,
   start,
   startDetached,
+  type DetachedProcess,
   type LiveProcess,
   type ProcessExit,
   type ProcessResult,
   type RunOptions,
   type StdioOptions,
 } from './process.ts'
+export { Patience, stoppedOf, type Peer } from './patience.ts'
 export { listenForOne, serve, type Listener } from './sockets.ts'
 export {
   isAlive,
+  isStopped,
   isProcessIdentity,
   processesEndingWith,
   processIdentity,

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest'
 
 import { launcherArgs } from './launcher.ts'
 import { LAUNCHER } from './launcher.ts'
+import { lockFile } from './lock.ts'
 import { nativeProgram } from './native.ts'
 import { run } from './process.ts'
 
@@ -41,6 +42,30 @@ test('a taken lock, a missing program and a wrong option have their own exit cod
     code: 127,
   })
   expect((await run(launcher, ['--what'])).exit).toEqual({ kind: 'exited', code: 70 })
+  rmSync(dir, { recursive: true })
+})
+
+test('what a command has started keeps a claim for as long as it lives', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-launcher-'))
+  const launcher = await nativeProgram(LAUNCHER, dir)
+  const claim = join(dir, 'claim')
+  // It outlives the command, which has ended by then.
+  await run(launcher, ['--claim', claim, '--', 'sh', '-c', 'sleep 0.5 >/dev/null 2>&1 &'])
+  const isClaimed = async () => (await run(launcher, ['--lock', claim, '--', 'true'])).exit
+  expect(await isClaimed()).toEqual({ kind: 'exited', code: 75 })
+  await using _alone = await lockFile(claim, { cacheDir: dir })
+  rmSync(dir, { recursive: true })
+})
+
+test('a command that is together with all that it starts ends as it would alone', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'klab-launcher-'))
+  const launcher = await nativeProgram(LAUNCHER, dir)
+  const together = async (script: string) =>
+    (await run(launcher, ['--namespace', '--together', '--', 'sh', '-c', script])).exit
+  expect(await together('exit 7')).toEqual({ kind: 'exited', code: 7 })
+  expect(await together('kill -9 $$')).toEqual({ kind: 'exited', code: 137 })
+  // To the first process of a namespace this would be nothing.
+  expect(await together('kill -TERM $$')).toEqual({ kind: 'exited', code: 143 })
   rmSync(dir, { recursive: true })
 })
 

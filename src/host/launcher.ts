@@ -6,6 +6,10 @@ export const LAUNCHER: NativeProgram = { name: 'klab-launch', sources: 'launcher
 export interface Confinement {
   /** Held as long as the process lives. */
   readonly lock?: string
+  /** A file of which a shared lock is held as long as the process, or anything that it started, lives. */
+  readonly claim?: string
+  /** All that it starts ends with it, and with us, in whatever way. It takes namespaces. */
+  readonly isTogether?: boolean
   /** A directory that becomes a read-only view of this machine, and what is hidden in it. */
   readonly export?: { readonly dir: string; readonly hidden: readonly string[] }
   /** Directories to be seen elsewhere: [source, place, read-only]. */
@@ -16,16 +20,18 @@ export interface Confinement {
 
 /** The launcher's own arguments, up to and with `--`. Pure. */
 export function launcherArgs(confinement: Confinement, parentPid: number): string[] {
-  const { lock, tap, binds = [] } = confinement
+  const { lock, claim, isTogether, tap, binds = [] } = confinement
   const exported = confinement.export
   return [
     // Before the namespace: as another user than root the helper has no rights in it.
     tap ? ['--tap', tap.helper, tap.bridge, String(tap.fd)] : [],
-    exported || binds.length > 0 ? ['--namespace'] : [],
+    exported || isTogether || binds.length > 0 ? ['--namespace'] : [],
     exported ? ['--export', exported.dir] : [],
     exported?.hidden.flatMap((path) => ['--hide', exported.dir, path]) ?? [],
     binds.flatMap(({ from, at, readOnly }) => [readOnly ? '--bind-ro' : '--bind', from, at]),
     lock === undefined ? [] : ['--lock', lock],
+    claim === undefined ? [] : ['--claim', claim],
+    isTogether ? ['--together'] : [],
     // After the namespace: entering a user namespace clears the parent-death signal (commit_creds).
     ['--parent', String(parentPid)],
     ['--'],

@@ -68,6 +68,26 @@ test('a holder that is killed is noticed; one that is sent away is not lost', as
   expect(await Promise.race([next.lost.then(() => 'lost'), sleep(50, 'kept')])).toBe('kept')
 })
 
+test('a lock that a stopped klab has is not waited for, and that klab is named', async () => {
+  await using _held = await lockFile(path, { cacheDir })
+  const [holder = 0] = holders()
+  process.kill(holder, 'SIGSTOP')
+  const waits: string[] = []
+  await expect(lockFile(path, { cacheDir, onWait: () => waits.push('waits') })).rejects.toThrow(
+    new RegExp(
+      `^cannot lock ${path}: what holds it \\(process ${holder}\\) is stopped; kill -CONT`,
+    ),
+  )
+  expect(waits).toEqual(['waits'])
+})
+
+test('a holder that is stopped gives the lock back all the same', async () => {
+  const lock = await lockFile(path, { cacheDir })
+  for (const pid of holders()) process.kill(pid, 'SIGSTOP')
+  await lock[Symbol.asyncDispose]()
+  expect([await isLocked(path, cacheDir), holders()]).toEqual([false, []])
+})
+
 test('Ctrl-C, which the whole terminal hears, leaves a lock with whoever still works', async () => {
   await using lock = await lockFile(path, { cacheDir })
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const)

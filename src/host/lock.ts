@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-import { InfraError, Interrupted, interruptOf } from '../base/index.ts'
+import { Deadline, InfraError, Interrupted, interruptOf } from '../base/index.ts'
 import { LAUNCHER } from './launcher.ts'
+import { lockHolders } from './lock-holder.ts'
 import { nativeProgram } from './native.ts'
+import { Patience, type Peer } from './patience.ts'
 import { describeExit, run, start, type LiveProcess } from './process.ts'
 
 /** A lock that is ours until disposed of, or until this process is gone however it ended: the kernel drops it. */
@@ -22,7 +24,7 @@ interface LockParts {
 
 /**
  * Takes an exclusive lock on a file, waiting for whoever has it. Node has no flock(2): the launcher holds it for us, as long as
- * our end of its stdin is open. Throws Interrupted when the signal ends the wait.
+ * our end of its stdin is open. Throws Interrupted when the signal ends the wait, InfraError when whoever has it is stopped.
  */
 export async function lockFile(
   path: string,
@@ -35,32 +37,73 @@ export async function lockFile(
   holder.stdin?.on('error', () => undefined)
   const stop = () => holder.kill('SIGKILL')
   signal?.addEventListener('abort', stop, { once: true })
-  const isHeld = await untilHeld(holder, onWait)
-  signal?.removeEventListener('abort', stop)
-  if (isHeld && !signal?.aborted) return heldBy(holder)
-  await holder[Symbol.asyncDispose]()
-  if (signal?.aborted) throw new Interrupted(interruptOf(signal))
-  const why = holder.stderrTail().trim() || describeExit(await holder.exited)
-  throw new InfraError('LOCK', `cannot lock ${path}: ${why}`)
+  try {
+    const isHeld = await untilHeld(path, holder, onWait)
+    if (signal?.aborted) throw new Interrupted(interruptOf(signal))
+    if (isHeld) return heldBy(holder)
+    const why = holder.stderrTail().trim() || describeExit(await holder.exited)
+    throw notLocked(path, why)
+  } catch (error) {
+    await holder[Symbol.asyncDispose]()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
 }
+
+function notLocked(path: string, why: string): InfraError {
+  return new InfraError('LOCK', `cannot lock ${path}: ${why}`)
+}
+
+/** A launcher that is stopped tells nothing; then somebody may hold it. */
+const LOOK_LIMIT_MS = 10_000
 
 /** Whether somebody holds the lock of a file now; one that cannot be looked at is left to whoever may. */
 export async function isLocked(path: string, cacheDir: string): Promise<boolean> {
   if (!existsSync(path)) return false
-  const { exit } = await run(await nativeProgram(LAUNCHER, cacheDir), ['--is-locked', path])
+  const { exit } = await run(await nativeProgram(LAUNCHER, cacheDir), ['--is-locked', path], {
+    timeoutMs: LOOK_LIMIT_MS,
+  })
   return exit.kind !== 'exited' || exit.code !== 0
 }
 
+/** How long the launcher takes for its first word. */
+const FIRST_WORD_MS = 30_000
+
 /** False if the holder ends before it has the lock. */
-async function untilHeld(holder: LiveProcess, onWait: (() => void) | undefined): Promise<boolean> {
-  const held = Promise.withResolvers<true>()
+async function untilHeld(
+  path: string,
+  holder: LiveProcess,
+  onWait: (() => void) | undefined,
+): Promise<boolean> {
+  const first = Promise.withResolvers<'waiting' | 'held'>()
+  const held = Promise.withResolvers<'held'>()
   if (holder.stdout)
     createInterface({ input: holder.stdout }).on('line', (line) => {
-      if (line === 'waiting') onWait?.()
-      if (line === 'held') held.resolve(true)
+      if (line !== 'waiting' && line !== 'held') return
+      first.resolve(line)
+      if (line === 'held') held.resolve(line)
     })
-  return await Promise.race([held.promise, holder.exited.then(() => false)])
+  const ended = holder.exited.then(() => 'ended' as const)
+  const late = (why: string) => notLocked(path, why)
+  const launcher: Peer = { what: LAUNCHER.name, pid: holder.pid }
+  using answering = new Patience(launcher, FIRST_WORD_MS)
+  const word = await answering.for(Promise.race([first.promise, ended]), late)
+  if (word !== 'waiting') return word === 'held'
+  onWait?.()
+  // Whoever has it may have it for long, as for a build; but not while he does nothing.
+  const peer: Peer = {
+    ...launcher,
+    get behind() {
+      return lockHolders(path)
+    },
+  }
+  using waiting = new Patience(peer, Number.POSITIVE_INFINITY)
+  return (await waiting.for(Promise.race([held.promise, ended]), late)) === 'held'
 }
+
+/** A holder that is there ends at once. */
+const GIVEN_BACK_MS = 2_000
 
 function heldBy(holder: LiveProcess): HeldLock {
   const lost = Promise.withResolvers<void>()
@@ -73,6 +116,10 @@ function heldBy(holder: LiveProcess): HeldLock {
     async [Symbol.asyncDispose]() {
       isGivenBack = true
       holder.stdin?.end()
+      using deadline = new Deadline(GIVEN_BACK_MS)
+      // One that is stopped reads no end; killed, it gives the lock back as well.
+      if ((await Promise.race([holder.exited, deadline.passed])) === 'passed')
+        holder.kill('SIGKILL')
       await holder.exited
     },
   }

@@ -94,6 +94,15 @@ export interface LiveProcess extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): void
 }
 
+/** A process that outlives us. */
+export interface DetachedProcess {
+  readonly pid: number | undefined
+  readonly news: NodeJS.ReadableStream
+  readonly exited: Promise<ProcessExit>
+  readonly kill: (signal: NodeJS.Signals) => void
+  readonly forget: () => void
+}
+
 /**
  * Starts a program that outlives us, in a session of its own. What it says goes to `logPath`; what it writes to
  * descriptor 3 comes to us as long as we are there.
@@ -102,13 +111,7 @@ export function startDetached(
   file: string,
   args: readonly string[],
   { logPath, env, cwd }: { logPath: string; env: NodeJS.ProcessEnv; cwd: string },
-): {
-  readonly pid: number | undefined
-  readonly news: NodeJS.ReadableStream
-  readonly exited: Promise<ProcessExit>
-  readonly kill: () => void
-  readonly forget: () => void
-} {
+): DetachedProcess {
   const log = openSync(logPath, 'a', 0o600)
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', log, log, 'pipe'] })
   closeSync(log)
@@ -117,7 +120,7 @@ export function startDetached(
     pid: child.pid,
     news,
     exited: exitOf(child),
-    kill: () => void child.kill('SIGTERM'),
+    kill: (signal) => void child.kill(signal),
     forget: () => {
       news.destroy()
       child.unref()

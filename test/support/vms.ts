@@ -37,6 +37,7 @@ interface Listed {
   readonly outcome?: { readonly kind: string; readonly reason?: string }
   readonly keeper?: { readonly pid: number }
   readonly qemu?: { readonly pid: number }
+  readonly daemons?: Readonly<Record<string, { readonly pid: number }>>
 }
 
 /** What `klab ps` says of a VM. */

@@ -40,6 +40,7 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
     `${vm.name}: ${vm.state}`,
     `kernel: ${vm.kernel}`,
     ...(isUp ? (vm.published ?? []) : []).map((port) => `port: ${describePort(port)}`),
+    ...(said?.why === undefined ? [] : [said.why]),
     ...(said ? [`guest: ${said.agent ? 'answers' : 'does not answer'}`] : []),
     ...(said?.reports.map((title) => `report: ${title}`) ?? []),
     ...(vm.outcome ? [`last outcome: ${describeOutcome(vm.outcome)}`] : []),
@@ -51,6 +52,10 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
 
 function isStatus(
   value: unknown,
-): value is { qemu: string; agent: boolean; reports: readonly string[] } {
-  return hasFields(value, { qemu: 'string', agent: 'boolean' }) && isStringList(value['reports'])
+): value is { qemu: string; agent: boolean; why?: string; reports: readonly string[] } {
+  return (
+    hasFields(value, { qemu: 'string', agent: 'boolean' }) &&
+    ['string', 'undefined'].includes(typeof value['why']) &&
+    isStringList(value['reports'])
+  )
 }

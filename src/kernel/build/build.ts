@@ -8,7 +8,7 @@ import { formatFragment } from '../kconfig/kconfig.ts'
 import { KernelStore } from '../ready-made/kernel-store.ts'
 import { digest, type Manifest } from '../ready-made/manifest.ts'
 import { collect } from './collect.ts'
-import { compile } from './compile.ts'
+import { compile, writersFile } from './compile.ts'
 import {
   planBuild,
   takeKernel,
@@ -35,6 +35,8 @@ export async function buildUnderLock(
   // Another klab may build here from then on.
   const lost = new AbortController()
   void lock.lost.then(() => lost.abort(lockLost(dir)))
+  // Its compilers may have outlived a klab that was killed: where there are no namespaces, nothing ends them.
+  await (await lockFile(writersFile(dir), { cacheDir, signal, onWait }))[Symbol.asyncDispose]()
   const until = signal ? AbortSignal.any([signal, lost.signal]) : lost.signal
   return await build({ ...{ request, dir, store }, context: { ...context, signal: until } })
 }

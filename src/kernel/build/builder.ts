@@ -14,6 +14,8 @@ export interface BuildSite {
   readonly output: string
   /** The whole environment of make. */
   readonly env: NodeJS.ProcessEnv
+  /** A file that whatever writes to the output has a shared lock of (Confinement.claim). */
+  readonly claim: string
   /** Everything that make prints is appended to it. */
   readonly log: string
   readonly signal?: AbortSignal

@@ -54,7 +54,13 @@ async function siteOf({ request, context, dir }: BuildWork): Promise<BuildSite> 
   const log = join(dir, 'build.log')
   await rm(log, { force: true })
   const env = buildEnvironment(context, toolchain)
-  return { source, output, env, log, ...(context.signal && { signal: context.signal }) }
+  const claim = writersFile(dir)
+  return { source, output, claim, env, log, ...(context.signal && { signal: context.signal }) }
+}
+
+/** Has the lock of all that writes to a build directory: what a klab that was killed has left may do so for some moments. */
+export function writersFile(dir: string): string {
+  return join(dir, 'writers')
 }
 
 /** The lines that a full build of a profile prints are known; an incremental build says nothing of its length. */

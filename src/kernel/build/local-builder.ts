@@ -33,11 +33,13 @@ export function localBuilder(cacheDir: string): Builder {
  * into what is compiled, ccache knows a file again that it met in another directory, and the tree is read-only.
  * Where namespaces are not allowed the build uses the real paths.
  */
-async function buildPlace({ source, output }: BuildSite, cacheDir: string) {
+async function buildPlace({ source, output, claim }: BuildSite, cacheDir: string) {
   const at = { source: join(cacheDir, 'place', 'source'), output: join(cacheDir, 'place', 'build') }
   await mkdir(at.source, { recursive: true })
   await mkdir(at.output, { recursive: true })
   const confinement: Confinement = {
+    claim,
+    isTogether: true,
     binds: [
       { from: source, at: at.source, readOnly: true },
       { from: output, at: at.output, readOnly: false },
@@ -46,5 +48,5 @@ async function buildPlace({ source, output }: BuildSite, cacheDir: string) {
   const [file, args] = await confined(['true'], confinement, cacheDir)
   const { exit } = await run(file, args)
   if (exit.kind === 'exited' && exit.code === 0) return { ...at, confinement }
-  return { source, output, confinement: {} }
+  return { source, output, confinement: { claim } }
 }

@@ -70,13 +70,17 @@ async function bootCold(scene: Scene): Promise<Booted> {
   await using resources = new AsyncDisposableStack()
   const socketDir = join(lab.paths.runtime, request.id)
   const byNineP = decision.plan.transport === '9p'
-  const exports = byNineP
-    ? nineExports(view)
+  const served = byNineP
+    ? { exports: nineExports(view), daemons: [] }
     : await virtiofsExports(lab, view, { socketDir, resources })
   const initrd = await writeInitramfs(lab, request, { plan: decision.plan, dir: request.runDir })
   const confinement = byNineP ? view.rootConfinement : {}
   const booted = resources.use(
-    await bringUp(scene, { exports, initrd }, { confinement, layout: 'plain' }),
+    await bringUp(
+      scene,
+      { exports: served.exports, initrd },
+      { confinement, layout: 'plain', daemons: served.daemons },
+    ),
   )
   const address = decision.display && displayAddress(decision.display)
   if (address !== undefined)

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto'
 import type { Agent, AgentFacts } from '../../guest/index.ts'
 import type { Confinement } from '../../host/index.ts'
 import type { BootSpec, FrozenState, Reset, Vm } from '../../vm/index.ts'
-import type { PlannedMount } from '../host-view/exports.ts'
+import type { Daemon, PlannedMount } from '../host-view/exports.ts'
 import { enterNetworks, networkFiles, type Network } from '../net/network.ts'
 import type { Booted } from './booted.ts'
 import { Boots } from './boots.ts'
+import { lostDaemon } from './lost-daemon.ts'
 import type { Layout } from './boot-request.ts'
 import { reachAgent, reachOrAsk } from './boot-reach.ts'
 import { specOf, startQemu, type Scene } from './scene.ts'
@@ -21,11 +22,12 @@ export async function bringUp(
     readonly frozen?: FrozenState
     /** Those of the view when absent. */
     readonly mounts?: readonly PlannedMount[]
+    readonly daemons?: readonly Daemon[]
     /** Of its template: they were said when it was made. */
     readonly knownNotes?: readonly string[]
   },
 ): Promise<Booted> {
-  const { layout, mounts = scene.view.mounts } = parts
+  const { layout, mounts = scene.view.mounts, daemons = [] } = parts
   const { accelerator, slowness, copiesShares } = scene.decision
   await using resources = new AsyncDisposableStack()
   const networks = await scene.networks()
@@ -56,12 +58,17 @@ export async function bringUp(
     onCrash: scene.hooks.onReset,
   })
   present = boots
-  await boots.untilUp()
+  await Promise.race([boots.untilUp(), unserved(vm, daemons)])
   const owned = resources.move()
   return {
-    ...{ vm, boots, accelerator, slowness, copiesShares, layout },
+    ...{ vm, boots, accelerator, slowness, daemons, copiesShares, layout },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** Throws BootFailure when a daemon ends while the guest comes up. */
+async function unserved(vm: Vm, daemons: readonly Daemon[]): Promise<never> {
+  throw vm.failureBecause(await lostDaemon(vm, daemons))
 }
 
 /** Makes the guest this run's own: its clock, its random numbers, its name, its root and shares. */

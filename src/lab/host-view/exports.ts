@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { MountRequest } from '../../guest/index.ts'
-import type { Confinement } from '../../host/index.ts'
+import type { Confinement, LiveProcess } from '../../host/index.ts'
 import { startVirtiofsd, type Export } from '../../vm/index.ts'
 import { virtiofsdPath, type Lab } from '../session/context.ts'
 import type { Share } from '../spec/shares.ts'
@@ -92,13 +92,21 @@ export function withSlots(
   return [...exports, ...fill]
 }
 
+/** A process that serves a directory to a guest, which does nothing in there without it. */
+export interface Daemon {
+  /** For people. */
+  readonly what: string
+  readonly process: LiveProcess
+}
+
 /** Starts a daemon for each directory of a view; they end when the stack is disposed of. */
 export async function virtiofsExports(
   lab: Lab,
   { mounts, rootConfinement }: HostView,
   { socketDir, resources }: { socketDir: string; resources: AsyncDisposableStack },
-): Promise<Export[]> {
+): Promise<{ readonly exports: readonly Export[]; readonly daemons: readonly Daemon[] }> {
   const exports: Export[] = []
+  const daemons: Daemon[] = []
   await mkdir(socketDir, { recursive: true, mode: 0o700 })
   if (rootConfinement.export)
     await mkdir(rootConfinement.export.dir, { recursive: true, mode: 0o700 })
@@ -107,7 +115,7 @@ export async function virtiofsExports(
     const socket = join(socketDir, `${tag}.sock`)
     const readOnly = request.mode !== 'rw'
     const own = readOnly ? { binds: [{ from: path, at: path, readOnly }] } : {}
-    resources.use(
+    const process = resources.use(
       await startVirtiofsd({
         daemon: virtiofsdPath(lab) ?? '',
         dir: path,
@@ -119,6 +127,8 @@ export async function virtiofsExports(
       }),
     )
     exports.push({ transport: 'virtiofs', tag, socket })
+    const place = request.target === 'root' ? '/' : request.target.path
+    daemons.push({ what: `virtiofsd, which serves ${place}`, process })
   }
-  return exports
+  return { exports, daemons }
 }

@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { interruptOf } from '../../base/index.ts'
 import type { Agent, Execution, ExecRequest } from '../../guest/index.ts'
+import type { Peer } from '../../host/index.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Interrupts, Terminal } from '../session/terminal.ts'
 import type { Limits } from '../spec/run-request.ts'
 import { silence } from './silence.ts'
+import { standstill } from './standstill.ts'
 
 /** A command that the guest was asked to start. */
 export interface Command {
@@ -17,6 +19,8 @@ export interface Command {
 /** What a command runs in, as far as its end is concerned: a VM of ours, or one behind a keeper. */
 export interface Surroundings {
   readonly agent: Pick<Agent, 'ping'>
+  /** Whom it hangs on, on this machine. */
+  readonly peer: Peer
   /** Deadlines are multiplied by it. */
   readonly slowness: number
   /** Settles when there is no VM any more, or no guest that could be trusted. */
@@ -43,7 +47,7 @@ export function startCommand(agent: Agent, request: ExecRequest, terminal: Termi
 
 /** Stays with a command until it, its surroundings, a limit or the user ends it. */
 export async function followCommand(
-  { agent, slowness, over, lastConsoleAt, isPaused }: Surroundings,
+  { agent, peer, slowness, over, lastConsoleAt, isPaused }: Surroundings,
   { execution, lastOutputAt }: Command,
   parts: {
     readonly terminal: Terminal
@@ -68,11 +72,22 @@ export async function followCommand(
         limits.idleTimeoutMs,
         done.signal,
       ),
+      standstill(peer, done.signal),
       stopped(interrupts.stop),
     ])
   } finally {
     done.abort()
   }
+}
+
+/** Settles when a guest that is still to do something for us does not answer any more, or the user has waited long enough. */
+export async function whileItAnswers(
+  { agent, peer, slowness, isPaused }: Surroundings,
+  stop: AbortSignal,
+  done: AbortSignal,
+): Promise<Extract<Ending, { kind: 'silence' | 'broken' | 'stopped' }>> {
+  const listened = { agent, slowness, heard: Date.now, ...(isPaused && { isPaused }) }
+  return await Promise.race([silence(listened, null, done), standstill(peer, done), stopped(stop)])
 }
 
 /** Gives a command what it reads, to the end of it. */
@@ -94,7 +109,7 @@ export async function timeLimit(limitMs: number | null, done: AbortSignal): Prom
   return { kind: 'timeout', limitMs: limitMs ?? 0 }
 }
 
-function stopped(stop: AbortSignal): Promise<Ending> {
+function stopped(stop: AbortSignal): Promise<Extract<Ending, { kind: 'stopped' }>> {
   return new Promise((resolve) => {
     const settle = () => resolve({ kind: 'stopped', signal: interruptOf(stop) })
     if (stop.aborted) settle()

@@ -63,6 +63,7 @@ function isWorthALook(ending: Ending, reports: ReportLog): boolean {
     case 'up-again':
       return reports.first !== undefined
     case 'vm':
+    case 'broken':
     case 'agent':
     case 'over':
     case 'unbooted':

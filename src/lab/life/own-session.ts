@@ -5,6 +5,7 @@ import type { Vm } from '../../vm/index.ts'
 import { convertDump } from '../dumps/dump-file.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Boots } from '../boot/boots.ts'
+import { peerOf } from '../boot/peer.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
@@ -90,7 +91,7 @@ function sessionOf(
     return reports.counted
   }
   const guestNow = async (): Promise<Guest> => ({
-    ...{ agent: await present(), slowness },
+    ...{ agent: await present(), peer: peerOf(booted), slowness },
     over: Promise.race([end, rebooted(boots)]),
     isPaused: () => !boots.isUp,
     lastConsoleAt: () => vm.console.lastByteAt,

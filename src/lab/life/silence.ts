@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { WakingClock } from '../../base/index.ts'
 import type { Agent } from '../../guest/index.ts'
 import type { Ending } from '../outcome/verdict.ts'
 
@@ -22,7 +23,7 @@ export async function silence(
   { agent, slowness, heard, isPaused = () => false }: Listened,
   idleTimeoutMs: number | null,
   done: AbortSignal,
-): Promise<Ending> {
+): Promise<Extract<Ending, { kind: 'silence' }>> {
   const every = Math.min(HEARTBEAT_EVERY_MS, (idleTimeoutMs ?? HEARTBEAT_EVERY_MS) / 4)
   const clock = new WakingClock(every * 2)
   let isAsking = false
@@ -55,23 +56,4 @@ export async function silence(
       return { kind: 'silence', silentMs: unansweredMs }
   }
   return { kind: 'silence', silentMs: 0 }
-}
-
-/** Time in which this process ran: a laptop that sleeps, or Ctrl-Z, stops us and mostly the guest too, and is nobody's silence. */
-export class WakingClock {
-  readonly #mostMs: number
-  #before = performance.now()
-
-  /** Nobody who looks as often as he means to finds more than `mostMs` gone. */
-  constructor(mostMs: number) {
-    this.#mostMs = mostMs
-  }
-
-  /** What has passed since the last look. */
-  passed(): number {
-    const now = performance.now()
-    const ms = Math.min(now - this.#before, this.#mostMs)
-    this.#before = now
-    return ms
-  }
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -9,21 +8,17 @@ import {
   type FSWatcher,
   writeFileSync,
 } from 'node:fs'
-import { connect } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 
 import { hasFields, InfraError, tryDecodeJson } from '../../base/index.ts'
 import {
   isAlive,
   isProcessIdentity,
-  lockFile,
   processIdentity,
-  startDetached,
   type ProcessIdentity,
 } from '../../host/index.ts'
 import type { Lab } from '../session/context.ts'
-import { ownProgram } from '../session/own-program.ts'
+import { ensureSwitch } from './ensure-switch.ts'
 import type { HostName } from './host-name.ts'
 
 interface Member {
@@ -60,7 +55,7 @@ export async function joinSegment(
   const socket = join(dir, 'switch')
   const number = takeNumber(members, name)
   resources.defer(() => rmSync(join(members, String(number)), { force: true }))
-  await ensureSwitch(lab, dir, socket)
+  await ensureSwitch(lab, { segment, dir, socket })
   const net = segmentNet(segment)
   let watcher: FSWatcher | undefined
   resources.defer(() => watcher?.close())
@@ -113,37 +108,4 @@ function readMembers(dir: string): (Member & { number: number })[] {
 
 function isMember(value: unknown): value is Member {
   return hasFields(value, { name: 'string' }) && isProcessIdentity(value['owner'])
-}
-
-async function ensureSwitch(lab: Lab, dir: string, socket: string): Promise<void> {
-  await using _lock = await lockFile(join(dir, 'lock'), { cacheDir: lab.paths.cache })
-  if (await answers(socket)) return
-  rmSync(socket, { force: true })
-  const { news, exited, forget } = startDetached(
-    process.execPath,
-    [...ownProgram(), 'switch', socket],
-    {
-      logPath: join(dir, 'switch.log'),
-      env: lab.env,
-      cwd: '/',
-    },
-  )
-  await Promise.race([once(news, 'data'), exited])
-  forget()
-  if (!(await answers(socket)))
-    throw new InfraError(
-      'SEGMENT',
-      `the switch of the segment did not start; see ${dir}/switch.log`,
-    )
-}
-
-async function answers(socket: string): Promise<boolean> {
-  if (!existsSync(socket)) return false
-  const peer = connect(socket)
-  const connected = await Promise.race([
-    once(peer, 'connect').then(() => true),
-    once(peer, 'error').then(() => false),
-  ]).catch(() => false)
-  peer.destroy()
-  return connected
 }

@@ -92,6 +92,7 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
   ],
   [{ kind: 'up-again' }, 0, 'exited 0'],
   [{ kind: 'unbooted', outcome: { kind: 'lost', reason: 'no' } }, 125, 'lost: no'],
+  [{ kind: 'broken', why: 'QEMU is stopped' }, 125, 'lost: QEMU is stopped'],
   [{ kind: 'report' }, 125, 'lost: its kernel crashed'],
   // A VM that was stopped did well; the command in it did not come to its end.
   [over({ kind: 'exited', code: 0 }), 125, 'lost: the VM was stopped before the command ended'],
@@ -122,7 +123,7 @@ test('every kind of ending is in the table', () => {
   const kinds: Readonly<Record<Ending['kind'], true>> = {
     ...{ command: true, vm: true, agent: true, timeout: true, silence: true },
     ...{ stopped: true, over: true, dismissed: true, report: true },
-    ...{ rebooted: true, 'up-again': true, unbooted: true },
+    ...{ rebooted: true, 'up-again': true, unbooted: true, broken: true },
   }
   expect([...new Set(ENDINGS.map(([{ kind }]) => kind))].toSorted()).toEqual(
     Object.keys(kinds).toSorted(),

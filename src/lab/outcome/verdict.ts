@@ -23,6 +23,8 @@ export type Ending =
   | { readonly kind: 'up-again' }
   /** It has begun anew, and did not come up. */
   | { readonly kind: 'unbooted'; readonly outcome: Outcome }
+  /** A process of this machine on which it hangs does not work any more. */
+  | { readonly kind: 'broken'; readonly why: string }
   /** The kernel complained, and nothing after that matters. */
   | { readonly kind: 'report' }
 
@@ -65,6 +67,8 @@ export function outcomeOf(
       }
     case 'vm':
       return { kind: 'lost', reason: vmReason(ending.end) }
+    case 'broken':
+      return { kind: 'lost', reason: ending.why }
     case 'report':
       return { kind: 'lost', reason: 'its kernel crashed' }
   }

@@ -92,16 +92,17 @@ export class Presence implements AsyncDisposable {
   }
 
   async #register({ request, booted, reports }: Living): Promise<string> {
-    const [{ controlPath }, { serveControl }, { VmRegistry }] = await Promise.all([
+    const [{ controlPath }, { serveControl }, { processesOf }, { VmRegistry }] = await Promise.all([
       import('../vms/control.ts'),
       import('../vms/keeper-control.ts'),
+      import('../vms/processes.ts'),
       import('../vms/registry.ts'),
     ])
     const lab = this.#lab
     const { id, vm, kernel, judge } = request
     const registry = new VmRegistry(lab.paths)
     const name = registry.freeName(`run-${id}`)
-    const [keeper, qemu] = [process.pid, booted.vm.pid ?? 0].map(processIdentity)
+    const keeper = processIdentity(process.pid)
     const now = new Date().toISOString()
     const record = {
       ...({ id, kind: 'run', createdAt: now, startedAt: now, runId: id } as const),
@@ -116,7 +117,7 @@ export class Presence implements AsyncDisposable {
       },
       ...{ kernel: kernel.origin, release: kernel.release },
       ...(keeper && { keeper }),
-      ...(qemu && { qemu }),
+      ...processesOf(booted),
       slowness: booted.slowness,
     }
     registry.add(name, { ...record, state: 'running' })

@@ -1,12 +1,19 @@
 import type { Agent, ExecRequest } from '../../guest/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
-import { newId } from '../../base/index.ts'
+import { formatDuration, newId } from '../../base/index.ts'
 import { InputRecord } from '../history/run-input.ts'
 import { copyShareBack } from '../host-view/share-copy.ts'
+import { peerOf } from '../boot/peer.ts'
 import { lastKernel } from '../kernels/last-kernel.ts'
 import { GuessedWrong } from '../life/guessed-wrong.ts'
 import { chooseKernel } from '../kernels/choose-kernel.ts'
-import { followCommand, startCommand, type Command } from '../life/command.ts'
+import {
+  followCommand,
+  startCommand,
+  whileItAnswers,
+  type Command,
+  type Surroundings,
+} from '../life/command.ts'
 import { endOfVm } from '../life/end-of-vm.ts'
 import { waitForLateReports } from '../life/late-reports.ts'
 import { liveOnce, runDirectory } from '../life/life.ts'
@@ -187,7 +194,7 @@ async function commandEnding(
   const { vm, boots, slowness } = booted
   await vm.reach('command', command.execution.started)
   const surroundings = {
-    ...{ agent: boots, slowness, isPaused: () => !boots.isUp },
+    ...{ agent: boots, peer: peerOf(booted), slowness, isPaused: () => !boots.isUp },
     over: Promise.race<Ending>([
       endOfVm(booted),
       upAgain(living, boot),
@@ -201,8 +208,8 @@ async function commandEnding(
   })
   if (ending.kind !== 'command' && ending.kind !== 'up-again') return ending
   await waitForLateReports(vm, graceMs, reports)
-  if (ending.kind === 'command') await Promise.race([keepWrites(living), vm.ended])
-  return ending
+  if (ending.kind !== 'command') return ending
+  return await kept(living, { ending, surroundings, stop })
 }
 
 /** Settles when the guest has rebooted after the boot of a command and is up again: that is what the command was for, and its end. */
@@ -219,6 +226,41 @@ async function upAgain({ booted, onEvent }: Living, boot: number): Promise<Endin
   onEvent({ kind: 'note', message: 'the guest is up again: the run ends with its reboot' })
   return { kind: 'up-again' }
 }
+
+/** The end of a command, when what it has written to rw shares is the host's; what keeps the guest from that, where something does. */
+async function kept(
+  living: Living,
+  {
+    ending,
+    surroundings,
+    stop,
+  }: { readonly ending: Ending; readonly surroundings: Surroundings; readonly stop: AbortSignal },
+): Promise<Ending> {
+  const done = new AbortController()
+  const writes = keepWrites(living)
+  // It may have much to write: as long as it answers, or is at it, it is waited for.
+  const patient = { ...surroundings, slowness: surroundings.slowness * WRITE_BACK_SLOWNESS }
+  const late = whileItAnswers(patient, stop, done.signal).then((first): Ending =>
+    first.kind === 'silence'
+      ? { kind: 'broken', why: `${UNWRITTEN} for ${formatDuration(first.silentMs)}` }
+      : first,
+  )
+  try {
+    return await Promise.race([
+      writes.then(() => ending),
+      living.booted.vm.ended.then(() => ending),
+      late,
+    ])
+  } finally {
+    done.abort()
+  }
+}
+
+/** An agent that writes back answers nobody until it is done. */
+const WRITE_BACK_SLOWNESS = 4
+
+const UNWRITTEN =
+  'what the command has written to rw shares may be incomplete here: the guest was asked to write it back, and has not answered'
 
 /** What the command has written to rw shares becomes the host's. */
 async function keepWrites({ booted, request }: Living): Promise<void> {

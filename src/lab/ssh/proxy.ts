@@ -5,6 +5,7 @@ import type { Agent } from '../../guest/index.ts'
 import type { Terminal } from '../session/terminal.ts'
 import { feed } from '../life/command.ts'
 import type { Paths } from '../session/paths.ts'
+import { attended } from '../vms/attended.ts'
 import { agentOf } from '../vms/exec.ts'
 import { VmRegistry, type NamedVm } from '../vms/registry.ts'
 import { hostKey, userKey, vmName, writeKnownHosts } from './keys.ts'
@@ -22,6 +23,17 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 export async function sshProxy(paths: Paths, host: string, terminal: Terminal): Promise<number> {
   const vm = new VmRegistry(paths).getLive(vmName(host))
   using agent = await agentOf(paths, vm)
+  return await attended(paths, { vm, agent, work: serveClient(paths, { vm, agent, terminal }) })
+}
+
+async function serveClient(
+  paths: Paths,
+  {
+    vm,
+    agent,
+    terminal,
+  }: { readonly vm: NamedVm; readonly agent: Agent; readonly terminal: Terminal },
+): Promise<number> {
   const sshd = await prepareGuest(paths, vm, agent)
   let said = ''
   const execution = agent.exec(

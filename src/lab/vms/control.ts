@@ -1,11 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { decodeJson, InfraError, isRecord, messageOf } from '../../base/index.ts'
 import type { FoundReport } from '../../crash/index.ts'
-import { isAlive } from '../../host/index.ts'
+import { Patience, type Peer } from '../../host/index.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Paths } from '../session/paths.ts'
 import type { NamedVm } from './registry.ts'
@@ -64,30 +63,6 @@ export function toolsSocket(paths: Paths, { runId }: { readonly runId: string })
   return join(paths.runtime, runId, 'tools')
 }
 
-/**
- * Ends a VM and waits until that is recorded: the keeper then closes the connection. One that is being started is ended with
- * its keeper.
- */
-export async function endVm(
-  paths: Paths,
-  vm: NamedVm,
-  { force }: { force: boolean },
-): Promise<void> {
-  if (vm.state === 'starting' && vm.keeper) {
-    process.kill(vm.keeper.pid, 'SIGTERM')
-    for (let tries = 0; isAlive(vm.keeper) && tries < 200; tries++) await sleep(25)
-    return
-  }
-  const { socket } = await converse(paths, vm, { do: 'stop', force })
-  await untilClosed(socket)
-}
-
-/** Nothing is read from it any more, but its end is to be noticed. */
-async function untilClosed(socket: Socket): Promise<void> {
-  socket.resume()
-  if (!socket.closed) await once(socket, 'close')
-}
-
 /** Asks a VM's keeper one thing. Throws InfraError with its reason. */
 export async function ask(paths: Paths, vm: NamedVm, request: ControlRequest): Promise<unknown> {
   return await askUntil(paths, vm, { request })
@@ -133,8 +108,7 @@ async function conversation(
   socket.write(`${JSON.stringify(request)}\n`)
   const leave = () => void socket.destroy()
   signal?.addEventListener('abort', leave, { once: true })
-  const line = await firstLine(socket, MAX_ANSWER)
-  signal?.removeEventListener('abort', leave)
+  const line = await keptLine(vm, socket).finally(() => signal?.removeEventListener('abort', leave))
   signal?.throwIfAborted()
   if (line === undefined)
     throw new InfraError('VM', `the VM ${vm.name} ended before it could answer`)
@@ -146,6 +120,36 @@ async function conversation(
     socket.destroy()
     throw error
   }
+}
+
+/** A keeper that is at work says so all the time (keeper-control.ts): one that says nothing for so long hangs. */
+const KEEPER_LIMIT_MS = 30_000
+
+/** Who answers for a VM. */
+export function keeperOf({ kind, name, keeper }: NamedVm): Peer {
+  return {
+    what: kind === 'run' ? `the klab of ${name}` : `the keeper of ${name}`,
+    pid: keeper?.pid,
+  }
+}
+
+/** The guest of a VM, and all that it hangs on. */
+export function guestPeer(vm: NamedVm): Peer {
+  const daemons = Object.entries(vm.daemons ?? {}).map(([what, { pid }]) => ({ what, pid }))
+  return { what: 'it', behind: [keeperOf(vm), { what: 'QEMU', pid: vm.qemu?.pid }, ...daemons] }
+}
+
+/** What its keeper answers. Throws InfraError when it gives no sign of life. */
+async function keptLine(vm: NamedVm, socket: Socket): Promise<string | undefined> {
+  using patience = new Patience(keeperOf(vm), KEEPER_LIMIT_MS)
+  const line = firstLine(socket, MAX_ANSWER, () => patience.renew())
+  return await patience.for(line, (why) => {
+    socket.destroy()
+    return new InfraError(
+      'VM_SILENT',
+      `the VM ${vm.name} cannot be asked: ${why}; klab stop --force ${vm.name} ends it`,
+    )
+  })
 }
 
 function isAnswer(value: unknown): value is ControlAnswer {
@@ -166,9 +170,16 @@ export async function askFor<T>(
   )
 }
 
-/** The first line that a peer sends; what follows it stays in the socket. Undefined if it leaves, or goes on for too long. */
-export async function firstLine(socket: Socket, limit: number): Promise<string | undefined> {
-  let seen = Buffer.alloc(0)
+/**
+ * The first line that a peer sends, who may beat before it (BEAT); what follows stays in the socket. Undefined if it leaves, or
+ * goes on for too long.
+ */
+export async function firstLine(
+  socket: Socket,
+  limit: number,
+  onSign: () => void = () => undefined,
+): Promise<string | undefined> {
+  let seen: Buffer = Buffer.alloc(0)
   for (;;) {
     const chunk = socket.read() as Buffer | null
     if (chunk === null) {
@@ -181,7 +192,8 @@ export async function firstLine(socket: Socket, limit: number): Promise<string |
       }
       continue
     }
-    seen = Buffer.concat([seen, chunk])
+    onSign()
+    seen = isBeat(seen) ? chunk : Buffer.concat([seen, chunk])
     const end = seen.indexOf('\n')
     if (end >= 0) {
       const rest = seen.subarray(end + 1)
@@ -193,4 +205,11 @@ export async function firstLine(socket: Socket, limit: number): Promise<string |
       return undefined
     }
   }
+}
+
+/** What a keeper says while it is at work: to JSON it is nothing. */
+export const BEAT = ' '
+
+function isBeat(seen: Buffer): boolean {
+  return seen.every((byte) => byte === BEAT.charCodeAt(0))
 }

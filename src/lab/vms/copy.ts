@@ -8,6 +8,7 @@ import { type Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts
 import { describeExit, runOk, start } from '../../host/index.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Paths } from '../session/paths.ts'
+import { attended } from './attended.ts'
 import { agentOf } from './exec.ts'
 import { VmRegistry } from './registry.ts'
 
@@ -50,15 +51,31 @@ export async function copy(
     )
   const registry = new VmRegistry(paths)
   const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
-  using agent = await agentOf(paths, registry.getLive(name))
+  const vm = registry.getLive(name)
+  using agent = await agentOf(paths, vm)
   const way: Way = { agent, source: from.path, target: to.path }
   const { signal } = options
+  let gaveAt = Date.now()
+  const heard: CopyOptions = {
+    ...options,
+    onProgress: (bytes) => {
+      gaveAt = Date.now()
+      options.onProgress(bytes)
+    },
+  }
   signal.throwIfAborted()
   // Without the guest each way ends, and takes away what it has begun here.
   const leave = () => agent[Symbol.dispose]()
   signal.addEventListener('abort', leave, { once: true })
   try {
-    await (from.kind === 'host' ? copyIn(way, options) : copyOut(way, options))
+    const work = from.kind === 'host' ? copyIn(way, heard) : copyOut(way, heard)
+    // A guest that is given something takes what comes, when it comes.
+    await attended(paths, {
+      vm,
+      agent,
+      work,
+      ...(from.kind === 'guest' && { gaveAt: () => gaveAt }),
+    })
   } catch (error) {
     throw signal.aborted ? new Interrupted(interruptOf(signal)) : error
   } finally {

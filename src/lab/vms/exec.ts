@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 
-import { formatDuration, InfraError, isListOf, isRecord, tryDecodeJson } from '../../base/index.ts'
+import { InfraError, isListOf, isRecord, tryDecodeJson } from '../../base/index.ts'
 import type { FoundReport } from '../../crash/index.ts'
 import { Agent, type ExecRequest } from '../../guest/index.ts'
+import { Patience } from '../../host/index.ts'
 import { execIn, type Guest } from '../life/exec.ts'
 import { isFoundReport, isOutcome } from '../outcome/is-outcome.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import { outcomeOf, type Ending } from '../outcome/verdict.ts'
 import type { Paths } from '../session/paths.ts'
 import type { ExecParts } from '../session/session.ts'
-import { askFor, converse, firstLine, type Farewell } from './control.ts'
+import { askFor, converse, firstLine, guestPeer, type Farewell } from './control.ts'
 import { VmRegistry, type NamedVm } from './registry.ts'
 
 /** A hundred reports, each as long as reports are. */
@@ -64,7 +64,7 @@ export function guestOf(
     ? Promise.race([end, rebootOf(paths, vm, { boot: agent.boot, onWait })])
     : end
   return {
-    ...{ agent, slowness: vm.slowness ?? 1, over, end },
+    ...{ agent, peer: guestPeer(vm), slowness: vm.slowness ?? 1, over, end },
     // The keeper hears the console; what counts here is the command.
     lastConsoleAt: () => started,
     isPaused: () => new VmRegistry(paths).read(vm.id)?.state === 'paused',
@@ -148,15 +148,15 @@ async function connect(paths: Paths, vm: NamedVm): Promise<JoinedAgent> {
 
 /** Throws InfraError when the guest does not come to do it. */
 async function withPatience(vm: NamedVm, done: Promise<void>): Promise<void> {
-  const limitMs = PATIENCE_MS * (vm.slowness ?? 1)
-  const over = new AbortController()
-  const late = sleep(limitMs, 'late', { signal: over.signal }).catch(() => undefined)
-  const first = await Promise.race([done, late])
-  over.abort()
-  if (first === undefined) return
-  throw new InfraError(
-    'VM',
-    `the guest of ${vm.name} does not answer (waited ${formatDuration(limitMs)}); klab inspect ${vm.name} shows what it does, klab stop --force ${vm.name} ends it`,
+  using patience = new Patience(guestPeer(vm), PATIENCE_MS * (vm.slowness ?? 1))
+  await patience.for(done, (why) => silentGuest(vm, why))
+}
+
+/** What is said of a guest that does not answer. */
+export function silentGuest({ name }: NamedVm, why: string): InfraError {
+  return new InfraError(
+    'VM_SILENT',
+    `the guest of ${name} does not answer: ${why}; klab inspect ${name} shows what it does, klab stop --force ${name} ends it`,
   )
 }
 

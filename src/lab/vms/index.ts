@@ -1,4 +1,5 @@
-export { ask, askFor, converse, endVm } from './control.ts'
+export { ask, askFor, converse } from './control.ts'
+export { endVm } from './end-vm.ts'
 export { agentOf, execInVm, waitFor } from './exec.ts'
 export { VmRegistry, type NamedVm } from './registry.ts'
 export { usageOf, type VmUsage } from './usage.ts'

@@ -2,14 +2,20 @@ import type { Socket } from 'node:net'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { decodeJson, messageOf } from '../../base/index.ts'
+import { Deadline, decodeJson, messageOf } from '../../base/index.ts'
 import { relay } from '../../guest/index.ts'
 import { serve } from '../../host/index.ts'
 import type { Booted } from '../boot/booted.ts'
 import { waitForLateReports } from '../life/late-reports.ts'
 import type { ReportLog } from '../outcome/report-log.ts'
 import { isControlRequest } from './control-request.ts'
-import { firstLine, type ControlAnswer, type ControlRequest, type Farewell } from './control.ts'
+import {
+  BEAT,
+  firstLine,
+  type ControlAnswer,
+  type ControlRequest,
+  type Farewell,
+} from './control.ts'
 
 interface Kept {
   readonly booted: Booted
@@ -20,6 +26,9 @@ interface Kept {
   /** Begins the end of the VM. */
   readonly stop: (force: boolean) => void
 }
+
+/** Whoever waits for an answer is told that it is being worked for. */
+const BEAT_EVERY_MS = 1_000
 
 /** A request is short. */
 const MAX_REQUEST = 1024 * 1024
@@ -40,7 +49,12 @@ async function answer(socket: Socket, kept: Kept): Promise<void> {
     socket.destroy()
     return
   }
-  const reply = (text: ControlAnswer) => void socket.write(`${JSON.stringify(text)}\n`)
+  const beat = setInterval(() => socket.write(BEAT), BEAT_EVERY_MS)
+  socket.once('close', () => clearInterval(beat))
+  const reply = (text: ControlAnswer) => {
+    clearInterval(beat)
+    socket.write(`${JSON.stringify(text)}\n`)
+  }
   try {
     const request = decodeJson(line, { what: 'the request', check: isControlRequest })
     if (request.do === 'agent') {
@@ -79,9 +93,12 @@ function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket
     case 'console':
       attachConsole(booted, socket)
       return
-    case 'stop':
+    case 'stop': {
+      const beat = setInterval(() => socket.write(BEAT), BEAT_EVERY_MS)
+      socket.once('close', () => clearInterval(beat))
       stop(request.force)
       return
+    }
     case 'wait':
       void farewell.then((last) => socket.write(`${JSON.stringify(last)}\n`))
   }
@@ -90,17 +107,8 @@ function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket
 async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unknown> {
   const { vm } = booted
   switch (request.do) {
-    case 'status': {
-      const { status } = (await vm.qmp.execute('query-status')) as { status: string }
-      const answers = await Promise.race([
-        booted.boots.ping().then(
-          () => true,
-          () => false,
-        ),
-        new Promise<boolean>((resolve) => setTimeout(resolve, AGENT_PATIENCE_MS, false)),
-      ])
-      return { qemu: status, agent: answers, reports: reports.all.map(({ title }) => title) }
-    }
+    case 'status':
+      return { ...(await howItIs(booted)), reports: reports.all.map(({ title }) => title) }
     case 'reports':
       await waitForLateReports(vm, request.graceMs, reports)
       reports.settle()
@@ -136,6 +144,25 @@ async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['la
 
 /** How long `status` waits for the guest. */
 const AGENT_PATIENCE_MS = 1_000
+
+/** Whether QEMU and the guest answer, and why not. */
+async function howItIs({
+  vm,
+  boots,
+}: Booted): Promise<{ qemu: string; agent: boolean; why?: string }> {
+  try {
+    const { status } = (await vm.qmp.execute('query-status')) as { status: string }
+    using deadline = new Deadline(AGENT_PATIENCE_MS)
+    const answers = boots.ping().then(
+      () => true,
+      () => false,
+    )
+    const agent = (await Promise.race([answers, deadline.passed])) === true
+    return { qemu: status, agent }
+  } catch (error) {
+    return { qemu: 'silent', agent: false, why: messageOf(error) }
+  }
+}
 
 function attachConsole({ vm }: Booted, socket: Socket): void {
   const detach = vm.console.attachPeer(socket)

@@ -17,6 +17,7 @@ import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import { controlPath, type Farewell } from './control.ts'
 import { serveControl } from './keeper-control.ts'
+import { processesOf } from './processes.ts'
 import { VmRegistry } from './registry.ts'
 import type { VmRecord } from './vm-record.ts'
 
@@ -153,9 +154,9 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
   })
   // Whoever waits is let go when the end is recorded.
   resources.use(control)
-  const qemu = booted.vm.pid === undefined ? undefined : processIdentity(booted.vm.pid)
   const { slowness } = booted
-  change({ state: 'running', startedAt: new Date().toISOString(), slowness, ...(qemu && { qemu }) })
+  const startedAt = new Date().toISOString()
+  change({ state: 'running', startedAt, slowness, ...processesOf(booted) })
   tell({ kind: 'ready' })
   void reports.crashed.then(async () => {
     if (onCrash === 'dump') await dump.write(booted.vm)
@@ -201,8 +202,12 @@ async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
 
 /** Lets the guest write back and power off; it may not come to it. */
 async function powerOff({ vm, boots, slowness }: Booted): Promise<void> {
-  // A paused guest hears nothing.
-  await vm.qmp.execute('cont').catch(() => undefined)
+  // A paused guest hears nothing, and one whose QEMU does not answer neither.
+  try {
+    await vm.qmp.execute('cont')
+  } catch {
+    return
+  }
   boots.powerOff()
   await Promise.race([vm.ended, sleep(STOP_LIMIT_MS * slowness, undefined, { ref: false })])
 }

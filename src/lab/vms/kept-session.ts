@@ -5,6 +5,7 @@ import type { Lab } from '../session/context.ts'
 import type { Paths } from '../session/paths.ts'
 import type { Session } from '../session/session.ts'
 import { execIn } from '../life/exec.ts'
+import { attended } from './attended.ts'
 import { dumpVm } from './dump.ts'
 import { agentOf, guestOf, reportsOf } from './exec.ts'
 import type { NamedVm } from './registry.ts'
@@ -21,9 +22,14 @@ export async function joinSession({ paths }: Pick<Lab, 'paths'>, vm: NamedVm): P
   return {
     id: vm.runId,
     exec: async (command, parts) => execIn((await present()).guest, command, parts),
-    put: async (path, data, mode) =>
-      (await present()).agent.put(path, data, { mode, uid: 0, gid: 0 }),
-    get: async (path, place) => fetchFile((await present()).agent, { source: path, place }),
+    put: async (path, data, mode) => {
+      const { agent } = await present()
+      await attended(paths, { vm, agent, work: agent.put(path, data, { mode, uid: 0, gid: 0 }) })
+    },
+    get: async (path, place) => {
+      const { agent } = await present()
+      await attended(paths, { vm, agent, work: fetchFile(agent, { source: path, place }) })
+    },
     dump: async (path) => {
       const advice = 'make room there'
       await dumpVm(paths, vm, { path, format: 'kdump', advice, onProgress: () => undefined })

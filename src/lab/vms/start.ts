@@ -10,7 +10,7 @@ import {
   tryDecodeJson,
   UsageError,
 } from '../../base/index.ts'
-import { startDetached } from '../../host/index.ts'
+import { Patience, startDetached, type DetachedProcess } from '../../host/index.ts'
 import { chooseKernel, lastingName } from '../kernels/choose-kernel.ts'
 import type { VmPolicy } from '../outcome/crash-policy.ts'
 import type { OnEvent } from '../outcome/events.ts'
@@ -106,12 +106,8 @@ export async function bringUp(
     ...{ logPath, env: lab.env },
     cwd: existsSync(vm.request.cwd) ? vm.request.cwd : '/',
   })
-  const onAbort = () => keeper.kill()
-  signal.addEventListener('abort', onAbort, { once: true })
   const news = heard(keeper.news, onEvent)
-  const outcome = await Promise.race([news, keeper.exited.then(() => news)])
-  signal.removeEventListener('abort', onAbort)
-  keeper.forget()
+  const outcome = await comingUp(vm, keeper, { signal, news }).finally(() => keeper.forget())
   if (outcome?.kind === 'ready' || outcome?.kind === 'held')
     return { ...(new VmRegistry(lab.paths).find(vm.name) ?? vm) }
   if (signal.aborted) throw new InfraError('VM', `the start of ${vm.name} was stopped`)
@@ -122,6 +118,36 @@ export async function bringUp(
     details: said,
   })
 }
+
+/** Its boot has limits of its own; one that is ended by the user, or stopped, ends with its keeper. */
+async function comingUp(
+  { name }: NamedVm,
+  keeper: Pick<DetachedProcess, 'pid' | 'exited' | 'kill'>,
+  { signal, news }: { readonly signal: AbortSignal; readonly news: ReturnType<typeof heard> },
+): ReturnType<typeof heard> {
+  // Told first, so that it can record its end.
+  const onAbort = () => {
+    keeper.kill('SIGTERM')
+    setTimeout(() => keeper.kill('SIGKILL'), LAST_WORDS_MS).unref()
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  const peer = { what: `the keeper of ${name}`, pid: keeper.pid }
+  using patience = new Patience(peer, Number.POSITIVE_INFINITY)
+  try {
+    return await patience.for(
+      Promise.race([news, keeper.exited.then(() => news)]),
+      (why) => new InfraError('VM_SILENT', `the VM ${name} does not come up: ${why}`),
+    )
+  } catch (error) {
+    keeper.kill('SIGKILL')
+    throw error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+const LAST_WORDS_MS = 2_000
 
 /** Passes events on until the VM is up or has failed; undefined if the keeper says neither. */
 async function heard(

@@ -1,4 +1,4 @@
-import { hasFields } from '../../base/index.ts'
+import { hasFields, isRecord } from '../../base/index.ts'
 import { isProcessIdentity, type ProcessIdentity } from '../../host/index.ts'
 import type { Snapshot } from '../boot/boot-request.ts'
 import type { PublishedPort } from '../outcome/events.ts'
@@ -34,6 +34,8 @@ export interface VmRecord {
   readonly snapshot?: Snapshot
   readonly keeper?: ProcessIdentity
   readonly qemu?: ProcessIdentity
+  /** Those that serve it, by what they are for people. */
+  readonly daemons?: Readonly<Record<string, ProcessIdentity>>
   /** By how much its guest is slower than a plain one under KVM. */
   readonly slowness?: number
   /** The ports of this life on this machine. */
@@ -62,9 +64,12 @@ const STATES: readonly unknown[] = [
 /** Whether what was written down is a VM, perhaps of another klab: what it was asked to be is looked at when it is used. */
 export function isVmRecord(value: unknown): value is VmRecord {
   if (!hasFields(value, FIELDS) || !STATES.includes(value['state'])) return false
-  const { keeper, qemu, published, outcome } = value
+  const { keeper, qemu, daemons = {}, published, outcome } = value
   return (
-    [keeper, qemu].every((process) => process === undefined || isProcessIdentity(process)) &&
+    isRecord(daemons) &&
+    [keeper, qemu, ...Object.values(daemons)].every(
+      (process) => process === undefined || isProcessIdentity(process),
+    ) &&
     (published === undefined || Array.isArray(published)) &&
     (outcome === undefined || isOutcome(outcome))
   )

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 
-import { Deadline, formatDuration, InfraError, isRecord, tryDecodeJson } from '../../base/index.ts'
+import { InfraError, isRecord, tryDecodeJson } from '../../base/index.ts'
+import { Patience } from '../../host/index.ts'
 
 export interface QmpEvent {
   readonly event: string
@@ -19,15 +20,18 @@ type Answer = Readonly<Record<string, unknown>>
 /** QEMU's machine protocol (docs/interop/qmp-spec): JSON lines, one client. */
 export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
   readonly #socket: Socket
+  readonly #pid: number | undefined
   readonly #pending = new Map<number, (answer: Answer) => void>()
   readonly #greeted = Promise.withResolvers<void>()
   #text = ''
   #nextId = 1
   #closed = false
 
-  constructor(socket: Socket) {
+  /** `pid`: QEMU's process, to tell whether it is stopped. */
+  constructor(socket: Socket, pid?: number) {
     super()
     this.#socket = socket
+    this.#pid = pid
     socket.setEncoding('utf8')
     socket.on('data', (chunk: string) => this.#read(chunk))
     socket.once('close', () => {
@@ -55,20 +59,14 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
     const id = this.#nextId++
     const answer = new Promise<Answer>((resolve) => this.#pending.set(id, resolve))
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`)
-    using deadline = new Deadline(limitMs)
-    const outcome = await Promise.race([answer, deadline.passed])
-    this.#pending.delete(id)
-    if (outcome === 'passed')
-      throw new InfraError(
-        'QMP_SILENT',
-        `QEMU does not answer: it was asked to ${command}, and has said nothing for ${formatDuration(limitMs)}; it hangs, or was stopped`,
-      )
-    const { error, return: value } = outcome
-    if (error === undefined) return value
-    throw new InfraError(
-      'QMP',
-      `QEMU refused ${command}: ${isRecord(error) ? String(error['desc']) : 'it does not say why'}`,
-    )
+    using patience = new Patience({ what: 'QEMU', pid: this.#pid }, limitMs)
+    const late = (why: string) =>
+      new InfraError('QMP_SILENT', `QEMU does not answer (${command}): ${why}`)
+    try {
+      return valueOf(command, await patience.for(answer, late))
+    } finally {
+      this.#pending.delete(id)
+    }
   }
 
   #read(chunk: string): void {
@@ -91,4 +89,13 @@ export class Qmp extends EventEmitter<{ event: [QmpEvent]; closed: [] }> {
       this.emit('event', { event: message['event'], data: isRecord(data) ? data : {} })
     } else this.#pending.get(Number(message['id']))?.(message)
   }
+}
+
+/** What QEMU has answered. Throws InfraError with its own words. */
+function valueOf(command: string, { error, return: value }: Answer): unknown {
+  if (error === undefined) return value
+  throw new InfraError(
+    'QMP',
+    `QEMU refused ${command}: ${isRecord(error) ? String(error['desc']) : 'it does not say why'}`,
+  )
 }

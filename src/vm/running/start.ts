@@ -41,7 +41,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const clock = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
   const qemu = resources.use(await startQemu(options, sockets, stdio))
   if (qemu.pid !== undefined) clock.reach('process')
-  const connected = qmpPeer.connected.then((socket) => new Qmp(socket))
+  const connected = qmpPeer.connected.then((socket) => new Qmp(socket, qemu.pid))
   const ended = endOf(qemu, { connected, console })
   const progress = new BootProgress({
     ...{ clock, console, ended, qemuStderr: () => qemu.stderrTail() },

@@ -2,7 +2,13 @@ import { existsSync, watch } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
 import { Deadline, InfraError } from '../../base/index.ts'
-import { confined, describeExit, start, type Confinement } from '../../host/index.ts'
+import {
+  confined,
+  describeExit,
+  start,
+  type Confinement,
+  type LiveProcess,
+} from '../../host/index.ts'
 
 const READY_LIMIT_MS = 5_000
 
@@ -34,7 +40,7 @@ interface Served {
  */
 export async function startVirtiofsd(
   options: Served & { readonly confinement: Confinement; readonly cacheDir: string },
-): Promise<AsyncDisposable> {
+): Promise<LiveProcess> {
   const { daemon, socket, confinement, cacheDir } = options
   const [file, args] = await confined(virtiofsdCommand(options), confinement, cacheDir)
   const appeared = Promise.withResolvers<'ready'>()

@@ -1,0 +1,16 @@
+/** Nobody reads more of it. */
+const MAX_LINE = 300
+const MAX_LINES = 16
+
+/** Text of the guest for people to read: a line, without control characters, which would reach their terminal. */
+export function lineOf(value: Uint8Array): string {
+  const all = Buffer.from(value).toString('utf8')
+  const some = all.length > MAX_LINE ? `${all.slice(0, MAX_LINE)}…` : all
+  return some.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+}
+
+/** A few lines of it; of more it is said that there are. */
+export function linesOf(values: readonly Uint8Array[]): string[] {
+  const more = values.length - MAX_LINES
+  return [...values.slice(0, MAX_LINES).map(lineOf), ...(more > 0 ? [`and ${more} more`] : [])]
+}
