@@ -1,3 +1,4 @@
+export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
 export { ensurePrivateDirectory, writeAtomically } from './directories.ts'
