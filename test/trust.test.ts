@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { openLab } from '../src/lab/session/context.ts'
+import { CTRL_C, CTRL_D, TypedKlab } from './support/typed.ts'
 import { klab as start, type KlabOptions } from './support/klab.ts'
 
 // Each starts klab several times.
@@ -157,6 +158,24 @@ describe('trust', () => {
     writeFileSync(file, 'qemu: /tmp/theirs\n')
     await klab(['config', 'set', 'machine.cpus', '3'])
     expect(await config()).toMatchObject({ qemu: 'qemu-system-x86_64', machine: { cpus: 3 } })
+  })
+})
+
+describe('somebody at a terminal is asked', () => {
+  test.each([
+    ['y\r', 0],
+    ['n\r', 1],
+    ['\r', 1],
+    [CTRL_D, 1],
+    [CTRL_C, 130],
+  ])('and %j is %i', async (keys, code) => {
+    evil()
+    await using typed = new TypedKlab(['trust', project], { home: home() })
+    await typed.untilShown('[y/N]')
+    expect(typed.shown).toContain('(starts a program)')
+    typed.type(keys)
+    expect((await typed.ended()).code).toBe(code)
+    expect((await config()).qemu === join(project, 'evil')).toBe(code === 0)
   })
 })
 

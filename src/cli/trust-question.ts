@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline/promises'
-
 import { trusting, type Lab, type TrustQuestion } from '../lab/index.ts'
+import { canAsk, saysYes } from './question.ts'
 
 /** Asks whoever is at a terminal whether he trusts the project's file, and remembers a yes. Elsewhere nobody is asked, and it is no. */
 export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {
@@ -12,17 +11,10 @@ export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {
   return true
 }
 
-export function canAsk(): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY
-}
-
 /** Shows what a file asks for, and asks. */
 export async function isTrustedByUser(question: TrustQuestion): Promise<boolean> {
   const { describeAsk } = await trusting()
   console.error(`klab: ${question.path} asks for what is only done for a file that you trust:`)
   for (const ask of question.asks) console.error(`  ${describeAsk(ask)}`)
-  const dialogue = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await dialogue.question('Trust it, as it is now? [y/N] ')
-  dialogue.close()
-  return /^y(?:es)?$/i.test(answer.trim())
+  return await saysYes('Trust it, as it is now?')
 }

@@ -6,7 +6,8 @@ import { trusting, type TrustQuestion } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
-import { canAsk, isTrustedByUser } from '../trust-question.ts'
+import { canAsk } from '../question.ts'
+import { isTrustedByUser } from '../trust-question.ts'
 
 interface Flags {
   readonly list?: boolean
