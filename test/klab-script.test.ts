@@ -1,9 +1,11 @@
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -81,6 +83,28 @@ describe('the klab of a clone', () => {
     symlinkSync(join(dir, 'a'), join(dir, 'b'))
     expect(await started(join(dir, 'b'))).toEqual({ said: 'bundle', code: 0 })
   })
+})
+
+describe('compiled code, which is run without being looked at', () => {
+  const TELL = 'console.log(require("node:module").getCompileCacheDir() ?? "nowhere")'
+  const code = () => join(dir, 'home/cache/code')
+
+  test('is kept in the cache, which is ours alone', async () => {
+    file('dist/code/klab.cjs', TELL)
+    const { said } = await started()
+    expect(said.startsWith(code())).toBe(true)
+    expect(statSync(join(dir, 'home/cache')).mode & 0o077).toBe(0)
+  })
+
+  test.skipIf(process.getuid?.() !== 0).each(['home', 'home/cache', 'home/cache/code'])(
+    'is taken from nowhere if %s belongs to somebody else',
+    async (theirs) => {
+      file('dist/code/klab.cjs', TELL)
+      mkdirSync(code(), { recursive: true })
+      chownSync(join(dir, theirs), 54_321, 54_321)
+      expect(await started()).toEqual({ said: 'nowhere', code: 0 })
+    },
+  )
 })
 
 describe('an installed klab', () => {

@@ -53,6 +53,7 @@ const GROUPS: Readonly<Record<string, Loaders>> = {
   'This machine:': {
     doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
     config: async () => (await import('./commands/config.ts')).addConfigCommand,
+    trust: async () => (await import('./commands/trust.ts')).addTrustCommand,
     template: async () => (await import('./commands/template.ts')).addTemplateCommand,
     completion: async () => (await import('./commands/completion.ts')).addCompletionCommand,
     'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,

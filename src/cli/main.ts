@@ -1,11 +1,7 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
-
 import { version } from './own-files.ts'
 
-// Stripping types and compiling cost more than all that `klab --version` does.
-enableCompileCache()
-
+// Compiled code is kept where the script `klab` says, if that is ours: Node's own place for it is in /tmp, where anybody may have put some.
 async function start(args: readonly string[]): Promise<number> {
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     console.log(`klab ${version()}`)

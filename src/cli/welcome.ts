@@ -1,6 +1,6 @@
 import { messageOf } from '../base/index.ts'
 import { firstLook } from '../lab/index.ts'
-import { currentLab } from './lab.ts'
+import { lookingLab } from './lab.ts'
 import { DOCS } from './own-files.ts'
 
 type Step = readonly [command: string, meaning: string]
@@ -21,7 +21,7 @@ All commands: klab --help. Documentation: ${DOCS}/getting-started.md`)
 
 async function firstSteps(): Promise<Step[]> {
   try {
-    const [lab, { lookAround }] = await Promise.all([currentLab(), firstLook()])
+    const [lab, { lookAround }] = await Promise.all([lookingLab(), firstLook()])
     const { tree, image, missing } = await lookAround(lab)
     const kernel = tree === undefined ? ` --kernel ${image ?? 'FILE'}` : ''
     const of = tree === undefined ? 'a ready-made kernel' : `the kernel of ${tree}`

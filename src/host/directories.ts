@@ -1,31 +1,38 @@
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { InfraError, messageOf } from '../base/index.ts'
+import { ownerName, pathProblem } from './own-path.ts'
 
-/** Makes the directory for its owner alone, or checks that the one that is there is ours and writable. */
+/**
+ * Makes a directory for its owner alone, or checks the one that is there: that it is ours, that others cannot have put anything into it, nor another in
+ * its place, and that it can be written. One that others can read is closed. Throws InfraError.
+ */
 export function ensurePrivateDirectory(path: string, purpose: string): void {
-  ensureDirectory(path, purpose, 0o700)
-  const { uid, mode } = statSync(path)
-  if (uid !== process.getuid?.() && process.getuid?.() !== 0) {
-    throw new InfraError('DIRECTORY', `${path} (${purpose}) belongs to another user`)
-  }
-  if (mode & 0o077) {
-    throw new InfraError(
-      'DIRECTORY',
-      `${path} (${purpose}) is open to other users; run: chmod 700 ${path}`,
-    )
-  }
-}
-
-/** Makes the directory if need be and checks that it can be written. */
-export function ensureDirectory(path: string, purpose: string, mode = 0o755): void {
+  const problem = pathProblem(path)
+  if (problem !== undefined) throw notOurs(path, purpose, problem)
   try {
-    makeDirectories(path, mode)
+    makeDirectories(path, 0o700)
+    const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    try {
+      makePrivate(directory, path, purpose)
+    } finally {
+      closeSync(directory)
+    }
     accessSync(path, constants.W_OK | constants.X_OK)
   } catch (error) {
+    if (error instanceof InfraError) throw error
     throw new InfraError(
       'DIRECTORY',
       `cannot use ${path} (${purpose}): ${messageOf(error)}; set KLAB_HOME to a directory of your own`,
@@ -34,10 +41,35 @@ export function ensureDirectory(path: string, purpose: string, mode = 0o755): vo
   }
 }
 
+function makePrivate(directory: number, path: string, purpose: string): void {
+  const { uid, gid, mode } = fstatSync(directory)
+  if (uid !== process.geteuid?.())
+    throw notOurs(
+      path,
+      purpose,
+      `it belongs to ${ownerName(uid)}, and you are uid ${process.geteuid?.()}`,
+    )
+  // Where everybody has a group of his own, it has his number, and umask lets it write.
+  if (mode & (gid === uid ? 0o002 : 0o022)) {
+    throw new InfraError(
+      'DIRECTORY',
+      `${path} (${purpose}) can be written by other users, who may have put something there; look at it, then: chmod 700 ${path}`,
+    )
+  }
+  if (mode & 0o077) fchmodSync(directory, 0o700)
+}
+
+function notOurs(path: string, purpose: string, why: string): InfraError {
+  return new InfraError(
+    'DIRECTORY',
+    `${path} (${purpose}) is not used, because it is not yours alone: ${why}; set KLAB_HOME to a directory of your own`,
+  )
+}
+
 /** Not mkdir's `recursive`: where nothing can be made (/proc) Node's tries for ever. */
 function makeDirectories(path: string, mode: number): void {
   if (existsSync(path)) return
-  if (dirname(path) !== path) makeDirectories(dirname(path), 0o755)
+  if (dirname(path) !== path) makeDirectories(dirname(path), mode)
   try {
     mkdirSync(path, { mode })
   } catch (error) {
@@ -46,12 +78,16 @@ function makeDirectories(path: string, mode: number): void {
   }
 }
 
-/** Writes a file so that nobody ever sees half of it. */
-export async function writeAtomically(path: string, data: string | Uint8Array): Promise<void> {
+/** Writes a file so that nobody ever sees half of it, and nobody but its owner unless the mode says so. */
+export async function writeAtomically(
+  path: string,
+  data: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`
   try {
-    mkdirSync(dirname(path), { recursive: true })
-    await writeFile(temporary, data)
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    await writeFile(temporary, data, { mode, flag: 'wx' })
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })

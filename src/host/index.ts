@@ -1,6 +1,7 @@
+export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
-export { ensureDirectory, ensurePrivateDirectory, writeAtomically } from './directories.ts'
+export { ensurePrivateDirectory, writeAtomically } from './directories.ts'
 export {
   availableMemoryMiB,
   bootId,

@@ -11,6 +11,7 @@ export { askedFor } from './outcome/allow-rule.ts'
 export { RUN_POLICIES, VM_POLICIES } from './outcome/crash-policy.ts'
 export { describeOutcome, exitCodeOf, type Outcome } from './outcome/outcome.ts'
 export type { Paths } from './session/paths.ts'
+export type { TrustQuestion } from './session/trust.ts'
 export type { RepeatEvent } from './run/repeat.ts'
 export type { RepeatSummary } from './run/tally.ts'
 export type { RunResult } from './run/run.ts'
@@ -43,6 +44,7 @@ export const replaying = () => import('./run/replay.ts')
 export const running = () => import('./run/run.ts')
 export const ssh = () => import('./ssh/client.ts')
 export const symbols = () => import('./symbols/symbolizer.ts')
+export const trusting = () => import('./session/trust.ts')
 export const templates = () => import('./boot/templates.ts')
 export const vmDumping = () => import('./vms/dump.ts')
 export const vmMemory = () => import('./vms/vm-memory.ts')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
-import { configEditing, configLeaves } from '../../lab/index.ts'
-import { currentLab, currentPaths } from '../lab.ts'
+import { configEditing, configLeaves, trusting } from '../../lab/index.ts'
+import { lookingLab, currentPaths } from '../lab.ts'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
 import { ConfigError } from '../../base/index.ts'
@@ -59,7 +59,7 @@ export function addConfigCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [lab, api] = await Promise.all([currentLab(), configEditing()])
+  const [lab, api] = await Promise.all([lookingLab(), configEditing()])
   return { lab, api }
 }
 
@@ -86,25 +86,31 @@ async function get(path: string, { json }: Flags): Promise<void> {
 
 /** For what mends a file: it need not be valid. */
 async function openFile({ user }: Flags) {
-  const [paths, api] = await Promise.all([currentPaths(), configEditing()])
-  return { api, file: api.editedFile(process.cwd(), paths.userConfig, { isUsers: user ?? false }) }
+  const [paths, api, { keepingTrust }] = await Promise.all([
+    currentPaths(),
+    configEditing(),
+    trusting(),
+  ])
+  const file = api.editedFile(process.cwd(), paths.userConfig, { isUsers: user ?? false })
+  const changing = (change: () => Promise<void>) => keepingTrust(paths, file, change)
+  return { api, file, changing }
 }
 
 async function set(path: string, value: string, flags: Flags): Promise<void> {
-  const { api, file } = await openFile(flags)
-  await api.setSetting(file, path, value)
+  const { api, file, changing } = await openFile(flags)
+  await changing(() => api.setSetting(file, path, value))
   console.log(`${path} = ${value} in ${file}`)
 }
 
 async function unset(path: string, flags: Flags): Promise<void> {
-  const { api, file } = await openFile(flags)
-  await api.setSetting(file, path, undefined)
+  const { api, file, changing } = await openFile(flags)
+  await changing(() => api.setSetting(file, path, undefined))
   console.log(`${path} removed from ${file}`)
 }
 
 async function edit(flags: Flags): Promise<void> {
-  const { api, file } = await openFile(flags)
-  await api.editConfig(process.env, file)
+  const { api, file, changing } = await openFile(flags)
+  await changing(() => api.editConfig(process.env, file))
   console.log(`${file} is valid and written`)
 }
 

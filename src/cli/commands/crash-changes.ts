@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 
 import { formatBytes, UsageError } from '../../base/index.ts'
 import { crashes } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 
 export interface ExportFlags {
@@ -53,6 +53,6 @@ export async function ignore(
 }
 
 async function open() {
-  const [lab, useCases] = await Promise.all([currentLab(), crashes()])
+  const [lab, useCases] = await Promise.all([lookingLab(), crashes()])
   return { lab, useCases }
 }

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../base/index.ts'
 import { crashes } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
@@ -94,6 +94,6 @@ export async function compare(one: string, other: string, { json }: Json): Promi
 }
 
 async function open() {
-  const [lab, useCases] = await Promise.all([currentLab(), crashes()])
+  const [lab, useCases] = await Promise.all([lookingLab(), crashes()])
   return { lab, useCases }
 }

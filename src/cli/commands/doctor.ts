@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { createInterface } from 'node:readline/promises'
 
 import { doctor as examination, type Diagnosis, type Finding, type Lab } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 import { color } from '../render/color.ts'
 
 interface Flags {
@@ -27,7 +27,7 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
 }
 
 async function doctor(flags: Flags): Promise<number> {
-  const [lab, { examineHost }] = await Promise.all([currentLab(), examination()])
+  const [lab, { examineHost }] = await Promise.all([lookingLab(), examination()])
   let diagnosis = await examineHost(lab)
   if (flags.fix && diagnosis.packages.length > 0 && (await install(lab, diagnosis, flags))) {
     diagnosis = await examineHost(lab)

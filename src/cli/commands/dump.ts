@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { formatBytes, UsageError } from '../../base/index.ts'
 import { dumps, logs, vmDumping, vms } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
-import { currentLab, currentPaths } from '../lab.ts'
+import { lookingLab, currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 
 interface DumpFlags {
@@ -94,7 +94,7 @@ export function addDmesgCommand(program: Command, finish: (code: number) => void
 async function kernelLog(what: string): Promise<readonly string[]> {
   const { isFileName, memoryLogOf, namedLog } = await logs()
   if (isFileName(what)) return (await dumps()).dmesgOf(what)
-  const lab = await currentLab()
+  const lab = await lookingLab()
   const log = await namedLog(lab, what)
   using progress = new Progress()
   using interrupts = processInterrupts(() => undefined)

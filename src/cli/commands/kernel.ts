@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 import { kernelCache } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 
 import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { printPruned } from '../render/pruned.ts'
@@ -57,7 +57,7 @@ export function addKernelCommand(program: Command, finish: (code: number) => voi
 }
 
 async function open() {
-  const [lab, useCases] = await Promise.all([currentLab(), kernelCache()])
+  const [lab, useCases] = await Promise.all([lookingLab(), kernelCache()])
   return { lab, useCases, store: useCases.kernelStore(lab) }
 }
 

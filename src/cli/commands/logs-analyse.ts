@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration, UsageError } from '../../base/index.ts'
 import { logs, type AnalysedLog, type LogDifference, type Pattern } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
 
@@ -35,7 +35,7 @@ export async function analyse(names: readonly string[], flags: AnalyseFlags): Pr
 
 async function fileOf(name: string): Promise<string> {
   const { consolePathOf, isFileName, namedLog } = await logs()
-  return isFileName(name) ? name : consolePathOf(await namedLog(await currentLab(), name))
+  return isFileName(name) ? name : consolePathOf(await namedLog(await lookingLab(), name))
 }
 
 function printLog(log: AnalysedLog, top: number): void {

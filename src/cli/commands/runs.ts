@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 
 import { describeOutcome, history, replaying } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
-import { currentLab } from '../lab.ts'
+import { currentLab, lookingLab } from '../lab.ts'
 import {
   formatBytes,
   formatDuration,
@@ -111,7 +111,7 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
 }
 
 async function open() {
-  const [lab, useCases] = await Promise.all([currentLab(), history()])
+  const [lab, useCases] = await Promise.all([lookingLab(), history()])
   return { lab, useCases }
 }
 

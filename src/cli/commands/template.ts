@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import { formatBytes, formatDuration, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { templates } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { lookingLab } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
@@ -68,6 +68,6 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
 }
 
 async function open() {
-  const [lab, { TemplateStore }] = await Promise.all([currentLab(), templates()])
+  const [lab, { TemplateStore }] = await Promise.all([lookingLab(), templates()])
   return { lab, store: new TemplateStore(lab) }
 }

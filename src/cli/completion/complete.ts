@@ -1,5 +1,5 @@
 import { naming } from '../../lab/index.ts'
-import { currentLab } from '../lab.ts'
+import { quietLab } from '../lab.ts'
 import { expectedAt, type Candidate, type Expected } from './expected.ts'
 
 /**
@@ -34,7 +34,7 @@ const MAX_ABOUT = 60
 async function namesFor({ kinds, given }: Expected): Promise<Candidate[]> {
   const wanted = kinds.flatMap(({ names, suffix = '' }) => (names ? [{ names, suffix }] : []))
   if (wanted.length === 0) return []
-  const [lab, { namesOf }] = await Promise.all([currentLab(), naming()])
+  const [lab, { namesOf }] = await Promise.all([quietLab(), naming()])
   const found = await Promise.all(
     wanted.map(async ({ names, suffix }) =>
       (await namesOf(lab, names, given)).map(({ name, about }) => ({

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { hasFields, isListOf, isStringList, tryDecodeJson } from '../../base/index.ts'
 import { writeAtomically } from '../../host/index.ts'
 import type { LoadedConfig, LoadOptions } from './layers.ts'
+import type { Ask } from './trust-rules.ts'
 
 /**
  * As loadConfig, from the last time that the same files, variables and flags were loaded by the same klab: the schema and YAML
@@ -21,6 +22,8 @@ export async function loadCachedConfig(
   const loaded = await loadConfig(options)
   const sources = [...loaded.sources]
   makeRoom(join(cacheDir, 'config'))
+  // What a variable sets for guests may be a secret, and is on no disk.
+  if (options.env['KLAB_RUN_ENV'] !== undefined) return loaded
   // A cache that cannot be written is none.
   await writeAtomically(path, JSON.stringify({ ...loaded, sources })).catch(() => undefined)
   return loaded
@@ -37,10 +40,15 @@ function makeRoom(dir: string): void {
 function cacheKey({ files, env, flags }: LoadOptions): string {
   // In the bundle, a change of the schema changes the name of the file that this one imports, and so this one.
   const code = [import.meta.filename, join(import.meta.dirname, 'schema.ts')]
-  const names = Object.keys(env).filter((name) => name.startsWith('KLAB_'))
-  const variables = names.toSorted().map((name) => [name, env[name]])
-  const parts = [[...code, ...files].map(stateOf), variables, [...flags]]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+  const variables = variablesOf(env).map((name) => [name, env[name]])
+  const parts = [code.map(stateOf), files, variables, [...flags]]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
+}
+
+function variablesOf(env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('KLAB_'))
+    .toSorted()
 }
 
 function stateOf(path: string): string {
@@ -68,8 +76,13 @@ function isCached(value: unknown): value is Cached {
   return (
     hasFields(value, { config: 'object', written: 'object' }) &&
     isStringList(value['files']) &&
+    isListOf(value['withheld'], isAsk) &&
     isListOf(value['sources'], isPair)
   )
+}
+
+function isAsk(value: unknown): value is Ask {
+  return hasFields(value, { path: 'string', why: 'string' })
 }
 
 function isPair(value: unknown): value is [string, string] {

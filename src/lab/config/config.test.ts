@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
+import { trustProject } from '../../../test/support/trust.ts'
 import { DEFAULT_ARCH } from '../../kernel/index.ts'
 import { archFacts, machineTypesOf } from '../../vm/index.ts'
 import { openLab } from '../session/context.ts'
@@ -25,8 +26,15 @@ afterAll(() => rmSync(home, { recursive: true }))
 const project = join(home, 'project', 'deep')
 mkdirSync(project, { recursive: true })
 const file = join(home, 'project', 'klab.yaml')
-const open = (env: Record<string, string> = {}) =>
-  openLab({ cwd: project, env: { KLAB_HOME: home, ...env }, uid: process.getuid?.() ?? 0 })
+/** Of somebody who trusts his project: trust.test.ts has the others. */
+async function open(env: Record<string, string> = {}) {
+  if (existsSync(file)) await trustProject(project, home).catch(() => undefined)
+  return await openLab({
+    cwd: project,
+    env: { KLAB_HOME: home, ...env },
+    uid: process.getuid?.() ?? 0,
+  })
+}
 
 test('the reference and the schema are those of the code', () => {
   expect(readFileSync('docs/configuration.md', 'utf8')).toBe(configReference())

@@ -7,7 +7,7 @@ import { ConfigError, InfraError, nearest, UsageError } from '../../base/index.t
 import { describeExit, runInteractive, writeAtomically } from '../../host/index.ts'
 import { getAt, parseText, type LoadedConfig } from './layers.ts'
 import { noMachine } from './machine.ts'
-import { findProjectFile } from './project-file.ts'
+import { findProjectFile, PROJECT_FILE } from './project-file.ts'
 import { configLeaves, leafAt, settingPaths, type Leaf } from './leaves.ts'
 import { describeProblems } from './problems.ts'
 
@@ -108,7 +108,13 @@ async function writeConfig(file: string, text: string): Promise<void> {
       `${file} is left as it was; the new text is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`,
     )
   }
-  await writeAtomically(file, text)
+  await writeAtomically(file, text, modeFor(file))
+}
+
+/** That of the file that is there; a new one is its owner's alone, unless it is of a project, which others work on. */
+function modeFor(file: string): number {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode
+  return mode === undefined ? (basename(file) === PROJECT_FILE ? 0o644 : 0o600) : mode & 0o777
 }
 
 /** All that is wrong with a text, one sentence each. */

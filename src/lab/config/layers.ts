@@ -1,15 +1,22 @@
-import { existsSync, readFileSync } from 'node:fs'
-
-import { ConfigError, messageOf, nearest, tryDecodeJson } from '../../base/index.ts'
+import { ConfigError, nearest, tryDecodeJson } from '../../base/index.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
 import { describeProblems } from './problems.ts'
 import { configSchema, type Config } from './schema.ts'
+import { asksOf, type Ask } from './trust-rules.ts'
 
 /** What one source says, leaf by leaf. */
 export interface Layer {
   /** For people: a file name, `KLAB_MACHINE_CPUS`, `--cpus`. */
   readonly source: (path: string) => string
   readonly values: ReadonlyMap<string, unknown>
+}
+
+/** A file as it was read: what it says is taken from here, and not read again. */
+export interface ConfigFile {
+  readonly path: string
+  readonly text: string
+  /** What one that is not says that needs trust is left out. */
+  readonly isTrusted: boolean
 }
 
 export interface LoadedConfig {
@@ -19,31 +26,32 @@ export interface LoadedConfig {
   /** Where each setting comes from; absent for a default. */
   readonly sources: ReadonlyMap<string, string>
   readonly files: readonly string[]
+  /** What a file asks for and does not get. */
+  readonly withheld: readonly Ask[]
 }
 
 export interface LoadOptions {
-  readonly files: readonly string[]
+  readonly files: readonly ConfigFile[]
   readonly env: NodeJS.ProcessEnv
   readonly flags: ReadonlyMap<string, unknown>
 }
 
 /** Files, variables and flags, later ones winning, as one valid configuration. Throws ConfigError with all problems. */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  const files = options.files.filter((path) => existsSync(path))
   const layers: Layer[] = []
-  for (const path of files) layers.push(await fileLayer(path))
+  const withheld: Ask[] = []
+  for (const file of options.files) {
+    const layer = await fileLayer(file)
+    const asks = file.isTrusted ? [] : asksOf(layer.values)
+    withheld.push(...asks)
+    layers.push({ ...layer, values: without(layer.values, asks) })
+  }
   layers.push(environmentLayer(options.env))
   layers.push({ source: () => 'command line', values: options.flags })
-  const raw: Record<string, unknown> = {}
-  const sources = new Map<string, string>()
-  for (const { values, source } of layers) {
-    for (const [path, value] of values) {
-      setAt(raw, path.split('.'), value)
-      sources.set(path, source(path))
-    }
-  }
+  const { raw, sources } = merged(layers, options.files.length)
+  const files = options.files.map(({ path }) => path)
   const parsed = configSchema.safeParse(raw)
-  if (parsed.success) return { config: parsed.data, written: raw, sources, files }
+  if (parsed.success) return { config: parsed.data, written: raw, sources, files, withheld }
   const [issue] = parsed.error.issues
   const path = issue?.path.join('.') ?? ''
   const source = sources.get(path) ?? [...sources].find(([leaf]) => path.startsWith(leaf))?.[1]
@@ -52,14 +60,42 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   )
 }
 
-/** A file's settings. Throws ConfigError that names every problem with its line. */
-async function fileLayer(path: string): Promise<Layer> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
+/** Later ones win. A file hides what it says besides what others hide: no project uncovers what its user has covered. */
+function merged(layers: readonly Layer[], fileCount: number) {
+  const raw: Record<string, unknown> = {}
+  const sources = new Map<string, string>()
+  for (const [index, { values, source }] of layers.entries()) {
+    for (const [path, value] of values) {
+      const keys = path.split('.')
+      const before = path === 'run.hide' && index < fileCount ? (getAt(raw, keys) ?? []) : []
+      setAt(raw, keys, Array.isArray(value) ? [...(before as unknown[]), ...value] : value)
+      sources.set(path, source(path))
+    }
   }
+  return { raw, sources }
+}
+
+/** What a file says without what it asks for: of a machine that asks for something nothing is left, and of profiles, which lean on each other, none. */
+function without(
+  values: ReadonlyMap<string, unknown>,
+  asks: readonly Ask[],
+): ReadonlyMap<string, unknown> {
+  if (asks.length === 0) return values
+  const left = new Map(values)
+  for (const { path } of asks) {
+    const [root = '', name = ''] = path.split('.')
+    if (root === 'machines') left.set(root, omit(left.get(root), name))
+    else left.delete(root === 'profiles' ? root : path)
+  }
+  return left
+}
+
+function omit(value: unknown, name: string): unknown {
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([key]) => key !== name))
+}
+
+/** A file's settings. Throws ConfigError that names every problem with its line. */
+async function fileLayer({ path, text }: ConfigFile): Promise<Layer> {
   const { parseYaml } = await import('./yaml-file.ts')
   const { value, lineOf, syntaxErrors } = parseYaml(text)
   const problems = syntaxErrors.length > 0 ? syntaxErrors : describeProblems(value, lineOf)

@@ -3,6 +3,7 @@ import type { AllowRule } from '../outcome/allow-rule.ts'
 import { editedFile, editList } from '../config/edit.ts'
 import { findProjectFile } from '../config/project-file.ts'
 import type { Lab } from '../session/context.ts'
+import { keepingTrust } from '../session/trust.ts'
 import { showCrash } from './list.ts'
 
 const SETTING = 'run.allowReports'
@@ -31,14 +32,15 @@ export async function ignoreCrash(
   const { fingerprint, title } = await showCrash(lab, wanted)
   const file = editedFile(lab.cwd, lab.paths.userConfig, { isUsers: user })
   const isThis = (rule: unknown) => (rule as AllowRule).crash === fingerprint
-  await editList(file, SETTING, {
-    change: (rules) => {
+  const edit = {
+    change: (rules: readonly unknown[]) => {
       const others = rules.filter((rule) => !isThis(rule))
       if (reason !== undefined) return [...others, { crash: fingerprint, reason }]
       if (others.length < rules.length) return others
       throw new UsageError(`${title} (${fingerprint}) is not ignored in ${file}`)
     },
-    comment: (rule) => (isThis(rule) ? ` ${title}` : undefined),
-  })
+    comment: (rule: unknown) => (isThis(rule) ? ` ${title}` : undefined),
+  }
+  await keepingTrust(lab.paths, file, () => editList(file, SETTING, edit))
   return { file, title, fingerprint }
 }

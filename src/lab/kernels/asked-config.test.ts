@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 
+import { trustProject } from '../../../test/support/trust.ts'
 import { smallTree, write } from '../../../test/support/small-tree.ts'
 import { runOk } from '../../host/index.ts'
 import { treeAt } from '../../kernel/index.ts'
@@ -25,6 +26,7 @@ beforeEach(() => {
 })
 
 async function asked(choice: Partial<KernelChoice>) {
+  await trustProject(tree, join(dir, 'home'))
   const env = { KLAB_HOME: join(dir, 'home'), PATH: process.env['PATH'] }
   const lab = await openLab({ cwd: tree, env, uid: process.getuid?.() ?? 0 })
   return await askedConfig(lab, { options: [], configFiles: [], ...choice }, await treeAt(tree))

@@ -4,8 +4,9 @@ import { findProgram } from '../../host/index.ts'
 import { InfraError } from '../../base/index.ts'
 import { loadCachedConfig } from '../config/cached.ts'
 import type { LoadedConfig } from '../config/layers.ts'
-import { findProjectFile } from '../config/project-file.ts'
+import { readProject, readUserFile, type Project } from '../config/project-file.ts'
 import type { Config } from '../config/schema.ts'
+import { TrustStore } from '../config/trust-store.ts'
 import { pathsFor, preparePaths, type Paths } from './paths.ts'
 
 /** What every use case needs: who is asking, from where, with which settings. */
@@ -16,6 +17,7 @@ export interface Lab {
   readonly paths: Paths
   readonly config: Config
   readonly loaded: LoadedConfig
+  readonly project: Project
 }
 
 export interface LabOptions {
@@ -26,14 +28,24 @@ export interface LabOptions {
   readonly flags?: ReadonlyMap<string, unknown>
 }
 
-/** Reads the configuration and prepares klab's directories. Throws ConfigError or InfraError. */
+/**
+ * Reads the configuration and prepares klab's directories. Without what a project's file asks for that its user does not trust: requireTrust says so.
+ * Throws ConfigError or InfraError.
+ */
 export async function openLab({ cwd, env, uid, flags = new Map() }: LabOptions): Promise<Lab> {
   const paths = pathsFor(env, uid)
-  const project = findProjectFile(cwd)
-  const files = [paths.userConfig, ...(project === undefined ? [] : [project])]
+  // First of all: what is trusted is in there.
   preparePaths(paths)
+  const project = readProject(cwd)
+  const own = readUserFile(paths.userConfig)
+  const files = [
+    ...(own ? [own] : []),
+    ...(project.file
+      ? [{ ...project.file, isTrusted: new TrustStore(paths.state).trusts(project.file) }]
+      : []),
+  ]
   const loaded = await loadCachedConfig({ files, env, flags }, paths.cache)
-  return { cwd, env, uid, paths, config: loaded.config, loaded }
+  return { cwd, env, uid, paths, config: loaded.config, loaded, project }
 }
 
 /** Where distributions put what is not on PATH. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import { ensureDirectory, ensurePrivateDirectory } from '../../host/index.ts'
+import { ensurePrivateDirectory } from '../../host/index.ts'
 
 /** Where klab keeps things. `KLAB_HOME` moves all of them; otherwise the XDG base directories hold. */
 export interface Paths {
@@ -32,11 +32,12 @@ export function pathsFor(env: NodeJS.ProcessEnv, uid: number): Paths {
   }
 }
 
-/** Makes the directories, or says up front which one cannot be used and why. */
+/**
+ * Makes the directories, or says up front which one cannot be used and why. Programs are run from the cache, verdicts and secrets are in the state, and
+ * sockets into VMs among the rest: of none of them another user may decide.
+ */
 export function preparePaths(paths: Paths): void {
-  ensureDirectory(paths.cache, 'cache')
-  // What was run, with its environment and input.
-  ensureDirectory(paths.state, 'state', 0o700)
-  // Sockets into VMs: nobody else may connect.
+  ensurePrivateDirectory(paths.cache, 'cache')
+  ensurePrivateDirectory(paths.state, 'state')
   ensurePrivateDirectory(paths.runtime, 'sockets of VMs')
 }

@@ -1,0 +1,22 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+/** Whether there is somebody who can be asked. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY
+}
+
+/**
+ * Asks whoever is at the terminal. Ctrl-D is no, and Ctrl-C ends klab: the line is the terminal's own, for readline's would swallow the one and wait for
+ * ever after the other.
+ */
+export async function saysYes(question: string): Promise<boolean> {
+  process.stderr.write(`${question} [y/N] `)
+  const lines = createInterface({ input: process.stdin, terminal: false })
+  // Not its iterator, which leaves the terminal being read.
+  const end = once(lines, 'close').then(() => ['\n'])
+  const [line] = (await Promise.race([once(lines, 'line'), end])) as [string]
+  lines.close()
+  if (line === '\n') process.stderr.write(line)
+  return /^y(?:es)?$/i.test(line.trim())
+}

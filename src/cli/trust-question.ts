@@ -1,0 +1,20 @@
+import { trusting, type Lab, type TrustQuestion } from '../lab/index.ts'
+import { canAsk, saysYes } from './question.ts'
+
+/** Asks whoever is at a terminal whether he trusts the project's file, and remembers a yes. Elsewhere nobody is asked, and it is no. */
+export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {
+  if (!canAsk()) return false
+  const { trustQuestion } = await trusting()
+  const answer = await trustQuestion(paths, cwd)
+  if (answer.isTrusted || !(await isTrustedByUser(answer))) return answer.isTrusted
+  await answer.trust()
+  return true
+}
+
+/** Shows what a file asks for, and asks. */
+export async function isTrustedByUser(question: TrustQuestion): Promise<boolean> {
+  const { describeAsk } = await trusting()
+  console.error(`klab: ${question.path} asks for what is only done for a file that you trust:`)
+  for (const ask of question.asks) console.error(`  ${describeAsk(ask)}`)
+  return await saysYes('Trust it, as it is now?')
+}
