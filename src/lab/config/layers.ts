@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 
-import { ConfigError, messageOf, nearest, tryDecodeJson } from '../../base/index.ts'
+import { ConfigError, nearest, tryDecodeJson } from '../../base/index.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
-import { describeProblems } from './problems.ts'
+import { describeProblems, problemLines } from './problems.ts'
 import { configSchema, type Config } from './schema.ts'
 
 /** What one source says, leaf by leaf. */
@@ -54,19 +54,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 
 /** A file's settings. Throws ConfigError that names every problem with its line. */
 async function fileLayer(path: string): Promise<Layer> {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
-  }
-  const { parseYaml } = await import('./yaml-file.ts')
+  const { parseYaml, readYaml } = await import('./yaml-file.ts')
+  const text = readYaml(path)
   const { value, lineOf, syntaxErrors } = parseYaml(text)
   const problems = syntaxErrors.length > 0 ? syntaxErrors : describeProblems(value, lineOf)
   if (problems.length > 0) {
-    throw new ConfigError(
-      `${path} is not a valid configuration:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    )
+    throw new ConfigError(`${path} is not a valid configuration:\n${problemLines(problems)}`)
   }
   const values = new Map<string, unknown>()
   for (const { path: leaf } of configLeaves()) {
