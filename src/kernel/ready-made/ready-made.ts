@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { describeExit, run } from '../../host/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
+import { describeExit, run, textOutside } from '../../host/index.ts'
 import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import type { Config } from './boot-needs.ts'
 import { imageFacts } from './image.ts'
@@ -29,6 +29,7 @@ export interface Kernel {
 /** Where installed kernels are; a test or a chroot has others. */
 const BOOT = '/boot'
 const MODULES = '/lib/modules'
+const MAX_CONFIG = 16 * 1024 * 1024
 
 /**
  * The kernel that the user means: an id of `klab kernel ls`, an image, a directory with one, a .deb, or the release of
@@ -65,7 +66,7 @@ export function installedReleases(): string[] {
 /** A kernel of the cache as a bootable one. */
 export async function builtKernel(manifest: Manifest, store: KernelStore): Promise<Kernel> {
   const dir = store.directory(manifest.id)
-  const config = parseConfig(await readFile(join(dir, 'config'), 'utf8'))
+  const config = parseConfig(textOf(join(dir, 'config')))
   return {
     image: join(dir, startsFromElf(config) ? 'vmlinux' : 'image'),
     release: manifest.release,
@@ -92,12 +93,12 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
   const { path: pathOfImage, names, target } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
-    const facts = await imageFacts(inTree)
+    const facts = imageFacts(inTree)
     const { release } = facts
     return {
       image: inTree,
       release,
-      config: await configAt(join(dir, '.config')),
+      config: configAt(join(dir, '.config')),
       modulesDir: dir,
       vmlinux: matchingVmlinux([join(dir, 'vmlinux')], facts),
       origin: `${release ?? 'kernel'} (${dir})`,
@@ -123,7 +124,7 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
 
 /** An image, and what lies where distributions put it: the configuration beside it, modules under /lib/modules. */
 async function kernelOfImage(image: string): Promise<Kernel> {
-  const facts = await imageFacts(image)
+  const facts = imageFacts(image)
   const { release } = facts
   const dir = dirname(image)
   const named = /^vmlinuz-(.+)$/.exec(basename(image))?.[1] ?? release
@@ -132,7 +133,7 @@ async function kernelOfImage(image: string): Promise<Kernel> {
   return {
     image,
     release,
-    config: (await configAt(join(dir, `config-${named}`))) ?? (await configAt(join(dir, 'config'))),
+    config: configAt(join(dir, `config-${named}`)) ?? configAt(join(dir, 'config')),
     modulesDir:
       modules.map((place) => join(place, release ?? '')).find(existsSync) ??
       (root === '/' ? join(MODULES, release ?? '') : undefined),
@@ -142,8 +143,19 @@ async function kernelOfImage(image: string): Promise<Kernel> {
   }
 }
 
-async function configAt(path: string): Promise<Config | undefined> {
-  return existsSync(path) ? parseConfig(await readFile(path, 'utf8')) : undefined
+function configAt(path: string): Config | undefined {
+  return existsSync(path) ? parseConfig(textOf(path)) : undefined
+}
+
+/** The configuration of a kernel; the largest have 300 KiB. Throws InfraError. */
+function textOf(path: string): string {
+  try {
+    return textOutside(path, MAX_CONFIG)
+  } catch (error) {
+    throw new InfraError('CONFIG', `cannot read the configuration ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 function vmlinuxFiles(dir: string, root: string, release: string | undefined): string[] {
