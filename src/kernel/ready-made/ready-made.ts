@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { InfraError, messageOf } from '../../base/index.ts'
-import { describeExit, run, textOutside } from '../../host/index.ts'
+import { textOutside } from '../../host/index.ts'
 import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import type { Config } from './boot-needs.ts'
 import { imageFacts } from './image.ts'
 import type { KernelStore } from './kernel-store.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { Manifest } from './manifest.ts'
+import { unpackPackage } from './package.ts'
 import { matchingVmlinux, vmlinuxBeside, vmlinuxOfPackages } from './vmlinux.ts'
 
 /** A bootable kernel, wherever it came from. */
@@ -46,7 +45,7 @@ export async function findKernel(
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return await kernelInDirectory(path)
     if (path.endsWith('.deb') && statSync(path).isFile())
-      return await kernelInDirectory(await unpackDeb(path, cacheDir))
+      return await kernelInDirectory(await unpackPackage(path, cacheDir))
     return await kernelOfImage(path)
   }
   const installed = join(BOOT, `vmlinuz-${what}`)
@@ -164,24 +163,4 @@ function vmlinuxFiles(dir: string, root: string, release: string | undefined): s
     ...vmlinuxBeside(dir, release),
     ...roots.flatMap((place) => vmlinuxOfPackages(release ?? '', place)),
   ]
-}
-
-/** Unpacks a kernel package into the cache, once. */
-async function unpackDeb(path: string, cacheDir: string): Promise<string> {
-  const { size, mtimeMs } = statSync(path)
-  const key = createHash('sha256').update(`${path}\0${size}\0${mtimeMs}`).digest('hex').slice(0, 12)
-  const target = join(cacheDir, 'packages', `${basename(path, '.deb')}-${key}`)
-  if (existsSync(target)) return target
-  const temporary = `${target}.${process.pid}.tmp`
-  await mkdir(temporary, { recursive: true })
-  const { exit, stderr } = await run('dpkg-deb', ['--extract', path, temporary])
-  if (exit.kind !== 'exited' || exit.code !== 0) {
-    await rm(temporary, { recursive: true, force: true })
-    throw new InfraError(
-      'PACKAGE',
-      `cannot unpack ${path}: dpkg-deb: ${describeExit(exit)}: ${stderr.trim().split('\n')[0]}`,
-    )
-  }
-  await rename(temporary, target).catch(() => rm(temporary, { recursive: true, force: true }))
-  return target
 }
