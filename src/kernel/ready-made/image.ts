@@ -63,9 +63,10 @@ function readHead(path: string): { head: Buffer; size: number } {
   }
 }
 
-function headOf(path: string, { size, read }: Bytes): { head: Buffer; size: number } {
+function headOf(path: string, file: Bytes): { head: Buffer; size: number } {
+  const { size } = file
   if (size < 1024) throw wrong(path, `is truncated or empty: ${size} bytes`)
-  return { head: read(0, Math.min(size, 64 * 1024)), size }
+  return { head: file.read(0, Math.min(size, 64 * 1024)), size }
 }
 
 function wrong(path: string, what: string): InfraError {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ReportScanner, type FoundReport } from '../../crash/index.ts'
 import type { ConsoleReader, Vm } from '../../vm/index.ts'
-import { AllowRules, type AllowRule } from './allow-rule.ts'
+import type { AllowRules } from './allow-rule.ts'
 import type { OnEvent } from './events.ts'
 
 /** A report that has ended is told when nothing follows for so long. */
@@ -25,8 +25,8 @@ export class ReportLog {
   /** For the console. */
   readonly reader: ConsoleReader
 
-  constructor(rules: readonly AllowRule[], onEvent: OnEvent) {
-    this.#rules = new AllowRules(rules)
+  constructor(rules: AllowRules, onEvent: OnEvent) {
+    this.#rules = rules
     this.scanner = new ReportScanner((report) => {
       if (this.#isOver) return
       const allowed = this.#rules.reasonFor(report)
