@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync } from 'node:fs'
 
+import { contentOf, openOutside } from './outside-file.ts'
 import { isOurs, ownerName } from './own-path.ts'
 
 /** What is found where a file is looked for that klab is to obey. */
@@ -12,16 +13,15 @@ export type BelievedFile =
 /** Whom a file may be open to: who reads what it says once sees it change, or it is obeyed as it stands. */
 export type Openness = 'group-may-write' | 'owner-may-write'
 
-const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 /** The longest that people write have some KiB. */
-const MAX_BYTES = 256 * 1024
+const MAX_BYTES = 128 * 1024
 
-/** Reads a file of this user's, or of root's. What was opened is looked at, and no path a second time. Throws what node throws for one that cannot be read. */
+/** Reads a file of this user's, or of root's. What was opened is looked at, and no path a second time. Throws FormatError for one that cannot be read. */
 export function readBelieved(path: string, openness: Openness): BelievedFile {
   const link = lstatSync(path, { throwIfNoEntry: false })
   if (!link) return { kind: 'absent' }
   if (!isOurs(link)) return notOurs(`it belongs to ${ownerName(link.uid)}`)
-  const file = openSync(path, FLAGS)
+  const file = openOutside(path)
   try {
     const stat = fstatSync(file)
     if (!isOurs(stat)) return notOurs(`it belongs to ${ownerName(stat.uid)}`)
@@ -29,8 +29,7 @@ export function readBelieved(path: string, openness: Openness): BelievedFile {
     // As for directories: a group of one's own has one's own number.
     const open = openness === 'group-may-write' || gid === uid ? 0o002 : 0o022
     if (mode & open) return notOurs(`other users can write it (chmod go-w ${path})`)
-    if (!stat.isFile()) throw new Error(`${path} is no regular file`)
-    return { kind: 'text', text: contentOf(file, path) }
+    return { kind: 'text', text: contentOf(file, MAX_BYTES).toString('utf8') }
   } finally {
     closeSync(file)
   }
@@ -38,15 +37,4 @@ export function readBelieved(path: string, openness: Openness): BelievedFile {
 
 function notOurs(why: string): BelievedFile {
   return { kind: 'not-ours', why }
-}
-
-function contentOf(file: number, path: string): string {
-  const content = Buffer.allocUnsafe(MAX_BYTES + 1)
-  let length = 0
-  for (;;) {
-    const read = readSync(file, content, length, content.length - length, null)
-    if (read === 0) return content.toString('utf8', 0, length)
-    length += read
-    if (length > MAX_BYTES) throw new Error(`${path} has more than ${MAX_BYTES} bytes`)
-  }
 }

@@ -1,11 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 
 import { cutOff, FormatError, type Bytes } from '../base/index.ts'
+import { openOutside } from './outside-file.ts'
 
-/** Opens a file for as long as its bytes are used. Throws FormatError for what is no file, and what node throws for one that cannot be opened. */
+/** Opens a file for as long as its bytes are used. Throws FormatError for one that cannot be opened, and for what is no file. */
 export function withFileBytes<T>(path: string, use: (bytes: Bytes) => T): T {
-  // Opening a pipe would wait for whoever writes to it.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const file = openOutside(path)
   try {
     return use(fileBytes(file))
   } finally {
@@ -13,11 +13,9 @@ export function withFileBytes<T>(path: string, use: (bytes: Bytes) => T): T {
   }
 }
 
-/** An open file as bytes that can be read anywhere. Throws FormatError for what is no file. */
+/** An open file as bytes that can be read anywhere. */
 function fileBytes(file: number): Bytes {
-  const stat = fstatSync(file)
-  if (!stat.isFile()) throw new FormatError('it is no file')
-  const { size } = stat
+  const { size } = fstatSync(file)
   return {
     size,
     read(at, length) {

@@ -11,6 +11,7 @@ export {
   openFileLimit,
 } from './facts.ts'
 export { withFileBytes } from './file-bytes.ts'
+export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
 export { isLocked, lockFile } from './lock.ts'
 export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
 export {

@@ -2,9 +2,7 @@ import type { Command } from 'commander'
 
 import { configEditing, configLeaves, trusting } from '../../lab/index.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
-import { existsSync, readFileSync, statSync } from 'node:fs'
 
-import { ConfigError } from '../../base/index.ts'
 import { table } from '../render/table.ts'
 
 interface Flags {
@@ -115,7 +113,7 @@ async function edit(flags: Flags): Promise<void> {
 }
 
 async function validate(file: string | undefined): Promise<void> {
-  const { problemsIn } = await configEditing()
+  const { checkConfig } = await configEditing()
   if (file === undefined) {
     // Reading them is checking them.
     const { lab } = await open()
@@ -126,13 +124,7 @@ async function validate(file: string | undefined): Promise<void> {
     )
     return
   }
-  if (!existsSync(file) || !statSync(file).isFile())
-    throw new ConfigError(`there is no file ${file}`)
-  const problems = await problemsIn(readFileSync(file, 'utf8'))
-  if (problems.length > 0)
-    throw new ConfigError(
-      `${file} is not a valid configuration:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    )
+  await checkConfig(file)
   console.log(`valid: ${file}`)
 }
 

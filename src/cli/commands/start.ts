@@ -131,7 +131,7 @@ async function keptRequest(lab: Lab, flags: StartFlags, machineName: string | un
       start: flags.fresh ? 'boot' : 'clone',
     }),
     judge: {
-      allowReports: [...run.allowReports, ...flags.allowReport.map(askedFor)],
+      allowReports: [...run.allowReports, ...(await askedFor(flags.allowReport))],
       onCrash: oneOf('--on-crash', flags.onCrash ?? 'continue', VM_POLICIES),
       ...{ graceMs: run.grace, limits: limitsOf(machine) },
     },

@@ -94,10 +94,13 @@ function readRecords(memory: AddressSpace, info: Vmcoreinfo): LogRecord[] {
   const header = info.sizeOf('printk_log')
   const records: LogRecord[] = []
   let read = 0
+  let isBack = false
   for (let at = first; at !== end && read <= size;) {
     if (at + header > size) throw new DumpError('its log is damaged')
     const length = buffer.readUInt16LE(at + info.offset('printk_log.len'))
     if (length === 0) {
+      if (isBack) throw new DumpError('its log goes round and round')
+      isBack = true
       at = 0
       continue
     }

@@ -30,6 +30,8 @@ export function guiltyFile(text: string): string | undefined {
     .map((line) => line.slice(0, MAX_LINE))
     .filter((line) => !ASIDE.test(line))
     .flatMap((line) => [...line.matchAll(PLACE)].map(([, file = '']) => file.replace(/^\.\//, '')))
+    // No compiler writes such; who wants to be shown what lies elsewhere does.
+    .filter((file) => !file.split('/').includes('..'))
   const first = files.find((file) => !NEVER_GUILTY.test(file))
   if (first === undefined) return files[0]
   return deeper(first, files)

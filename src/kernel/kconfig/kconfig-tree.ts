@@ -1,5 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+
+import { InfraError, messageOf } from '../../base/index.ts'
+import { textOutside } from '../../host/index.ts'
 
 /** One definition of a symbol: what it depends on, menus and `if` blocks around it included. */
 export interface SymbolDefinition {
@@ -49,6 +52,8 @@ class KconfigReader {
   readonly #drafts: Draft[] = []
   readonly #selects = new Map<string, string[]>()
   #current: Draft | undefined
+  /** Those that are read now, the one that sources another before it. */
+  readonly #open: string[] = []
 
   constructor(tree: string, srcarch: string) {
     this.#tree = tree
@@ -57,9 +62,16 @@ class KconfigReader {
 
   readFile(name: string): void {
     const path = join(this.#tree, name)
-    if (!existsSync(path)) return
-    // A backslash continues a line; `help` text is told by its indentation.
-    const lines = readFileSync(path, 'utf8').split('\n')
+    // One that sources itself is read once, as far as it goes.
+    if (this.#open.includes(path) || !existsSync(path)) return
+    this.#open.push(path)
+    this.#lines(textOf(path).split('\n'), name)
+    this.#open.pop()
+    this.#current = undefined
+  }
+
+  /** A backslash continues a line; `help` text is told by its indentation. */
+  #lines(lines: readonly string[], name: string): void {
     let helpIndent: number | undefined
     for (let index = 0; index < lines.length; index++) {
       const number = index + 1
@@ -70,9 +82,8 @@ class KconfigReader {
       if (helpIndent === -1) helpIndent = indent
       if (helpIndent !== undefined && helpIndent > 0 && indent >= helpIndent) continue
       helpIndent = /^\s*(?:---)?help(?:---)?\s*$/.test(line) ? -1 : undefined
-      if (helpIndent === undefined) this.#statement(line.replace(/\s#.*$/, '').trim(), name, number)
+      if (helpIndent === undefined) this.#statement(withoutComment(line).trim(), name, number)
     }
-    this.#current = undefined
   }
 
   result(): KconfigTree {
@@ -100,7 +111,7 @@ class KconfigReader {
       }
       case 'config':
       case 'menuconfig':
-        this.#open(argument, file, number)
+        this.#define(argument, file, number)
         return
       case 'menu':
       case 'choice':
@@ -138,7 +149,7 @@ class KconfigReader {
     }
   }
 
-  #open(name: string, file: string, line: number): void {
+  #define(name: string, file: string, line: number): void {
     this.#current = {
       name,
       file,
@@ -163,7 +174,7 @@ class KconfigReader {
     if (!/["']/.test(argument) || word.startsWith('def_')) return
     this.#current.hasPrompt = true
     // `bool "text" if COND`: without COND nobody can set it.
-    const condition = /"\s+if\s+(.+)$/.exec(argument)?.[1]
+    const condition = / if (.+)$/.exec(argument.slice(argument.lastIndexOf('"') + 1))?.[1]
     if (condition) this.#current.depends.push(condition)
   }
 
@@ -172,4 +183,21 @@ class KconfigReader {
     if (!this.#current) return
     this.#selects.set(target, [...(this.#selects.get(target) ?? []), this.#current.name])
   }
+}
+
+/** The largest has 100 KiB. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+function textOf(path: string): string {
+  try {
+    return textOutside(path, MAX_BYTES)
+  } catch (error) {
+    throw new InfraError('KCONFIG', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** A comment begins with a blank and a hash. */
+function withoutComment(line: string): string {
+  const at = line.search(/\s#/)
+  return at < 0 ? line : line.slice(0, at)
 }

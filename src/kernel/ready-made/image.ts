@@ -1,6 +1,5 @@
-import { constants, open } from 'node:fs/promises'
-
-import { InfraError, isElf, messageOf } from '../../base/index.ts'
+import { InfraError, isElf, messageOf, type Bytes } from '../../base/index.ts'
+import { withFileBytes } from '../../host/index.ts'
 import { archOfElf, archOfHeader, DEFAULT_ARCH } from '../arch/arch.ts'
 
 /** What a bootable image says of itself. */
@@ -13,8 +12,8 @@ export interface ImageFacts {
 }
 
 /** Reads the header of a kernel image. Throws InfraError if it is not a whole image of the architecture that is booted. */
-export async function imageFacts(path: string): Promise<ImageFacts> {
-  const { head, size } = await readHead(path)
+export function imageFacts(path: string): ImageFacts {
+  const { head, size } = readHead(path)
   const elf = isElf(head)
   const arch = elf ? archOfElf(head.readUInt16LE(18)) : archOfHeader(head)
   if (arch === undefined) throw wrong(path, `is not a Linux kernel image (${describeHead(head)})`)
@@ -42,7 +41,9 @@ function bzImageFacts(path: string, head: Buffer, size: number): ImageFacts {
   const version = head.readUInt16LE(0x20e) + 0x200
   // arch/x86/boot/version.c: release (builder) version.
   const text = head.toString('latin1', version, Math.min(head.length, version + 300))
-  const [, release, , build] = /^(\S+)(?: (\([^()\0]*\)))?(?: (#[^\0]+))?[\s\0]/.exec(text) ?? []
+  // It becomes a part of paths.
+  const [, release, , build] =
+    /^(\d[!-.0-~]{0,63})(?: (\([^()\0]*\)))?(?: (#[^\0]+))?[\s\0]/.exec(text) ?? []
   return { format: 'bzImage', release, version: build }
 }
 
@@ -53,21 +54,19 @@ function describeHead(head: Buffer): string {
   return 'no header that klab knows'
 }
 
-async function readHead(path: string): Promise<{ head: Buffer; size: number }> {
+function readHead(path: string): { head: Buffer; size: number } {
   try {
-    // Opening a pipe would wait for whoever writes to it.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const info = await file.stat()
-    if (!info.isFile()) throw wrong(path, 'is no file')
-    const { size } = info
-    const buffer = Buffer.alloc(Math.min(size, 64 * 1024))
-    await file.read(buffer, 0, buffer.length, 0)
-    if (buffer.length < 1024) throw wrong(path, `is truncated or empty: ${size} bytes`)
-    return { head: buffer, size }
+    return withFileBytes(path, (file) => headOf(path, file))
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('IMAGE', `cannot read the kernel image ${path}: ${messageOf(error)}`)
   }
+}
+
+function headOf(path: string, file: Bytes): { head: Buffer; size: number } {
+  const { size } = file
+  if (size < 1024) throw wrong(path, `is truncated or empty: ${size} bytes`)
+  return { head: file.read(0, Math.min(size, 64 * 1024)), size }
 }
 
 function wrong(path: string, what: string): InfraError {

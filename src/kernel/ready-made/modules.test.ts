@@ -40,9 +40,13 @@ test('what is no module is refused in a sentence', async () => {
     /text.ko is not a kernel module: it is not a 64-bit/,
   )
   await runOk('mkfifo', [join(dir, 'pipe.ko')])
-  await expect(closure('pipe')).rejects.toThrow(/pipe.ko is no kernel module: it is no file/)
+  await expect(closure('pipe')).rejects.toThrow(
+    /cannot read the kernel module .*pipe.ko: it is a pipe/,
+  )
   writeFileSync(join(dir, 'broken.ko.gz'), gzipSync(Buffer.alloc(100)).subarray(0, 20))
-  await expect(closure('broken')).rejects.toThrow(/cannot decompress .*broken.ko.gz/)
+  await expect(closure('broken')).rejects.toThrow(
+    /cannot read the kernel module .*broken.ko.gz: unexpected end/,
+  )
 })
 
 test('a module that unpacks to more than any module has is refused', async () => {
@@ -51,6 +55,8 @@ test('a module that unpacks to more than any module has is refused', async () =>
   writeFileSync(join(dir, 'bomb.ko.gz'), gzipSync(Buffer.alloc(4_000_000)))
   await runOk('sh', ['-c', 'xz -0c "$1" > "$2"', 'sh', zeroes, join(dir, 'xzbomb.ko.xz')])
   const modules = await ModuleDirectory.open(dir, 1_000_000)
-  await expect(modules.closure(['bomb'])).rejects.toThrow(/cannot decompress .*bomb.ko.gz/)
+  await expect(modules.closure(['bomb'])).rejects.toThrow(
+    /bomb.ko.gz: it becomes larger than a module is/,
+  )
   await expect(modules.closure(['xzbomb'])).rejects.toThrow(/becomes larger than a module is/)
 })

@@ -1,11 +1,9 @@
-import { existsSync, statSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
 
-import { bytesOf, elfSection, FormatError, InfraError, messageOf } from '../../base/index.ts'
-import { start } from '../../host/index.ts'
+import { bytesOf, elfSection, FormatError, InfraError } from '../../base/index.ts'
+import { readModule } from './module-file.ts'
 
 export interface LoadedModule {
   /** Relative to the directory of the modules, without the suffix of a compression. */
@@ -13,7 +11,7 @@ export interface LoadedModule {
   readonly data: Buffer
 }
 
-/** With DWARF the largest modules (amdgpu) have 400 MiB; packed, a few bytes may become as many as they like. */
+/** With DWARF the largest module (amdgpu) has 400 MiB; packed, a few bytes may become as many as they like. */
 const MAX_BYTES = 1024 * 1024 * 1024
 const SUFFIX = /\.ko(?:\.(?:gz|xz|zst))?$/
 
@@ -22,7 +20,7 @@ export class ModuleDirectory {
   readonly #dir: string
   readonly #paths: ReadonlyMap<string, string>
 
-  /** What a module may have at most, unpacked. */
+  /** What all that are loaded may have together, unpacked. */
   readonly #limit: number
 
   private constructor(dir: string, paths: ReadonlyMap<string, string>, limit: number) {
@@ -52,6 +50,7 @@ export class ModuleDirectory {
    */
   async closure(names: readonly string[]): Promise<LoadedModule[]> {
     const loaded: LoadedModule[] = []
+    let left = this.#limit
     // Noted before their dependencies are: modules of somebody else may well lead back to themselves.
     const seen = new Set<string>()
     const visit = async (name: string): Promise<void> => {
@@ -61,7 +60,8 @@ export class ModuleDirectory {
       seen.add(key)
       if (file === undefined)
         throw new InfraError('MODULE', `there is no module ${name} in ${this.#dir}`)
-      const data = await readModule(join(this.#dir, file), this.#limit)
+      const data = await readModule(join(this.#dir, file), left)
+      left -= data.length
       const info = modinfo(data, file)
       // A soft dependency may be missing, or built in.
       for (const soft of info.softBefore) if (this.has(soft)) await visit(soft)
@@ -80,44 +80,6 @@ function canonical(name: string): string {
 
 function moduleName(file: string): string {
   return canonical(basename(file).replace(SUFFIX, ''))
-}
-
-async function readModule(path: string, limit: number): Promise<Buffer> {
-  const info = statSync(path)
-  // A pipe would be waited for.
-  if (!info.isFile() || info.size > limit)
-    throw new InfraError('MODULE', `${path} is no kernel module: it is no file, or too large`)
-  if (path.endsWith('.xz')) return await unxz(path, limit)
-  const data = await readFile(path)
-  const options = { maxOutputLength: limit }
-  try {
-    if (path.endsWith('.gz')) return await promisify(gunzip)(data, options)
-    if (path.endsWith('.zst')) return await promisify(zstdDecompress)(data, options)
-    return data
-  } catch (error) {
-    throw new InfraError('MODULE', `cannot decompress ${path}: ${messageOf(error)}`)
-  }
-}
-
-async function unxz(path: string, limit: number): Promise<Buffer> {
-  await using xz = start('xz', ['-dc', path], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of xz.stdout ?? []) {
-    chunks.push(chunk as Buffer)
-    bytes += chunk.length
-    if (bytes > limit)
-      throw new InfraError(
-        'MODULE',
-        `cannot decompress ${path}: it becomes larger than a module is`,
-      )
-  }
-  const exit = await xz.exited
-  if (exit.kind === 'exited' && exit.code === 0) return Buffer.concat(chunks)
-  throw new InfraError(
-    'MODULE',
-    `cannot decompress ${path}: xz is missing or failed; install xz-utils`,
-  )
 }
 
 function modinfoOf(data: Buffer, file: string): Buffer {
@@ -140,8 +102,8 @@ function modinfo(data: Buffer, file: string): { depends: string[]; softBefore: s
       .filter((entry) => entry.startsWith(`${key}=`))
       .map((entry) => entry.slice(key.length + 1))
   const softBefore = values('softdep').flatMap((text) => {
-    const before = /pre:(.*?)(?:post:|$)/.exec(text)?.[1] ?? ''
-    return before.split(/[\s,]+/)
+    const [, behind = ''] = text.split('pre:')
+    return (behind.split('post:')[0] ?? '').split(/[\s,]+/)
   })
   const split = (list: string[]) => list.filter((name) => name !== '')
   return {

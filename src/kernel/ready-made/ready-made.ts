@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { describeExit, run } from '../../host/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
+import { textOutside } from '../../host/index.ts'
 import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import type { Config } from './boot-needs.ts'
 import { imageFacts } from './image.ts'
 import type { KernelStore } from './kernel-store.ts'
 import { parseConfig } from '../kconfig/kconfig.ts'
 import type { Manifest } from './manifest.ts'
+import { unpackPackage } from './package.ts'
 import { matchingVmlinux, vmlinuxBeside, vmlinuxOfPackages } from './vmlinux.ts'
 
 /** A bootable kernel, wherever it came from. */
@@ -29,6 +28,7 @@ export interface Kernel {
 /** Where installed kernels are; a test or a chroot has others. */
 const BOOT = '/boot'
 const MODULES = '/lib/modules'
+const MAX_CONFIG = 16 * 1024 * 1024
 
 /**
  * The kernel that the user means: an id of `klab kernel ls`, an image, a directory with one, a .deb, or the release of
@@ -45,7 +45,7 @@ export async function findKernel(
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return await kernelInDirectory(path)
     if (path.endsWith('.deb') && statSync(path).isFile())
-      return await kernelInDirectory(await unpackDeb(path, cacheDir))
+      return await kernelInDirectory(await unpackPackage(path, cacheDir))
     return await kernelOfImage(path)
   }
   const installed = join(BOOT, `vmlinuz-${what}`)
@@ -65,7 +65,7 @@ export function installedReleases(): string[] {
 /** A kernel of the cache as a bootable one. */
 export async function builtKernel(manifest: Manifest, store: KernelStore): Promise<Kernel> {
   const dir = store.directory(manifest.id)
-  const config = parseConfig(await readFile(join(dir, 'config'), 'utf8'))
+  const config = parseConfig(textOf(join(dir, 'config')))
   return {
     image: join(dir, startsFromElf(config) ? 'vmlinux' : 'image'),
     release: manifest.release,
@@ -92,12 +92,12 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
   const { path: pathOfImage, names, target } = archFacts(DEFAULT_ARCH).image
   const inTree = join(dir, pathOfImage)
   if (existsSync(inTree)) {
-    const facts = await imageFacts(inTree)
+    const facts = imageFacts(inTree)
     const { release } = facts
     return {
       image: inTree,
       release,
-      config: await configAt(join(dir, '.config')),
+      config: configAt(join(dir, '.config')),
       modulesDir: dir,
       vmlinux: matchingVmlinux([join(dir, 'vmlinux')], facts),
       origin: `${release ?? 'kernel'} (${dir})`,
@@ -123,7 +123,7 @@ async function kernelInDirectory(dir: string): Promise<Kernel> {
 
 /** An image, and what lies where distributions put it: the configuration beside it, modules under /lib/modules. */
 async function kernelOfImage(image: string): Promise<Kernel> {
-  const facts = await imageFacts(image)
+  const facts = imageFacts(image)
   const { release } = facts
   const dir = dirname(image)
   const named = /^vmlinuz-(.+)$/.exec(basename(image))?.[1] ?? release
@@ -132,7 +132,7 @@ async function kernelOfImage(image: string): Promise<Kernel> {
   return {
     image,
     release,
-    config: (await configAt(join(dir, `config-${named}`))) ?? (await configAt(join(dir, 'config'))),
+    config: configAt(join(dir, `config-${named}`)) ?? configAt(join(dir, 'config')),
     modulesDir:
       modules.map((place) => join(place, release ?? '')).find(existsSync) ??
       (root === '/' ? join(MODULES, release ?? '') : undefined),
@@ -142,8 +142,19 @@ async function kernelOfImage(image: string): Promise<Kernel> {
   }
 }
 
-async function configAt(path: string): Promise<Config | undefined> {
-  return existsSync(path) ? parseConfig(await readFile(path, 'utf8')) : undefined
+function configAt(path: string): Config | undefined {
+  return existsSync(path) ? parseConfig(textOf(path)) : undefined
+}
+
+/** The configuration of a kernel; the largest have 300 KiB. Throws InfraError. */
+function textOf(path: string): string {
+  try {
+    return textOutside(path, MAX_CONFIG)
+  } catch (error) {
+    throw new InfraError('CONFIG', `cannot read the configuration ${path}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
 }
 
 function vmlinuxFiles(dir: string, root: string, release: string | undefined): string[] {
@@ -152,24 +163,4 @@ function vmlinuxFiles(dir: string, root: string, release: string | undefined): s
     ...vmlinuxBeside(dir, release),
     ...roots.flatMap((place) => vmlinuxOfPackages(release ?? '', place)),
   ]
-}
-
-/** Unpacks a kernel package into the cache, once. */
-async function unpackDeb(path: string, cacheDir: string): Promise<string> {
-  const { size, mtimeMs } = statSync(path)
-  const key = createHash('sha256').update(`${path}\0${size}\0${mtimeMs}`).digest('hex').slice(0, 12)
-  const target = join(cacheDir, 'packages', `${basename(path, '.deb')}-${key}`)
-  if (existsSync(target)) return target
-  const temporary = `${target}.${process.pid}.tmp`
-  await mkdir(temporary, { recursive: true })
-  const { exit, stderr } = await run('dpkg-deb', ['--extract', path, temporary])
-  if (exit.kind !== 'exited' || exit.code !== 0) {
-    await rm(temporary, { recursive: true, force: true })
-    throw new InfraError(
-      'PACKAGE',
-      `cannot unpack ${path}: dpkg-deb: ${describeExit(exit)}: ${stderr.trim().split('\n')[0]}`,
-    )
-  }
-  await rename(temporary, target).catch(() => rm(temporary, { recursive: true, force: true }))
-  return target
 }

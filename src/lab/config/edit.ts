@@ -1,5 +1,5 @@
 import { constants, existsSync, readdirSync, statSync } from 'node:fs'
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
@@ -9,7 +9,7 @@ import { getAt, parseText, type LoadedConfig } from './layers.ts'
 import { noMachine } from './machine.ts'
 import { findProjectFile, PROJECT_FILE } from './project-file.ts'
 import { configLeaves, leafAt, settingPaths, type Leaf } from './leaves.ts'
-import { describeProblems } from './problems.ts'
+import { describeProblems, problemLines } from './problems.ts'
 
 export interface Setting {
   readonly path: string
@@ -105,7 +105,7 @@ async function writeConfig(file: string, text: string): Promise<void> {
   const problems = await problemsIn(text)
   if (problems.length > 0) {
     throw new ConfigError(
-      `${file} is left as it was; the new text is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`,
+      `${file} is left as it was; the new text is not valid:\n${problemLines(problems)}`,
     )
   }
   await writeAtomically(file, text, modeFor(file))
@@ -115,6 +115,14 @@ async function writeConfig(file: string, text: string): Promise<void> {
 function modeFor(file: string): number {
   const mode = statSync(file, { throwIfNoEntry: false })?.mode
   return mode === undefined ? (basename(file) === PROJECT_FILE ? 0o644 : 0o600) : mode & 0o777
+}
+
+/** Throws ConfigError with all that is wrong with a file. */
+export async function checkConfig(file: string): Promise<void> {
+  if (!existsSync(file)) throw new ConfigError(`there is no file ${file}`)
+  const problems = await problemsIn(await textOf(file))
+  if (problems.length > 0)
+    throw new ConfigError(`${file} is not a valid configuration:\n${problemLines(problems)}`)
 }
 
 /** All that is wrong with a text, one sentence each. */
@@ -143,7 +151,7 @@ export async function editConfig(env: NodeJS.ProcessEnv, file: string): Promise<
         `${editor} failed (${describeExit(exit)}); ${file} is left as it was`,
       )
     }
-    await writeConfig(file, await readFile(draft, 'utf8'))
+    await writeConfig(file, await textOf(draft))
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
@@ -170,7 +178,7 @@ export async function restoreConfig(
   const chosen = backup === undefined ? newestBackup(file) : existsSync(backup) ? backup : beside
   if (!existsSync(chosen) || !statSync(chosen).isFile())
     throw new UsageError(`there is no backup ${chosen}`)
-  const text = await readFile(chosen, 'utf8')
+  const text = await textOf(chosen)
   if (existsSync(file)) await backupConfig(file, now)
   await writeConfig(file, text)
   return chosen
@@ -198,5 +206,6 @@ function findLeaf(path: string): Leaf {
 }
 
 async function textOf(file: string): Promise<string> {
-  return existsSync(file) ? await readFile(file, 'utf8') : ''
+  const { readYaml } = await import('./yaml-file.ts')
+  return existsSync(file) ? readYaml(file) : ''
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 
 import { RUN_POLICIES } from '../outcome/crash-policy.ts'
-import { parseDurationMs, parseSizeBytes, parseSizeMiB } from '../../base/index.ts'
+import { compilePattern } from '../outcome/pattern.ts'
+import { messageOf, parseDurationMs, parseSizeBytes, parseSizeMiB } from '../../base/index.ts'
 
 /** `90s`, `5m`, or a number of seconds; in milliseconds inside. */
 const duration = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -25,19 +26,20 @@ const size = z.union([z.string(), z.number()]).transform((value, context) => {
   return z.NEVER
 })
 
-const regex = z.string().refine(isRegex, 'not a valid regular expression')
-
-function isRegex(text: string): boolean {
+/** Guests write what it is matched against. */
+const regex = z.string().superRefine((text, context) => {
   try {
-    return new RegExp(text) instanceof RegExp
-  } catch {
-    return false
+    compilePattern(text)
+  } catch (error) {
+    context.addIssue(messageOf(error))
   }
-}
+})
 
 const allowRule = z
   .strictObject({
-    report: regex.optional().describe('a regular expression that the title or the text matches'),
+    report: regex
+      .optional()
+      .describe('a regular expression (RE2) that the title or the text matches'),
     crash: z.string().optional().describe('the id of a crash, as klab crash ls prints it'),
     reason: z.string().min(1).describe('why it does not count'),
   })

@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,22 +18,8 @@ import { KernelStore, type Manifest } from '../../kernel/index.ts'
 import type { RunRow } from '../../store/index.ts'
 import { commandLineOf } from '../run/command-line.ts'
 import type { Lab } from '../session/context.ts'
+import { excerptOf, placeInTree, type Excerpt } from './excerpt.ts'
 import { requestOfRow } from '../history/stored-run.ts'
-
-/** A line of a source file. */
-export interface SourceLine {
-  readonly number: number
-  readonly text: string
-}
-
-/** The lines around the place to blame. */
-export interface Excerpt {
-  readonly file: string
-  readonly line: number
-  readonly lines: readonly SourceLine[]
-  /** The tree has another text now than when the kernel was built. */
-  readonly isChanged: boolean
-}
 
 /** All that helps to understand a report, as far as it can be had here. */
 export interface ReportDetails {
@@ -91,36 +77,11 @@ function reproduceOf(run: RunRow): Pick<ReportDetails, 'reproduce' | 'unsupporte
   }
 }
 
-const LINES_AROUND = 5
-
-async function excerptOf(
-  text: string,
-  file: string | undefined,
-  kernel: Manifest | undefined,
-): Promise<Excerpt | undefined> {
-  const at = file === undefined ? -1 : text.indexOf(` ${file}:`)
-  if (file === undefined || at < 0 || !kernel) return undefined
-  const line = Number.parseInt(text.slice(at + file.length + 2), 10)
-  const path = join(kernel.tree, file)
-  try {
-    const all = (await readFile(path, 'utf8')).split('\n')
-    const first = Math.max(1, line - LINES_AROUND)
-    const lines = all
-      .slice(first - 1, line + LINES_AROUND)
-      .map((one, index) => ({ number: first + index, text: one }))
-    const isChanged = statSync(path).mtimeMs > Date.parse(kernel.createdAt)
-    return line > all.length ? undefined : { file, line, lines, isChanged }
-  } catch {
-    // The tree is not there any more.
-    return undefined
-  }
-}
-
 const MAINTAINERS_LIMIT_MS = 10_000
 
 async function maintainersOf(tree: string, file: string): Promise<string[]> {
   const script = join(tree, 'scripts', 'get_maintainer.pl')
-  if (!existsSync(script) || !existsSync(join(tree, file))) return []
+  if (!existsSync(script) || placeInTree(tree, file) === undefined) return []
   const { exit, stdout } = await runProgram(
     'perl',
     [script, '--no-git', '--no-git-fallback', '-f', file],

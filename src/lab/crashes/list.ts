@@ -32,7 +32,7 @@ export interface CrashView extends CrashRow, ReportDetails {
 
 /** All crashes, seen last first. */
 export async function listCrashes(lab: Lab): Promise<ListedCrash[]> {
-  const rules = new AllowRules(lab.config.run.allowReports)
+  const rules = await AllowRules.of(lab.config.run.allowReports)
   return await withStore(lab, async (store) => {
     const listed: ListedCrash[] = []
     for (const row of await store.crashes()) {
@@ -51,7 +51,7 @@ export async function showCrash(lab: Lab, wanted: string): Promise<CrashView> {
     const runs = await store.runsOfCrash(crash.fingerprint)
     const bareText = await store.newestText(crash.fingerprint)
     const text = await withSources(lab, runs[0], bareText)
-    const rules = new AllowRules(lab.config.run.allowReports)
+    const rules = await AllowRules.of(lab.config.run.allowReports)
     const allowed = rules.reasonFor({ ...crash, text: bareText })
     return {
       ...crash,

@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 
 import { messageOf, UsageError } from '../../base/index.ts'
+import { readOutside } from '../../host/index.ts'
 
 /** The largest configurations have 300 KiB. */
 const MAX_BYTES = 16 * 1024 * 1024
@@ -10,9 +10,9 @@ const MAX_BYTES = 16 * 1024 * 1024
 export function configText(path: string, asked: string): string {
   let bytes: Buffer
   try {
-    bytes = readBounded(path)
+    bytes = readOutside(path, MAX_BYTES)
   } catch (error) {
-    throw new UsageError(`${asked}: ${reasonOf(error, path)}`, { cause: error })
+    throw new UsageError(`${asked}: ${path}: ${messageOf(error)}`, { cause: error })
   }
   if (bytes.length < 2 || bytes.readUInt16BE(0) !== 0x1f8b) return bytes.toString('utf8')
   try {
@@ -22,23 +22,4 @@ export function configText(path: string, asked: string): string {
       cause: error,
     })
   }
-}
-
-function readBounded(path: string): Buffer {
-  // Opening a pipe would wait for whoever writes to it.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    const info = fstatSync(file)
-    if (!info.isFile()) throw new Error(`${path} is no file`)
-    if (info.size > MAX_BYTES)
-      throw new Error(`${path} has ${info.size} bytes: that is no configuration`)
-    return readFileSync(file)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function reasonOf(error: unknown, path: string): string {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' ? `there is no such file ${path}` : messageOf(error)
 }

@@ -14,6 +14,7 @@ import { bootFailed } from '../outcome/boot-outcome.ts'
 import type { RunPolicy } from '../outcome/crash-policy.ts'
 import type { LabEvent } from '../outcome/events.ts'
 import { exitCodeOf, signalName, type Outcome } from '../outcome/outcome.ts'
+import { AllowRules } from '../outcome/allow-rule.ts'
 import { ReportLog } from '../outcome/report-log.ts'
 import { takePlace, type Place } from '../schedule/schedule.ts'
 import type { Lab } from '../session/context.ts'
@@ -39,8 +40,9 @@ export async function liveOnce(
 ): Promise<LifeResult> {
   const { id, kernel } = request
   const runDir = runDirectory(lab, id)
+  const rules = await AllowRules.of(request.judge.allowReports)
   await mkdir(runDir, { recursive: true, mode: 0o700 })
-  const life = new Life(lab, request, { runDir, purpose })
+  const life = new Life(lab, request, { runDir, purpose, rules })
   const startedAt = performance.now()
   const outcome = await outcomeIn(runDir, life)
   await rm(join(runDir, 'initramfs'), { force: true })
@@ -65,6 +67,12 @@ async function outcomeIn(runDir: string, life: Life): Promise<Outcome> {
   }
 }
 
+interface LifeParts {
+  readonly runDir: string
+  readonly purpose: Purpose
+  readonly rules: AllowRules
+}
+
 class Life {
   phases: PhaseTimings = {}
   peakMemoryKiB: number | undefined
@@ -78,19 +86,19 @@ class Life {
   #qemu: readonly string[] | undefined
   #isUp = false
 
-  constructor(lab: Lab, request: LifeRequest, parts: { runDir: string; purpose: Purpose }) {
+  constructor(lab: Lab, request: LifeRequest, parts: LifeParts) {
     this.#lab = lab
     this.#request = request
     this.#runDir = parts.runDir
     this.#purpose = parts.purpose
-    const { id, vm, kernel, argv, asked, judge } = request
+    const { id, vm, kernel, argv, asked } = request
     this.#record = new RunRecord(lab, {
       ...{ id, runDir: parts.runDir, kernel, machine: vm.machine, argv },
       lastingName: lastingName(lab, vm.kernel, kernel),
       ...(asked && { request: asked }),
       onNote: (message) => this.#onEvent({ kind: 'note', message }),
     })
-    this.#reports = new ReportLog(judge.allowReports, this.#onEvent)
+    this.#reports = new ReportLog(parts.rules, this.#onEvent)
     this.#dump = new CrashDump(parts.runDir, this.#onEvent)
   }
 

@@ -1,3 +1,5 @@
+import { ConfigError, messageOf, UsageError } from '../../base/index.ts'
+
 /** A report that does not make a run crashed, and why not. */
 export interface AllowRule {
   /** A regular expression that its title or text matches. */
@@ -13,17 +15,26 @@ interface Allowable {
   readonly fingerprint: string
 }
 
+interface Rule {
+  readonly matches: (one: Allowable) => boolean
+  readonly reason: string
+}
+
 /** The rules of a configuration, ready to be asked. */
 export class AllowRules {
-  readonly #rules: readonly { readonly matches: (one: Allowable) => boolean; reason: string }[]
+  readonly #rules: readonly Rule[]
 
-  constructor(rules: readonly AllowRule[]) {
-    this.#rules = rules.map(({ report, crash, reason }) => {
-      const pattern = report === undefined ? undefined : new RegExp(report)
-      const matches = (one: Allowable) =>
-        one.fingerprint === crash || (pattern?.test(`${one.title}\n${one.text}`) ?? false)
-      return { matches, reason }
-    })
+  private constructor(rules: readonly Rule[]) {
+    this.#rules = rules
+  }
+
+  /** Throws ConfigError for an expression that is none, such as one that an older klab took. */
+  static async of(rules: readonly AllowRule[]): Promise<AllowRules> {
+    try {
+      return new AllowRules(await Promise.all(rules.map(ruleOf)))
+    } catch (error) {
+      throw new ConfigError(`a rule of run.allowReports is ${messageOf(error)}`, { cause: error })
+    }
   }
 
   /** Why a report is allowed; undefined when it counts. */
@@ -32,7 +43,23 @@ export class AllowRules {
   }
 }
 
-/** `--allow-report REGEX` */
-export function askedFor(pattern: string): AllowRule {
-  return { report: pattern, reason: 'asked for on the command line' }
+async function ruleOf({ report, crash, reason }: AllowRule): Promise<Rule> {
+  if (report === undefined) return { matches: ({ fingerprint }) => fingerprint === crash, reason }
+  // Most runs have none, and it takes 6 ms to load.
+  const { compilePattern } = await import('./pattern.ts')
+  const pattern = compilePattern(report)
+  return { matches: ({ title, text }) => pattern(`${title}\n${text}`), reason }
+}
+
+/** The rules of `--allow-report REGEX`. Throws UsageError for what is no such expression. */
+export async function askedFor(patterns: readonly string[]): Promise<AllowRule[]> {
+  const rules = patterns.map((report) => ({ report, reason: 'asked for on the command line' }))
+  for (const rule of rules) {
+    try {
+      await ruleOf(rule)
+    } catch (error) {
+      throw new UsageError(`--allow-report ${rule.report} is ${messageOf(error)}`, { cause: error })
+    }
+  }
+  return rules
 }

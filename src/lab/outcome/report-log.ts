@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ReportScanner, type FoundReport } from '../../crash/index.ts'
 import type { ConsoleReader, Vm } from '../../vm/index.ts'
-import { AllowRules, type AllowRule } from './allow-rule.ts'
+import type { AllowRules } from './allow-rule.ts'
 import type { OnEvent } from './events.ts'
 
 /** A report that has ended is told when nothing follows for so long. */
@@ -26,8 +26,8 @@ export class ReportLog {
   /** For the console. */
   readonly reader: ConsoleReader
 
-  constructor(rules: readonly AllowRule[], onEvent: OnEvent) {
-    this.#rules = new AllowRules(rules)
+  constructor(rules: AllowRules, onEvent: OnEvent) {
+    this.#rules = rules
     this.scanner = new ReportScanner((report) => {
       // A console that shows a kernel being booted tells of a reboot where nobody else does; QEMU does.
       if (this.#isOver || (report.kind === 'REBOOT' && !this.#wasReset)) return

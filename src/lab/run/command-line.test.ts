@@ -8,7 +8,6 @@ import { afterAll, expect, test } from 'vitest'
 import { addRunCommand, runRequest, type RunFlags } from '../../cli/commands/run.ts'
 import { runOk } from '../../host/index.ts'
 import { configSchema } from '../config/schema.ts'
-import { askedFor } from '../outcome/allow-rule.ts'
 import { RUN_POLICIES } from '../outcome/crash-policy.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import type { MachineSpec, VmSpec } from '../spec/vm-spec.ts'
@@ -126,7 +125,11 @@ const requests: fc.Arbitrary<RunRequest> = fc.record({
     )
     .map(([one, more]): RunRequest['command'] => ({ ...one, ...more })),
   judge: fc.record({
-    allowReports: fc.array(fc.constantFrom('^WARNING', "it's|not", '--grace').map(askedFor)),
+    allowReports: fc.array(
+      fc
+        .constantFrom('^WARNING', "it's|not", '--grace')
+        .map((report) => ({ report, reason: 'asked for on the command line' })),
+    ),
     ...{ onCrash: fc.constantFrom(...RUN_POLICIES), graceMs: fc.integer({ min: 0, max: 9_999 }) },
     limits: fc.record({ timeoutMs: limit, idleTimeoutMs: limit }),
   }),
