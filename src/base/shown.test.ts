@@ -1,11 +1,11 @@
-import fc from 'fast-check'
+import { assert, property, string } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { run } from '../host/index.ts'
 import { DANGEROUS, FORGED, HOSTILE } from '../../test/support/hostile-text.ts'
 import { block, field, joined, json, shellWord, shown } from './index.ts'
 
-const text = fc.string({ unit: 'binary', maxLength: 200 })
+const text = string({ unit: 'binary', maxLength: 200 })
 const ways: readonly (readonly [string, (value: string) => string])[] = [
   ['shown', (value) => String(shown`<${value}>`)],
   ['field', (value) => String(field(value))],
@@ -23,7 +23,7 @@ const EVERY_CHARACTER = Array.from({ length: 0x110000 / 0x400 }, (_one, piece) =
 describe.each(ways)('%s', (_, show) => {
   test('gives nothing that is no plain text, whatever it gets', () => {
     expect(show(HOSTILE)).not.toMatch(DANGEROUS)
-    fc.assert(fc.property(text, (value) => !DANGEROUS.test(show(value))))
+    assert(property(text, (value) => !DANGEROUS.test(show(value))))
   })
 })
 
@@ -66,8 +66,8 @@ test('long words are cut, and it is said by how much', () => {
 })
 
 test('JSON keeps its meaning', () => {
-  fc.assert(
-    fc.property(text, (value) => {
+  assert(
+    property(text, (value) => {
       expect(JSON.parse(String(json([value])))).toEqual([
         value.toWellFormed() === value ? value : expect.any(String),
       ])

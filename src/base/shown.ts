@@ -66,10 +66,7 @@ export function json(value: unknown, indent?: number): Shown {
 }
 
 /** One after another. */
-export function joined(
-  parts: readonly Showable[],
-  separator: '' | ' ' | ', ' | '\n' | '\n\n',
-): Shown {
+export function joined(parts: readonly Showable[], separator: ', ' | ',\n' | '\n' | '\n\n'): Shown {
   return new ShownText(parts.map((part) => String(field(part))).join(separator))
 }
 

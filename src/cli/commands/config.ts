@@ -4,8 +4,9 @@ import { configEditing, configLeaves, trusting } from '../../lab/index.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
-import { ConfigError } from '../../base/index.ts'
+import { ConfigError, field, json } from '../../base/index.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -66,9 +67,9 @@ async function open() {
 async function list({ json }: Flags): Promise<void> {
   const { lab, api } = await open()
   const settings = api.listSettings(lab)
-  if (json) console.log(JSON.stringify(settings, null, 2))
+  if (json) out.json(settings)
   else
-    console.log(
+    out.line(
       table(
         ['setting', 'value', 'from'],
         settings.map(({ path, value, source }) => [path, JSON.stringify(value), source]),
@@ -76,12 +77,16 @@ async function list({ json }: Flags): Promise<void> {
     )
 }
 
-async function get(path: string, { json }: Flags): Promise<void> {
+async function get(path: string, { json: asJson }: Flags): Promise<void> {
   const { lab, api } = await open()
   const setting = api.getSetting(lab, path)
-  if (json) console.log(JSON.stringify(setting, null, 2))
+  if (asJson) out.json(setting)
   else
-    console.log(typeof setting.value === 'string' ? setting.value : JSON.stringify(setting.value))
+    out.line(
+      typeof setting.value === 'string'
+        ? field(setting.value, Number.POSITIVE_INFINITY)
+        : json(setting.value),
+    )
 }
 
 /** For what mends a file: it need not be valid. */
@@ -99,19 +104,19 @@ async function openFile({ user }: Flags) {
 async function set(path: string, value: string, flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.setSetting(file, path, value))
-  console.log(`${path} = ${value} in ${file}`)
+  out.line(`${path} = ${value} in ${file}`)
 }
 
 async function unset(path: string, flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.setSetting(file, path, undefined))
-  console.log(`${path} removed from ${file}`)
+  out.line(`${path} removed from ${file}`)
 }
 
 async function edit(flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.editConfig(process.env, file))
-  console.log(`${file} is valid and written`)
+  out.line(`${file} is valid and written`)
 }
 
 async function validate(file: string | undefined): Promise<void> {
@@ -119,7 +124,7 @@ async function validate(file: string | undefined): Promise<void> {
   if (file === undefined) {
     // Reading them is checking them.
     const { lab } = await open()
-    console.log(
+    out.line(
       lab.loaded.files.length === 0
         ? 'no configuration file; the defaults hold'
         : `valid: ${lab.loaded.files.join(', ')}`,
@@ -130,23 +135,21 @@ async function validate(file: string | undefined): Promise<void> {
     throw new ConfigError(`there is no file ${file}`)
   const problems = await problemsIn(readFileSync(file, 'utf8'))
   if (problems.length > 0)
-    throw new ConfigError(
-      `${file} is not a valid configuration:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    )
-  console.log(`valid: ${file}`)
+    throw new ConfigError(`${file} is not a valid configuration:`, { details: problems })
+  out.line(`valid: ${file}`)
 }
 
 async function backup(flags: Flags): Promise<void> {
   const { api, file } = await openFile(flags)
-  console.log(await api.backupConfig(file, new Date()))
+  out.line(await api.backupConfig(file, new Date()))
 }
 
 async function restore(name: string | undefined, flags: Flags): Promise<void> {
   const { api, file } = await openFile(flags)
-  console.log(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
+  out.line(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
 }
 
 async function schema(): Promise<void> {
   const { configJsonSchema } = await configLeaves()
-  console.log(JSON.stringify(configJsonSchema(), null, 2))
+  out.json(configJsonSchema())
 }

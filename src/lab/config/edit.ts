@@ -104,9 +104,9 @@ export async function editList(
 async function writeConfig(file: string, text: string): Promise<void> {
   const problems = await problemsIn(text)
   if (problems.length > 0) {
-    throw new ConfigError(
-      `${file} is left as it was; the new text is not valid:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    )
+    throw new ConfigError(`${file} is left as it was; the new text is not valid:`, {
+      details: problems,
+    })
   }
   await writeAtomically(file, text, modeFor(file))
 }

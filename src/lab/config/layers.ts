@@ -100,9 +100,7 @@ async function fileLayer({ path, text }: ConfigFile): Promise<Layer> {
   const { value, lineOf, syntaxErrors } = parseYaml(text)
   const problems = syntaxErrors.length > 0 ? syntaxErrors : describeProblems(value, lineOf)
   if (problems.length > 0) {
-    throw new ConfigError(
-      `${path} is not a valid configuration:\n${problems.map((p) => `  ${p}`).join('\n')}`,
-    )
+    throw new ConfigError(`${path} is not a valid configuration:`, { details: problems })
   }
   const values = new Map<string, unknown>()
   for (const { path: leaf } of configLeaves()) {
