@@ -4,7 +4,7 @@ import { configEditing, configLeaves, trusting } from '../../lab/index.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
-import { ConfigError, field, json } from '../../base/index.ts'
+import { ConfigError, field } from '../../base/index.ts'
 import { table } from '../render/table.ts'
 import { out } from '../render/print.ts'
 
@@ -77,16 +77,13 @@ async function list({ json }: Flags): Promise<void> {
     )
 }
 
-async function get(path: string, { json: asJson }: Flags): Promise<void> {
+async function get(path: string, { json }: Flags): Promise<void> {
   const { lab, api } = await open()
   const setting = api.getSetting(lab, path)
-  if (asJson) out.json(setting)
-  else
-    out.line(
-      typeof setting.value === 'string'
-        ? field(setting.value, Number.POSITIVE_INFINITY)
-        : json(setting.value),
-    )
+  const { value } = setting
+  if (json) out.json(setting)
+  else if (typeof value === 'string') out.line(field(value, Number.POSITIVE_INFINITY))
+  else out.jsonLine(value)
 }
 
 /** For what mends a file: it need not be valid. */

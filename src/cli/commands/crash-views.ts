@@ -17,15 +17,15 @@ export async function list({
 }: Json & { readonly all?: boolean }): Promise<void> {
   const { lab, useCases } = await open()
   const known = await useCases.listCrashes(lab)
-  const shown = all ? known : known.filter(({ allowed }) => allowed === undefined)
+  const listed = all ? known : known.filter(({ allowed }) => allowed === undefined)
   if (json) {
-    out.json(shown)
+    out.json(listed)
     return
   }
-  const hidden = known.length - shown.length
-  if (shown.length === 0) out.line('no crashes')
+  const hidden = known.length - listed.length
+  if (listed.length === 0) out.line('no crashes')
   else {
-    const rows = shown.map(({ fingerprint, severity, allowed, ...row }) => [
+    const rows = listed.map(({ fingerprint, severity, allowed, ...row }) => [
       fingerprint.slice(0, 8),
       String(row.runs),
       date(row.firstSeen),

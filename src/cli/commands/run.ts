@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
-import { json, UsageError } from '../../base/index.ts'
+import { UsageError } from '../../base/index.ts'
 import {
   askedFor,
   machines,
@@ -144,7 +144,7 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
   })
   const onEvent = (event: LabEvent) => {
     status.handle(event)
-    if (flags.events) out.line(json({ time: new Date().toISOString(), ...event }))
+    if (flags.events) out.jsonLine({ time: new Date().toISOString(), ...event })
   }
   const request = await runRequest(lab, flags, { argv, tty: terminal.tty })
   try {
@@ -175,7 +175,7 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
     repeatRun(lab, options, {
       stop: interrupts.stop,
       onEvent: (event) => {
-        if (flags.events) out.line(json({ time: new Date().toISOString(), ...event }))
+        if (flags.events) out.jsonLine({ time: new Date().toISOString(), ...event })
         onEvent(event)
       },
     }),

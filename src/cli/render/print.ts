@@ -23,6 +23,11 @@ class Printer {
     this.line(json(value, 2))
   }
 
+  /** On one line, as in NDJSON. */
+  jsonLine(value: unknown): void {
+    this.line(json(value))
+  }
+
   /** Text whose lines are ended already, or go on. */
   part(text: Shown): void {
     this.#stream.write(String(text))
