@@ -18,7 +18,6 @@ const PRINTS: Readonly<Record<string, string>> = {
   'cli/render/print.ts': 'the one place',
   'cli/terminal.ts': "what the user's own command prints, and what the user types",
   'cli/main.ts': 'its own version, before anything is loaded',
-  'guest/generate.ts': "a tool of klab's developers",
 }
 
 const MAX_FILE = 400

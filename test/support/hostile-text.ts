@@ -13,5 +13,8 @@ export const HOSTILE = [
   `\n${FORGED}\n<b>&#x1b;[a](b)\`$(id)`,
 ].join('')
 
+/** The same for what is one line by its nature. */
+export const NO_NEW_LINE = HOSTILE.replaceAll(/[\n\r\v\f\0]/g, '')
+
 /** What must not be in any output; line ends and tabs are looked at on their own. */
 export const DANGEROUS = /(?![\n\t])[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u
