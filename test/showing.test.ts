@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { run } from '../src/host/index.ts'
@@ -8,7 +9,7 @@ import { hostileHome, RUNS, WORD, type HostileHome } from './support/hostile-hom
 import { DANGEROUS, FORGED, HOSTILE } from './support/hostile-text.ts'
 import { klab, PROGRAM } from './support/klab.ts'
 
-const CHILD = join(import.meta.dirname, 'support/many-child.ts')
+const CHILD = fileURLToPath(import.meta.resolve('./support/many-child.ts'))
 
 interface Said {
   readonly argv: readonly string[]
@@ -89,9 +90,9 @@ describe('every command, with every option and each argument hostile', () => {
       wordsIn(value).some((word) => word.includes(HOSTILE)),
     )
     const commands = new Set(hostile.map(([command]) => command))
-    expect([...commands].toSorted()).toEqual([
-      ...['config', 'crash', 'kernel', 'ps', 'runs', 'snapshot', 'status', 'template'],
-    ])
+    expect(commands).toEqual(
+      new Set(['config', 'crash', 'kernel', 'ps', 'runs', 'snapshot', 'status', 'template']),
+    )
   })
 
   test('is shown what is hostile: a command that shows nothing of it proves nothing', () => {

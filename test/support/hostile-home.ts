@@ -31,9 +31,9 @@ export async function hostileHome(): Promise<HostileHome> {
   for (const id of RUNS)
     for (const file of ['console.log', 'stdout', 'stderr'])
       write(join(home, 'state/runs', id, file), CONSOLE)
-  for (const [name, vm] of Object.entries(VMS)) {
+  for (const [name, record] of Object.entries(VMS)) {
     const at = join(home, 'state/vms', `id-${name}`)
-    write(join(at, 'vm.json'), JSON.stringify(poisoned({ id: `id-${name}`, ...vm })))
+    write(join(at, 'vm.json'), JSON.stringify(poisoned({ id: `id-${name}`, ...record })))
     mkdirSync(join(home, 'state/vms/by-name'), { recursive: true })
     symlinkSync(join('..', `id-${name}`), join(home, 'state/vms/by-name', name))
   }
