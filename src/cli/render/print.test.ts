@@ -41,3 +41,29 @@ test('a guest that causes notes without end causes a hundred lines', async () =>
     ...['klab: note 99', 'klab: further notes are not shown', 'klab: no room', ''],
   ])
 })
+
+test('a guest that does not boot is quoted, and not obeyed', async () => {
+  const { stderr } = await printed(String.raw`
+    const status = new Status({ quiet: false, verbose: false })
+    const outcome = { kind: 'boot-failed', phase: 'kernel', reason: '\x1b[2J', lastLines: ['\x9b\nklab: no'] }
+    status.handle({ kind: 'outcome', outcome, durationMs: 1 })
+    const { printError } = await import('${import.meta.resolve('./errors.ts')}')
+    const { InfraError } = await import('${import.meta.resolve('../../base/index.ts')}')
+    printError(new InfraError('X', 'a\nb', { details: Array.from({ length: 300 }, () => '\x1b\n') }))
+    printError(Object.assign(new Error('open \x1b'), { code: 'EACCES', path: '\x1b' }))
+    printError(new Error('\x1b[2J'))`)
+  const lines = stderr.split('\n')
+  expect(lines.slice(0, 4)).toEqual([
+    String.raw`klab: boot failed (kernel): \x1b[2J (1ms)`,
+    String.raw`klab:   | \x9b\nklab: no`,
+    String.raw`klab: a\nb`,
+    String.raw`  \x1b\n`,
+  ])
+  expect(lines.slice(102, 106)).toEqual([
+    String.raw`  \x1b\n`,
+    '  … and 200 more',
+    String.raw`klab: open \x1b`,
+    'klab: this is a bug in klab; please report it with the lines below',
+  ])
+  expect(lines[106]).toBe(String.raw`Error: \x1b[2J`)
+})
