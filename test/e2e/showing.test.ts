@@ -7,7 +7,6 @@ import { TestVms } from '../support/vms.ts'
 
 /** Escape sequences, C1 as UTF-8 and as bytes, bidi, line separators, and a line that looks like klab's: as printf writes them. */
 const SAID = String.raw`\033[2J\033]0;t\007\302\2331m\233\342\200\256\342\200\250\r\n${FORGED}`
-const VISIBLE = String.raw`\x1b[2J\x1b]0;t\x07`
 
 /** No other crash in the history has it. */
 const NONCE = `sly${process.pid}`
