@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { circles, importGraph, importsOf, sourceFiles, withoutComments } from './support/code.ts'
+import { prints } from './support/prints.ts'
 import { ARCH_BOUND, MODULES, OWNER, ROOMS, roomTables } from './support/rooms.ts'
 
 const CLI_ONLY =
@@ -11,6 +12,13 @@ const CLI_ONLY =
 /** Registers, images, consoles and programs of one architecture, and its names. */
 const ARCH_WORD =
   /\b[re](?:ip|[sb]p|[abcd]x|[sd]i|flags)\b|\br(?:8|9|1[0-5])\b|\b(?:RFL|CPL|HLT)\b|bzImage|ttyS0|microvm|q35|8250|qemu-system-|x86|amd64|i[3-6]86/gi
+
+/** The files that may write to our two streams, and why. */
+const PRINTS: Readonly<Record<string, string>> = {
+  'cli/render/print.ts': 'the one place',
+  'cli/terminal.ts': "what the user's own command prints, and what the user types",
+  'cli/main.ts': 'its own version, before anything is loaded',
+}
 
 const MAX_FILE = 400
 
@@ -78,6 +86,34 @@ test('only cli prints, exits and reads the environment', () => {
   expect(found).toEqual([])
 })
 
+test('what klab prints goes through the one place that makes it visible', () => {
+  expect(
+    sourceFiles('src').flatMap((file) =>
+      printProblem(file, readFileSync(join('src', file), 'utf8')),
+    ),
+  ).toEqual([])
+  for (const file of Object.keys(PRINTS))
+    expect([file, prints(file, readFileSync(join('src', file), 'utf8'))]).toEqual([file, true])
+})
+
+test.each([
+  'process.stdout.write(title)',
+  'const { stderr } = process',
+  "const ours = await import('node:process')",
+  'console.table(rows)',
+  'const print = console.log',
+  'writeSync(1, title)',
+  "createWriteStream('/dev/stdout')",
+  "createWriteStream('', { fd: 2 })",
+  'util.debuglog(title)',
+  'process.emitWarning(title)',
+  'process[name].write(title)',
+])('a way past it is found: %s', (code) => {
+  expect(printProblem('cli/commands/a.ts', code)).toEqual([
+    'cli/commands/a.ts: only cli/render/print.ts prints',
+  ])
+})
+
 test('what is of one architecture is in the tables', () => {
   expect(
     sourceFiles('src').flatMap((file) =>
@@ -117,6 +153,10 @@ test(`no file is longer than ${MAX_FILE} lines`, () => {
   ]
   expect(all.filter((file) => readFileSync(file, 'utf8').split('\n').length > MAX_FILE)).toEqual([])
 })
+
+function printProblem(file: string, text: string): string[] {
+  return prints(file, text) && !(file in PRINTS) ? [`${file}: only cli/render/print.ts prints`] : []
+}
 
 /** What is wrong with an import: both are paths below src, or the target is a package. */
 function problem(file: string, target: string): string[] {

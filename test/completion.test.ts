@@ -94,7 +94,7 @@ const complete = (words: readonly string[], more: NodeJS.ProcessEnv = {}) =>
 describe('what the shells ask', () => {
   test('says in what the names differ, and lets no escape sequence through', async () => {
     const { stdout } = await complete(['stop', 's'])
-    expect(stdout).toBe('none\nsly\tstopped, ?]0;owned??6.1\n')
+    expect(stdout).toBe('none\nsly\tstopped, \\x1b]0;owned\\x07\\n6.1\n')
   })
 
   test('is silent when the configuration cannot be used', async () => {

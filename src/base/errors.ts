@@ -6,7 +6,16 @@ export abstract class KlabError extends Error {
   abstract readonly code: string
   /** What the process exits with when nothing else decides (DESIGN, exit codes). */
   abstract readonly exitCode: number
+  /** More lines for the reader, each of its own: a log excerpt, console lines, a list of candidates or problems. */
+  readonly details: readonly string[]
+
+  constructor(message: string, options?: KlabErrorOptions) {
+    super(message, options)
+    this.details = options?.details ?? []
+  }
 }
+
+type KlabErrorOptions = ErrorOptions & { readonly details?: readonly string[] }
 
 /** A command line that cannot be meant. */
 export class UsageError extends KlabError {
@@ -24,17 +33,10 @@ export class ConfigError extends KlabError {
 export class InfraError extends KlabError {
   readonly code: string
   readonly exitCode = 125
-  /** More lines for the reader: a log excerpt, console lines, a list of candidates. */
-  readonly details: readonly string[]
 
-  constructor(
-    code: string,
-    message: string,
-    options?: ErrorOptions & { details?: readonly string[] },
-  ) {
+  constructor(code: string, message: string, options?: KlabErrorOptions) {
     super(message, options)
     this.code = code
-    this.details = options?.details ?? []
   }
 }
 

@@ -32,4 +32,5 @@ export {
   parseSizeMiB,
 } from './units.ts'
 export { shellWord } from './shell-word.ts'
+export { block, field, joined, json, shown, type Showable, type Shown } from './shown.ts'
 export { unreachable } from './unreachable.ts'

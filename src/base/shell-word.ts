@@ -1,4 +1,18 @@
-/** A word that a shell takes as it is. */
+const PLAIN = /^[\w@%+=:,./-]+$/
+/** Printable ASCII and letters: what a quoted word can hold and a terminal be given. */
+const QUOTABLE = /^[^\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{M}]*$/u
+
+/** A word that a shell takes as it is. One that cannot be seen is written byte by byte, as bash, zsh and POSIX of 2024 read it. */
 export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+  if (PLAIN.test(text)) return text
+  return QUOTABLE.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `$'${escaped(text)}'`
+}
+
+function escaped(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => {
+    const character = String.fromCharCode(byte)
+    if (/[\\']/.test(character)) return `\\${character}`
+    // Octal, for it ends after three digits: a hexadecimal one takes what follows into itself.
+    return byte >= 0x20 && byte < 0x7f ? character : `\\${byte.toString(8).padStart(3, '0')}`
+  }).join('')
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 
 import { DOCS } from './own-files.ts'
+import { commanderOutput } from './render/commander-output.ts'
 import { helpStyle } from './render/help.ts'
 
 type AddCommand = (program: Command, finish: (code: number) => void) => void
@@ -86,8 +87,7 @@ export async function commandTree(
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp(helpStyle)
-    // As all that klab has to say.
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'klab: ')) })
+    .configureOutput(commanderOutput)
   const rows = [...Object.entries(GROUPS), [undefined, HIDDEN] as const]
   const isKnown = rows.some(([, loaders]) => Object.hasOwn(loaders, asked ?? ''))
   for (const [group, loaders] of rows) {

@@ -2,13 +2,11 @@ import { CommanderError } from 'commander'
 
 import { commandTree } from './command-tree.ts'
 import { printError } from './render/errors.ts'
+import { out } from './render/print.ts'
 
 /** Runs the command line; returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  // Whoever reads us and goes (`| head`) has seen enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && process.stdout.listenerCount('error') === 1) throw error
-  })
+  out.mindNoReader()
   let exitCode = 0
   const program = await commandTree(args[0], (code) => (exitCode = code))
   try {

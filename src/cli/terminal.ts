@@ -1,3 +1,5 @@
+import type { Interface } from 'node:readline/promises'
+
 import { rawTerminal, type Terminal } from '../lab/index.ts'
 
 /** `~.` at the start of a line ends the VM, as in ssh: a raw terminal gives every other key to the guest. */
@@ -13,7 +15,7 @@ export interface TerminalOptions {
   readonly tty: boolean | undefined
   readonly stdin: boolean
   /** Where the command's stdout goes. */
-  readonly stdoutTo: NodeJS.WriteStream
+  readonly stdoutTo: 'stdout' | 'stderr'
   readonly onEscape: () => void
 }
 
@@ -34,7 +36,7 @@ export async function localTerminal({
     tty: isTty
       ? { rows: process.stdout.rows || 24, cols: process.stdout.columns || 80 }
       : undefined,
-    stdout: (chunk) => write(stdoutTo, chunk),
+    stdout: (chunk) => write(process[stdoutTo], chunk),
     stderr: (chunk) => write(process.stderr, chunk),
     ...(stdin && { stdin: isRaw ? withEscape(process.stdin, onEscape) : process.stdin }),
     onResize: (listener) => {
@@ -59,6 +61,15 @@ export async function localTerminal({
       process.stdin.destroy()
     },
   }
+}
+
+/** Lines that a person types, or another program gives. */
+export async function typedLines(prompt = ''): Promise<Interface> {
+  const { createInterface } = await import('node:readline/promises')
+  return createInterface({
+    ...{ input: process.stdin, prompt },
+    ...(process.stdin.isTTY && { output: process.stderr }),
+  })
 }
 
 function write(stream: NodeJS.WriteStream, chunk: Buffer): Promise<void> {

@@ -1,7 +1,8 @@
-import { messageOf } from '../base/index.ts'
+import { joined, messageOf, shown } from '../base/index.ts'
 import { firstLook } from '../lab/index.ts'
 import { lookingLab } from './lab.ts'
 import { DOCS } from './own-files.ts'
+import { out } from './render/print.ts'
 
 type Step = readonly [command: string, meaning: string]
 
@@ -10,10 +11,10 @@ export async function welcome(): Promise<number> {
   const steps = await firstSteps()
   const width = Math.max(...steps.map(([command]) => command.length))
   const lines = steps.map(([command, meaning]) => `  ${command.padEnd(width)}  ${meaning}`)
-  console.log(`klab builds a Linux kernel, boots it in a fresh VM, runs anything in it, and says what happened.
+  out.line(shown`klab builds a Linux kernel, boots it in a fresh VM, runs anything in it, and says what happened.
 
 To begin:
-${lines.join('\n')}
+${joined(lines, '\n')}
 
 All commands: klab --help. Documentation: ${DOCS}/getting-started.md`)
   return 0

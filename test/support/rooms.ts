@@ -126,6 +126,7 @@ export const OWNER: Readonly<Record<string, string>> = {
   'node:sqlite': 'store',
   kysely: 'store',
   commander: 'cli',
+  'get-east-asian-width': 'cli',
 }
 
 /** Files of src, the tables (arch.ts) apart, whose code names an architecture: by which words, in lower case, and why. */

@@ -6,6 +6,7 @@ import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
 import { addKernelOptions, kernelChoice, type KernelFlags } from '../options.ts'
 import { Status } from '../render/status.ts'
+import { out } from '../render/print.ts'
 
 interface BuildFlags extends KernelFlags {
   readonly json?: boolean
@@ -41,14 +42,14 @@ async function build(flags: BuildFlags): Promise<void> {
       onEvent: (event) => status.handle(event),
     })
     status.clear()
-    if (flags.json) console.log(JSON.stringify(manifest, null, 2))
-    else if (flags.quiet) console.log(manifest.id)
+    if (flags.json) out.json(manifest)
+    else if (flags.quiet) out.line(manifest.id)
     else {
       const took =
         Date.parse(manifest.createdAt) >= startedAt
           ? `built in ${formatDuration(manifest.buildMs)}`
           : 'up to date'
-      console.log(`${manifest.id} ${manifest.release} ${manifest.profile} (${took})`)
+      out.line(`${manifest.id} ${manifest.release} ${manifest.profile} (${took})`)
     }
   } finally {
     status.clear()

@@ -1,6 +1,9 @@
 import { Argument, type Command } from 'commander'
 
+import { block, joined } from '../../base/index.ts'
+
 import { completionLines } from '../completion/complete.ts'
+import { out } from '../render/print.ts'
 import { COMPLETION_SCRIPTS } from '../completion/scripts.ts'
 
 type Shell = keyof typeof COMPLETION_SCRIPTS
@@ -21,7 +24,7 @@ export function addCompletionCommand(program: Command, finish: (code: number) =>
     .addHelpText('after', HELP)
     // One of the choices.
     .action((shell: Shell) => {
-      process.stdout.write(COMPLETION_SCRIPTS[shell])
+      out.part(block(COMPLETION_SCRIPTS[shell]))
       finish(0)
     })
 }
@@ -33,7 +36,7 @@ export function addCompleteCommand(program: Command, finish: (code: number) => v
     .passThroughOptions()
     .action(async (words: string[]) => {
       const lines = await completionLines(words).catch(() => ['none'])
-      process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+      out.part(joined([...lines, ''], '\n'))
       finish(0)
     })
 }

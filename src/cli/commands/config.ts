@@ -3,7 +3,9 @@ import type { Command } from 'commander'
 import { configEditing, configLeaves, trusting } from '../../lab/index.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
 
+import { field } from '../../base/index.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -64,9 +66,9 @@ async function open() {
 async function list({ json }: Flags): Promise<void> {
   const { lab, api } = await open()
   const settings = api.listSettings(lab)
-  if (json) console.log(JSON.stringify(settings, null, 2))
+  if (json) out.json(settings)
   else
-    console.log(
+    out.line(
       table(
         ['setting', 'value', 'from'],
         settings.map(({ path, value, source }) => [path, JSON.stringify(value), source]),
@@ -77,9 +79,10 @@ async function list({ json }: Flags): Promise<void> {
 async function get(path: string, { json }: Flags): Promise<void> {
   const { lab, api } = await open()
   const setting = api.getSetting(lab, path)
-  if (json) console.log(JSON.stringify(setting, null, 2))
-  else
-    console.log(typeof setting.value === 'string' ? setting.value : JSON.stringify(setting.value))
+  const { value } = setting
+  if (json) out.json(setting)
+  else if (typeof value === 'string') out.line(field(value, Number.POSITIVE_INFINITY))
+  else out.jsonLine(value)
 }
 
 /** For what mends a file: it need not be valid. */
@@ -97,19 +100,19 @@ async function openFile({ user }: Flags) {
 async function set(path: string, value: string, flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.setSetting(file, path, value))
-  console.log(`${path} = ${value} in ${file}`)
+  out.line(`${path} = ${value} in ${file}`)
 }
 
 async function unset(path: string, flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.setSetting(file, path, undefined))
-  console.log(`${path} removed from ${file}`)
+  out.line(`${path} removed from ${file}`)
 }
 
 async function edit(flags: Flags): Promise<void> {
   const { api, file, changing } = await openFile(flags)
   await changing(() => api.editConfig(process.env, file))
-  console.log(`${file} is valid and written`)
+  out.line(`${file} is valid and written`)
 }
 
 async function validate(file: string | undefined): Promise<void> {
@@ -117,7 +120,7 @@ async function validate(file: string | undefined): Promise<void> {
   if (file === undefined) {
     // Reading them is checking them.
     const { lab } = await open()
-    console.log(
+    out.line(
       lab.loaded.files.length === 0
         ? 'no configuration file; the defaults hold'
         : `valid: ${lab.loaded.files.join(', ')}`,
@@ -125,20 +128,20 @@ async function validate(file: string | undefined): Promise<void> {
     return
   }
   await checkConfig(file)
-  console.log(`valid: ${file}`)
+  out.line(`valid: ${file}`)
 }
 
 async function backup(flags: Flags): Promise<void> {
   const { api, file } = await openFile(flags)
-  console.log(await api.backupConfig(file, new Date()))
+  out.line(await api.backupConfig(file, new Date()))
 }
 
 async function restore(name: string | undefined, flags: Flags): Promise<void> {
   const { api, file } = await openFile(flags)
-  console.log(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
+  out.line(`${file} restored from ${await api.restoreConfig(file, name, new Date())}`)
 }
 
 async function schema(): Promise<void> {
   const { configJsonSchema } = await configLeaves()
-  console.log(JSON.stringify(configJsonSchema(), null, 2))
+  out.json(configJsonSchema())
 }

@@ -24,7 +24,7 @@ async function attach(name: string): Promise<void> {
   using terminal = await localTerminal({
     tty: process.stdin.isTTY ? true : undefined,
     stdin: true,
-    stdoutTo: process.stdout,
+    stdoutTo: 'stdout',
     onEscape: () => socket.destroy(),
   })
   if (process.stdin.isTTY) status.line(`attached to ${name}; ~. detaches`)

@@ -4,6 +4,7 @@ import { formatBytes, UsageError } from '../../base/index.ts'
 import { crashes } from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
+import { err, out } from '../render/print.ts'
 
 export interface ExportFlags {
   readonly json?: boolean
@@ -31,11 +32,11 @@ export async function exportOne(wanted: string, flags: ExportFlags): Promise<voi
   })
   const { size } = statSync(path)
   if (flags.json) {
-    console.log(JSON.stringify({ path, bytes: size, files, scrubbed }, null, 2))
+    out.json({ path, bytes: size, files, scrubbed })
     return
   }
-  console.log(path)
-  console.error(
+  out.line(path)
+  err.line(
     `klab: ${formatBytes(size)}, ${files.length} files; ${scrubbed} places with names or secrets taken out: look before you send it`,
   )
 }
@@ -49,7 +50,7 @@ export async function ignore(
     throw new UsageError('give --reason TEXT to ignore it, or --undo to let it count again')
   const { lab, useCases } = await open()
   const { file, title } = await useCases.ignoreCrash(lab, wanted, { reason, user })
-  console.log(`${title}: ${undo ? 'counts again' : 'does not count any more'} (${file})`)
+  out.line(`${title}: ${undo ? 'counts again' : 'does not count any more'} (${file})`)
 }
 
 async function open() {

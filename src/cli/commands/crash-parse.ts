@@ -1,7 +1,8 @@
-import { formatBytes } from '../../base/index.ts'
+import { block, formatBytes, json, shown } from '../../base/index.ts'
 import { logs, symbols, type FoundReport } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
+import { out } from '../render/print.ts'
 
 export interface ParseFlags {
   readonly text?: boolean
@@ -62,20 +63,21 @@ class JsonPrinter {
   begin(file: string): void {
     this.#reports = 0
     const comma = this.#files++ === 0 ? '[' : ','
-    process.stdout.write(`${comma}\n  {"file": ${JSON.stringify(file)}, "reports": [`)
+    out.part(shown`${comma}\n  {"file": ${json(file)}, "reports": [`)
   }
 
   report(_file: string, report: FoundReport): void {
-    const text = JSON.stringify(report, null, 2).replaceAll(/^/gm, '    ')
-    process.stdout.write(`${this.#reports++ === 0 ? '' : ','}\n${text}`)
+    const lines = String(json(report, 2)).replaceAll(/^/gm, '    ')
+    const comma = this.#reports++ === 0 ? '' : ','
+    out.part(shown`${comma}\n${block(lines, Number.POSITIVE_INFINITY)}`)
   }
 
   end(): void {
-    process.stdout.write(']}')
+    out.part(shown`]}`)
   }
 
   close(): void {
-    process.stdout.write('\n]\n')
+    out.part(shown`\n]\n`)
   }
 }
 
@@ -103,12 +105,13 @@ class TextPrinter {
       ...(command === undefined ? [] : [`in ${command} (${pid})`]),
       ...(release === undefined ? [] : [`on ${release}${taint ? `, tainted ${taint}` : ''}`]),
     ]
-    console.log(`${file}:${start}-${stop}: ${title}\n  ${facts.join('; ')}`)
-    if (this.#isWhole) console.log(`\n${text.trimEnd()}\n`)
+    out.line(`${file}:${start}-${stop}: ${title}`)
+    out.line(`  ${facts.join('; ')}`)
+    if (this.#isWhole) out.line(shown`\n${block(text.trimEnd())}\n`)
   }
 
   end(file: string): void {
-    if (this.#reports === 0) console.log(`${file}: no reports`)
+    if (this.#reports === 0) out.line(`${file}: no reports`)
   }
 
   close(): void {}

@@ -1,9 +1,10 @@
-import { formatDuration } from '../../base/index.ts'
+import { formatDuration, shown } from '../../base/index.ts'
 import { crashes } from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
+import { err, out } from '../render/print.ts'
 
 interface Json {
   readonly json?: boolean
@@ -16,15 +17,15 @@ export async function list({
 }: Json & { readonly all?: boolean }): Promise<void> {
   const { lab, useCases } = await open()
   const known = await useCases.listCrashes(lab)
-  const shown = all ? known : known.filter(({ allowed }) => allowed === undefined)
+  const listed = all ? known : known.filter(({ allowed }) => allowed === undefined)
   if (json) {
-    console.log(JSON.stringify(shown, null, 2))
+    out.json(listed)
     return
   }
-  const hidden = known.length - shown.length
-  if (shown.length === 0) console.log('no crashes')
+  const hidden = known.length - listed.length
+  if (listed.length === 0) out.line('no crashes')
   else {
-    const rows = shown.map(({ fingerprint, severity, allowed, ...row }) => [
+    const rows = listed.map(({ fingerprint, severity, allowed, ...row }) => [
       fingerprint.slice(0, 8),
       String(row.runs),
       date(row.firstSeen),
@@ -32,9 +33,9 @@ export async function list({
       severity,
       allowed === undefined ? row.title : `${row.title} (ignored: ${allowed})`,
     ])
-    console.log(table(['id', 'runs', 'first seen', 'last seen', 'severity', 'title'], rows))
+    out.line(table(['id', 'runs', 'first seen', 'last seen', 'severity', 'title'], rows))
   }
-  if (hidden > 0) console.error(`klab: ${hidden} ignored by the configuration; --all shows them`)
+  if (hidden > 0) err.line(`klab: ${hidden} ignored by the configuration; --all shows them`)
 }
 
 /** One crash, in one of the formats. */
@@ -44,7 +45,7 @@ export async function show(
 ): Promise<void> {
   const { lab, useCases } = await open()
   const name = oneOf('--format', json ? 'json' : format, useCases.CRASH_FORMAT_NAMES)
-  process.stdout.write(useCases.CRASH_FORMATS[name](await useCases.showCrash(lab, wanted)))
+  out.part(useCases.CRASH_FORMATS[name](await useCases.showCrash(lab, wanted)))
 }
 
 /** The runs that saw a crash. */
@@ -52,7 +53,7 @@ export async function runs(wanted: string, { json }: Json): Promise<void> {
   const { lab, useCases } = await open()
   const { seenBy } = await useCases.showCrash(lab, wanted)
   if (json) {
-    console.log(JSON.stringify(seenBy, null, 2))
+    out.json(seenBy)
     return
   }
   const rows = seenBy.map(({ id, startedAt, durationMs, release, argv }) => [
@@ -62,7 +63,7 @@ export async function runs(wanted: string, { json }: Json): Promise<void> {
     release ?? '',
     argv.join(' '),
   ])
-  console.log(table(['id', 'started', 'took', 'release', 'command'], rows))
+  out.line(table(['id', 'started', 'took', 'release', 'command'], rows))
 }
 
 /** Two crashes side by side. */
@@ -73,7 +74,7 @@ export async function compare(one: string, other: string, { json }: Json): Promi
     await useCases.showCrash(lab, other),
   )
   if (json) {
-    console.log(JSON.stringify(comparison, null, 2))
+    out.json(comparison)
     return
   }
   const { fields, frames, isSame } = comparison
@@ -89,8 +90,8 @@ export async function compare(one: string, other: string, { json }: Json): Promi
     frame.one ?? '',
     frame.other ?? '',
   ])
-  console.log(table(['', '', one, other], [...rows, ['stack', '', '', ''], ...stack]))
-  console.log(isSame ? '\nthe same crash' : '\ntwo crashes')
+  out.line(table(['', '', one, other], [...rows, ['stack', '', '', ''], ...stack]))
+  out.line(isSame ? shown`\nthe same crash` : shown`\ntwo crashes`)
 }
 
 async function open() {

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
-import { createInterface } from 'node:readline/promises'
+
+import { joined, shown, type Shown } from '../../base/index.ts'
 
 import { doctor as examination, type Diagnosis, type Finding, type Lab } from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
+import { typedLines } from '../terminal.ts'
 import { color } from '../render/color.ts'
+import { err, out } from '../render/print.ts'
 
 interface Flags {
   readonly fix?: boolean
@@ -32,7 +35,7 @@ async function doctor(flags: Flags): Promise<number> {
   if (flags.fix && diagnosis.packages.length > 0 && (await install(lab, diagnosis, flags))) {
     diagnosis = await examineHost(lab)
   }
-  if (flags.json) console.log(JSON.stringify(diagnosis, null, 2))
+  if (flags.json) out.json(diagnosis)
   else print(diagnosis)
   return diagnosis.findings.some(({ state }) => state === 'missing') ? 1 : 0
 }
@@ -45,40 +48,43 @@ const MARKS = {
 
 function print({ findings, packages, manager }: Diagnosis): void {
   const width = Math.max(...findings.map(({ name }) => name.length))
-  for (const finding of findings) console.log(line(finding, width))
+  for (const finding of findings) out.line(line(finding, width))
   if (packages.length === 0) return
-  console.log(
-    `\nklab doctor --fix installs them: ${[...(manager?.install ?? []), ...packages].join(' ')}`,
+  out.line(
+    shown`\nklab doctor --fix installs them: ${[...(manager?.install ?? []), ...packages].join(' ')}`,
   )
 }
 
-function line({ name, state, detail, purpose, without, fix }: Finding, width: number): string {
+function line({ name, state, detail, purpose, without, fix }: Finding, width: number): Shown {
   const [word, tone] = MARKS[state]
-  const head = `${color(word.padEnd(8), tone)} ${name.padEnd(width)}  ${detail}`
+  const head = shown`${color(word.padEnd(8), tone)} ${name.padEnd(width)}  ${detail}`
   if (state === 'ok') return head
   const indent = ' '.repeat(width + 11)
-  return [
-    head,
-    `${indent}for ${purpose}; without it: ${without}`,
-    ...(fix ? [`${indent}get it: ${fix}`] : []),
-  ].join('\n')
+  return joined(
+    [
+      head,
+      `${indent}for ${purpose}; without it: ${without}`,
+      ...(fix ? [`${indent}get it: ${fix}`] : []),
+    ],
+    '\n',
+  )
 }
 
 /** Installs with the machine's package manager, as root, after asking. Returns whether it was tried. */
 async function install(lab: Lab, diagnosis: Diagnosis, { yes }: Flags): Promise<boolean> {
   const { installMissing } = await examination()
   return await installMissing(lab, diagnosis, async (command) => {
-    console.error(`klab: this needs root: ${command}`)
+    err.line(`klab: this needs root: ${command}`)
     return (yes ?? false) || (await confirm())
   })
 }
 
 async function confirm(): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    console.error('klab: not a terminal, so nobody can be asked; use --yes')
+    err.line('klab: not a terminal, so nobody can be asked; use --yes')
     return false
   }
-  const dialogue = createInterface({ input: process.stdin, output: process.stderr })
+  const dialogue = await typedLines()
   const answer = await dialogue.question('Install them now? [y/N] ')
   dialogue.close()
   return /^y(?:es)?$/i.test(answer.trim())

@@ -7,6 +7,7 @@ import { dumps, logs, vmDumping, vms } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
+import { err, out } from '../render/print.ts'
 
 interface DumpFlags {
   readonly output?: string
@@ -52,13 +53,13 @@ async function dump(name: string, { output, format, json }: DumpFlags): Promise<
   })
   const bytes = statSync(path).size
   if (json) {
-    console.log(JSON.stringify({ path, bytes, ...facts }, null, 2))
+    out.json({ path, bytes, ...facts })
     return
   }
-  console.log(path)
+  out.line(path)
   const of =
     facts.release === undefined ? 'no VMCOREINFO: klab dmesg cannot read it' : facts.release
-  console.error(`klab: ${formatBytes(bytes)}, ${facts.format}, ${of}`)
+  err.line(`klab: ${formatBytes(bytes)}, ${facts.format}, ${of}`)
 }
 
 const DMESG_HELP = `
@@ -81,12 +82,11 @@ export function addDmesgCommand(program: Command, finish: (code: number) => void
     .addHelpText('after', DMESG_HELP)
     .action(async (what: string, { reports }: { reports?: boolean }) => {
       const { parseLog } = await logs()
+      const { Readable } = await import('node:stream')
       const lines = await kernelLog(what)
-      if (reports) {
-        const { Readable } = await import('node:stream')
-        const log = Readable.from([Buffer.from(`${lines.join('\n')}\n`)])
-        for await (const { title } of parseLog(log)) console.log(title)
-      } else for (const line of lines) console.log(line)
+      const log = Readable.from([Buffer.from(lines.map((line) => `${line}\n`).join(''))])
+      if (reports) for await (const { title } of parseLog(log)) out.line(title)
+      else await out.recorded(log)
       finish(0)
     })
 }

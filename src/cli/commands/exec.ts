@@ -7,6 +7,7 @@ import { currentPaths } from '../lab.ts'
 import { afterDashes, collect, limitOf } from '../options.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
+import { out } from '../render/print.ts'
 
 export interface ExecFlags {
   readonly user?: string
@@ -87,11 +88,11 @@ export async function exec(
   using interrupts = processInterrupts(() =>
     status.line('asked the command to stop; once more leaves it'),
   )
-  process.stdout.on('error', () => undefined)
+  out.outliveReader()
   using terminal = await localTerminal({
     tty: flags.tty,
     stdin: flags.stdin,
-    stdoutTo: process.stdout,
+    stdoutTo: 'stdout',
     onEscape: () => interrupts.end(constants.signals.SIGHUP),
   })
   const user = findUser(flags.user ?? userInfo().username)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { existsSync } from 'node:fs'
 
-import { formatBytes, formatDuration, InfraError, UsageError } from '../../base/index.ts'
+import { formatBytes, formatDuration, InfraError, shown, UsageError } from '../../base/index.ts'
 import {
   debugging,
   dumps,
@@ -16,6 +16,7 @@ import { currentPaths } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { Progress } from '../render/progress.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 interface InspectFlags {
   readonly vmlinux?: string
@@ -106,7 +107,7 @@ async function inspectFile(paths: Paths, dump: string, flags: InspectFlags): Pro
       onStep: (step) => progress.show(step),
     })
   })()
-  if (flags.json) console.log(JSON.stringify(found, null, 2))
+  if (flags.json) out.json(found)
   else print(found, flags)
   return 0
 }
@@ -118,26 +119,25 @@ function print({ release, buildId, panic, uptime, state }: Inspection, flags: In
     ['uptime', formatDuration(uptime * 1000)],
     ['panic', panic],
   ] as const
-  for (const [name, value] of facts)
-    if (value !== undefined) console.log(`${name.padEnd(9)} ${value}`)
+  for (const [name, value] of facts) if (value !== undefined) out.line(`${name.padEnd(9)} ${value}`)
   if (typeof state === 'string') {
-    console.log(`\n${state}`)
+    out.line(shown`\n${state}`)
     return
   }
   const { cpus, stacks, tasks, modules, memory } = state
   for (const { cpu, task, panicked, stack } of cpus) {
     const why = panicked ? ', panicked' : ''
-    console.log(`\nCPU ${cpu}${why}: ${task.command} (${task.pid})`)
-    for (const line of stack) console.log(line)
+    out.line(shown`\nCPU ${cpu}${why}: ${task.command} (${task.pid})`)
+    for (const line of stack) out.line(line)
   }
   for (const { task, stack } of stacks) {
-    console.log(`\n${task.command} (${task.pid}) ${task.state}`)
-    for (const line of stack) console.log(line)
+    out.line(shown`\n${task.command} (${task.pid}) ${task.state}`)
+    for (const line of stack) out.line(line)
   }
   const states = Object.entries(Object.groupBy(tasks, (task) => task.state))
     .map(([letter, some = []]) => `${some.length} ${letter}`)
     .join(', ')
-  console.log(`\ntasks: ${tasks.length} (${states})`)
+  out.line(shown`\ntasks: ${tasks.length} (${states})`)
   if (flags.tasks) {
     const rows = tasks.map((task) => [
       String(task.pid),
@@ -145,12 +145,12 @@ function print({ release, buildId, panic, uptime, state }: Inspection, flags: In
       task.state + (task.onCpu ? '+' : ''),
       task.isKernel ? `[${task.command}]` : task.command,
     ])
-    console.log(table(['pid', 'process', 'state', 'command'], rows))
+    out.line(table(['pid', 'process', 'state', 'command'], rows))
   }
-  console.log(
+  out.line(
     `modules: ${modules.map(({ name, bytes }) => `${name} (${formatBytes(bytes)})`).join(', ') || 'none'}`,
   )
-  console.log(
+  out.line(
     `memory: ${Object.entries(memory)
       .map(([name, bytes]) => `${name} ${formatBytes(bytes)}`)
       .join(', ')}`,

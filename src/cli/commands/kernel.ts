@@ -6,6 +6,7 @@ import { lookingLab } from '../lab.ts'
 import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -71,7 +72,7 @@ async function list({ json }: Flags): Promise<void> {
     })),
   )
   if (json) {
-    console.log(JSON.stringify(kernels, null, 2))
+    out.json(kernels)
     return
   }
   const rows = kernels.map((k) => [
@@ -83,8 +84,8 @@ async function list({ json }: Flags): Promise<void> {
     k.usedAt.slice(0, 16).replace('T', ' '),
     k.tree,
   ])
-  if (rows.length === 0) console.log('no kernels; klab build makes one')
-  else console.log(table(['id', 'release', 'profile', 'commit', 'size', 'used', 'tree'], rows))
+  if (rows.length === 0) out.line('no kernels; klab build makes one')
+  else out.line(table(['id', 'release', 'profile', 'commit', 'size', 'used', 'tree'], rows))
 }
 
 async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
@@ -104,7 +105,7 @@ async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
         'KERNEL',
         `kernel ${manifest.id} has no build directory: ${why}; klab kernel rm ${manifest.id} and klab build make it again`,
       )
-    console.log(dir)
+    out.line(dir)
     return
   }
   const all = {
@@ -113,10 +114,10 @@ async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
     buildDir: dir ?? null,
     bytes: await store.size(manifest.id),
   }
-  if (json) console.log(JSON.stringify(all, null, 2))
+  if (json) out.json(all)
   else
     for (const [name, value] of Object.entries({ ...all, buildDir: dir ?? `none: ${why}` }))
-      console.log(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
+      out.line(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
 }
 
 async function remove(prefixes: readonly string[]): Promise<void> {
@@ -127,7 +128,7 @@ async function remove(prefixes: readonly string[]): Promise<void> {
     if (id === undefined)
       throw new InfraError('KERNEL', `there is no kernel ${prefix}; klab kernel ls lists them`)
     await useCases.removeKernel(lab, id)
-    console.log(`removed ${id}`)
+    out.line(`removed ${id}`)
   }
 }
 

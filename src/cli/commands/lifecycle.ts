@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { describeOutcome, exitCodeOf, ssh, vms } from '../../lab/index.ts'
 import { UsageError } from '../../base/index.ts'
 import { currentPaths } from '../lab.ts'
+import { out } from '../render/print.ts'
 
 type Finish = (code: number) => void
 
@@ -52,7 +53,7 @@ export function addWaitCommand(program: Command, finish: Finish): void {
     .action(async (name: string) => {
       const { paths, registry, waitFor } = await open()
       const outcome = await waitFor(paths, registry.get(name))
-      if (outcome) console.log(describeOutcome(outcome))
+      if (outcome) out.line(describeOutcome(outcome))
       finish(outcome ? exitCodeOf(outcome) : 0)
     })
 }

@@ -1,8 +1,10 @@
-import { formatBytes, formatDuration, UsageError } from '../../base/index.ts'
+import { field, formatBytes, formatDuration, shown, UsageError } from '../../base/index.ts'
 import { logs, type AnalysedLog, type LogDifference, type Pattern } from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
+import { cutTo } from '../render/columns.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 export interface AnalyseFlags {
   readonly compare?: boolean
@@ -25,11 +27,11 @@ export async function analyse(names: readonly string[], flags: AnalyseFlags): Pr
   const [one, other] = analysed
   if (flags.compare && one && other) {
     const difference = differenceOf(one, other)
-    if (flags.json) console.log(JSON.stringify(difference, null, 2))
+    if (flags.json) out.json(difference)
     else printDifference(difference, flags.top)
     return
   }
-  if (flags.json) console.log(JSON.stringify(analysed, null, 2))
+  if (flags.json) out.json(analysed)
   else for (const log of analysed) printLog(log, flags.top)
 }
 
@@ -43,7 +45,7 @@ function printLog(log: AnalysedLog, top: number): void {
   const rate =
     seconds === undefined || seconds <= 0 ? '' : `, ${(lines / seconds).toFixed(1)} a second`
   const time = seconds === undefined ? '' : ` in ${duration(seconds)}${rate}`
-  console.log(`${file}: ${lines} lines${time}; ${errors} errors, ${warnings} warnings`)
+  out.line(`${file}: ${lines} lines${time}; ${errors} errors, ${warnings} warnings`)
   if (reports.length > 0)
     printTable(
       'reports',
@@ -57,7 +59,7 @@ function printLog(log: AnalysedLog, top: number): void {
       printTable(`${kind}s by source`, ['lines', 'source'], sources.slice(0, top))
     if (some.length > 0)
       printTable(`${kind}s`, ['lines', 'rate', 'first', 'at', 'text'], some.slice(0, top).map(row))
-    if (some.length > top) console.log(`  … and ${some.length - top} more (--top)`)
+    if (some.length > top) out.line(`  … and ${some.length - top} more (--top)`)
   }
   if (phases.length > 1) {
     const rows = phases.map(({ name, at }, index) => [
@@ -77,7 +79,7 @@ function printLog(log: AnalysedLog, top: number): void {
 
 function printDifference({ added, gone, changed }: LogDifference, top: number): void {
   const show = (title: string, rows: readonly (readonly string[])[]) => {
-    if (rows.length === 0) console.log(`\n${title}: none`)
+    if (rows.length === 0) out.line(shown`\n${title}: none`)
     else
       printTable(
         `${title}: ${rows.length}`,
@@ -127,16 +129,15 @@ function bySource(patterns: readonly Pattern[]): string[][] {
 }
 
 function printTable(title: string, head: string[], rows: string[][]): void {
-  console.log(`\n${title}`)
-  for (const line of table(head, rows).split('\n')) console.log(`  ${line}`)
+  out.line(shown`\n${title}`)
+  out.line(table(head, rows, '  '))
 }
 
 function duration(seconds: number): string {
   return formatDuration(seconds * 1000)
 }
 
-/** A log's text is anybody's: nothing in it moves the cursor. */
+/** The beginning of a line of a log. */
 function cut(text: string): string {
-  const plain = text.replaceAll(/[^\x20-\x7e]/g, '?')
-  return plain.length > 100 ? `${plain.slice(0, 99)}…` : plain
+  return cutTo(field(text), 100)
 }

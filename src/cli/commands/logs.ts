@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 
 import { InfraError } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { integer } from '../options.ts'
 import type { AnalyseFlags } from './logs-analyse.ts'
+import { out } from '../render/print.ts'
 
 interface LogFlags {
   readonly follow?: boolean
@@ -55,18 +55,17 @@ export function addLogsCommand(program: Command, finish: (code: number) => void)
 async function printLog(name: string, { follow = false }: LogFlags): Promise<void> {
   const [paths, { converse, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).get(name)
-  process.stdout.on('error', () => undefined)
+  out.outliveReader()
   // First the connection, then the file: what comes in between may be seen twice, but nothing is missed.
   const live =
     follow && vm.state !== 'stopped' ? await converse(paths, vm, { do: 'console' }) : undefined
   const path = join(paths.state, 'runs', vm.runId, 'console.log')
   try {
-    await pipeline(createReadStream(path), process.stdout, { end: false })
+    await out.recorded(createReadStream(path))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return
     throw new InfraError('LOG', `the console of ${name} is not there any more (${path})`, {
       cause: error,
     })
   }
-  if (live) for await (const chunk of live.socket) process.stdout.write(chunk as Buffer)
+  if (live) await out.recorded(live.socket)
 }

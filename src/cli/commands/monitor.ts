@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 
-import { isRecord, tryDecodeJson, UsageError } from '../../base/index.ts'
+import { block, isRecord, tryDecodeJson, UsageError } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes } from '../options.ts'
+import { typedLines } from '../terminal.ts'
+import { out } from '../render/print.ts'
 
 export function addMonitorCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -23,17 +25,12 @@ async function monitor(name: string, words: readonly string[]): Promise<void> {
   const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).getLive(name)
   const carryOut = async (line: string) =>
-    process.stdout.write(String(await ask(paths, vm, { do: 'monitor', line })).replaceAll('\r', ''))
+    out.part(block(String(await ask(paths, vm, { do: 'monitor', line }))))
   if (words.length > 0) {
     await carryOut(words.join(' '))
     return
   }
-  const { createInterface } = await import('node:readline/promises')
-  const lines = createInterface({
-    input: process.stdin,
-    prompt: '(qemu) ',
-    ...(process.stdin.isTTY && { output: process.stderr }),
-  })
+  const lines = await typedLines('(qemu) ')
   lines.prompt()
   for await (const line of lines) {
     if (line.trim() !== '') await carryOut(line)
@@ -54,7 +51,7 @@ export function addQmpCommand(program: Command, finish: (code: number) => void):
       const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
       const vm = new VmRegistry(paths).getLive(name)
       const value = await ask(paths, vm, { do: 'qmp', command, args: parsed(text) })
-      console.log(JSON.stringify(value, null, 2))
+      out.json(value)
       finish(0)
     })
 }

@@ -4,6 +4,7 @@ import { formatBytes, formatDuration } from '../../base/index.ts'
 import { describeOutcome, vms, type NamedVm, type VmUsage } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { table } from '../render/table.ts'
+import { err, out } from '../render/print.ts'
 
 export function addPsCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -23,17 +24,17 @@ async function list(flags: { json?: boolean; quiet?: boolean; live?: boolean }):
   const [paths, { usageOf, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const registry = new VmRegistry(paths)
   for (const name of registry.damaged())
-    console.error(
+    err.line(
       `klab: the VM ${name} is left out: its record is damaged; klab rm --force ${name} removes it`,
     )
   const all = registry
     .list()
     .filter(({ state }) => !flags.live || state !== 'stopped')
     .map((vm) => ({ ...vm, usage: usageOf(paths, vm) }))
-  if (flags.json) console.log(JSON.stringify(all, null, 2))
-  else if (flags.quiet) for (const { name } of all) console.log(name)
+  if (flags.json) out.json(all)
+  else if (flags.quiet) for (const { name } of all) out.line(name)
   else
-    console.log(
+    out.line(
       table(
         ['name', 'state', 'up', 'cpu', 'memory', 'disk', 'kernel', 'last outcome'],
         all.map(row),

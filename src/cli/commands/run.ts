@@ -31,6 +31,7 @@ import {
 } from '../options.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
+import { out } from '../render/print.ts'
 
 export interface RunFlags extends KernelFlags, MachineFlags {
   readonly user?: string
@@ -134,21 +135,21 @@ async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
   )
   const structured = (flags.json ?? false) || (flags.events ?? false)
   // A reader of ours that goes away (`| head`) ends the writing, not the run.
-  process.stdout.on('error', () => undefined)
+  out.outliveReader()
   using terminal = await localTerminal({
     tty: flags.tty ?? (structured ? false : undefined),
     stdin: flags.stdin,
-    stdoutTo: structured ? process.stderr : process.stdout,
+    stdoutTo: structured ? 'stderr' : 'stdout',
     onEscape: () => interrupts.end(constants.signals.SIGHUP),
   })
   const onEvent = (event: LabEvent) => {
     status.handle(event)
-    if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
+    if (flags.events) out.jsonLine({ time: new Date().toISOString(), ...event })
   }
   const request = await runRequest(lab, flags, { argv, tty: terminal.tty })
   try {
     const result = await runInVm(lab, request, { terminal, interrupts, onEvent })
-    if (flags.json) console.log(JSON.stringify(asJson(result), null, 2))
+    if (flags.json) out.json(asJson(result))
     return result.exitCode
   } finally {
     status.clear()
@@ -174,12 +175,12 @@ async function repeat(argv: readonly string[], flags: RunFlags): Promise<number>
     repeatRun(lab, options, {
       stop: interrupts.stop,
       onEvent: (event) => {
-        if (flags.events) console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
+        if (flags.events) out.jsonLine({ time: new Date().toISOString(), ...event })
         onEvent(event)
       },
     }),
   )
-  if (flags.json) console.log(JSON.stringify(summary, null, 2))
+  if (flags.json) out.json(summary)
   else for (const line of summaryLines(summary)) status.line(line)
   return summary.exitCode
 }

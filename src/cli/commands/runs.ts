@@ -4,10 +4,13 @@ import { describeOutcome, history, replaying } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab, lookingLab } from '../lab.ts'
 import {
+  block,
+  field,
   formatBytes,
   formatDuration,
   parseSizeBytes,
   shellWord,
+  shown,
   UsageError,
 } from '../../base/index.ts'
 import { integer } from '../options.ts'
@@ -16,6 +19,7 @@ import { date } from '../render/date.ts'
 import { Status } from '../render/status.ts'
 import { table } from '../render/table.ts'
 import { localTerminal } from '../terminal.ts'
+import { err, out } from '../render/print.ts'
 
 interface ListFlags {
   readonly json?: boolean
@@ -124,7 +128,7 @@ async function list({ json, limit, outcome, kernel, command }: ListFlags): Promi
     ...(command !== undefined && { command }),
   })
   if (json) {
-    console.log(JSON.stringify(runs, null, 2))
+    out.json(runs)
     return
   }
   const rows = runs.map((run) => [
@@ -136,30 +140,30 @@ async function list({ json, limit, outcome, kernel, command }: ListFlags): Promi
     run.release ?? '',
     oneLine(run.argv),
   ])
-  if (rows.length === 0) console.log('no runs')
-  else console.log(table(['id', 'started', 'outcome', 'exit', 'took', 'release', 'command'], rows))
+  if (rows.length === 0) out.line('no runs')
+  else out.line(table(['id', 'started', 'outcome', 'exit', 'took', 'release', 'command'], rows))
 }
 
 async function show(id: string, flags: ShowFlags): Promise<void> {
   const { lab, useCases } = await open()
   const run = await useCases.showRun(lab, id)
   if (flags.console) {
-    process.stdout.write(await useCases.consoleOf(run))
+    await out.recorded([await useCases.consoleOf(run)])
     return
   }
   if (flags.output) {
     const { stdout, stderr } = await useCases.outputOf(lab, run)
-    process.stdout.write(stdout)
-    process.stderr.write(stderr)
+    await out.recorded([stdout])
+    await err.recorded([stderr])
     return
   }
   if (flags.showQemu) {
     if (!run.qemu) throw new UsageError(`run ${run.id} never came to QEMU, or goes on`)
-    console.log(run.qemu.map(shellWord).join(' '))
+    out.line(field(run.qemu.map(shellWord).join(' '), Number.POSITIVE_INFINITY))
     return
   }
   if (flags.json) {
-    console.log(JSON.stringify(run, null, 2))
+    out.json(run)
     return
   }
   const { reports, phases, outcome, argv, machine, peakMemoryKiB, durationMs, qemu, ...rest } = run
@@ -183,8 +187,8 @@ async function show(id: string, flags: ShowFlags): Promise<void> {
     ['qemu', qemu?.map(shellWord).join(' ') ?? '-'],
     ['peak memory', peakMemoryKiB === null ? '-' : formatBytes(peakMemoryKiB * 1024)],
   ]
-  for (const [name, value] of rows) console.log(`${name.padEnd(12)} ${value}`)
-  for (const { title, text } of reports) console.log(`\nreport: ${title}\n${text}`)
+  for (const [name, value] of rows) out.line(`${name.padEnd(12)} ${value}`)
+  for (const { title, text } of reports) out.line(shown`\nreport: ${title}\n${block(text)}`)
 }
 
 function replayFlags(flags: ReplayFlags): ReplayFlags {
@@ -200,7 +204,7 @@ async function replay(id: string, { json = false, quiet = false }: ReplayFlags):
   )
   using terminal = await localTerminal({
     ...{ tty: false, stdin: false, onEscape: () => undefined },
-    stdoutTo: json ? process.stderr : process.stdout,
+    stdoutTo: json ? 'stderr' : 'stdout',
   })
   try {
     const replayed = await replayRun(lab, id, {
@@ -208,7 +212,7 @@ async function replay(id: string, { json = false, quiet = false }: ReplayFlags):
       onEvent: (event) => status.handle(event),
     })
     const { of, before, isSame } = replayed
-    if (json) console.log(JSON.stringify(replayed, null, 2))
+    if (json) out.json(replayed)
     status.line(
       isSame ? `as run ${of}` : `not as run ${of}, which ended so: ${describeOutcome(before)}`,
     )
@@ -231,7 +235,7 @@ async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
     replayOften(lab, { id, count, jobs, untilSame }, { stop: interrupts.stop, onEvent }),
   )
   const { of, before, same, runs } = summary
-  if (json) console.log(JSON.stringify(summary, null, 2))
+  if (json) out.json(summary)
   else {
     for (const line of outcomeLines(summary)) status.line(line)
     status.line(`${same} of ${runs} as run ${of}: ${describeOutcome(before)}`)

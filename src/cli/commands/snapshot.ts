@@ -7,6 +7,7 @@ import { currentLab, currentPaths } from '../lab.ts'
 import { Status } from '../render/status.ts'
 import { date } from '../render/date.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 type Finish = (code: number) => void
 
@@ -53,14 +54,15 @@ async function open() {
 async function take(vm: string, wish: string): Promise<void> {
   const { paths, registry, takeSnapshot } = await open()
   const { name, bytes } = await takeSnapshot(paths, registry.getLive(vm), wish)
-  console.log(`${name} (${formatBytes(bytes)})`)
+  out.line(`${name} (${formatBytes(bytes)})`)
 }
 
 async function list(vm: string, { json }: SnapshotFlags): Promise<void> {
   const { paths, registry, listSnapshots } = await open()
   const all = listSnapshots(paths, registry.get(vm))
   const rows = all.map(({ name, bytes, createdAt }) => [name, formatBytes(bytes), date(createdAt)])
-  console.log(json ? JSON.stringify(all, null, 2) : table(['name', 'size', 'taken'], rows))
+  if (json) out.json(all)
+  else out.line(table(['name', 'size', 'taken'], rows))
 }
 
 async function remove(vm: string, name: string): Promise<void> {
@@ -116,7 +118,7 @@ async function changed(
     const next = await change(lab, vm, { signal: interrupts.stop, onEvent })
     await (await ssh()).refreshSshConfig(lab.paths, lab.env['KLAB_HOME'])
     status.clear()
-    console.log(next.name)
+    out.line(next.name)
   } finally {
     status.clear()
   }

@@ -6,6 +6,7 @@ import { currentPaths } from '../lab.ts'
 import { afterDashes } from '../options.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
+import { out } from '../render/print.ts'
 
 export function addSshCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -53,7 +54,7 @@ export function addSshConfigCommand(program: Command, finish: (code: number) => 
         useCases(),
       ])
       const path = await writeSshConfig(paths, process.env['KLAB_HOME'])
-      console.log(path)
+      out.line(path)
       if (install) installInclude(path, process.env['HOME'] ?? '/')
       finish(0)
     })
@@ -63,9 +64,9 @@ export function addSshConfigCommand(program: Command, finish: (code: number) => 
 export function addSshProxyCommand(program: Command, finish: (code: number) => void): void {
   program.command('ssh-proxy <host>', { hidden: true }).action(async (host: string) => {
     const [paths, { sshProxy }] = await Promise.all([currentPaths(), useCases()])
-    process.stdout.on('error', () => undefined)
+    out.outliveReader()
     using terminal = await localTerminal({
-      ...{ tty: false, stdin: true, stdoutTo: process.stdout },
+      ...{ tty: false, stdin: true, stdoutTo: 'stdout' },
       onEscape: () => undefined,
     })
     finish(await sshProxy(paths, host, terminal))

@@ -24,6 +24,7 @@ import {
   type MachineFlags,
 } from '../options.ts'
 import { Status } from '../render/status.ts'
+import { out } from '../render/print.ts'
 
 interface StartFlags extends KernelFlags, MachineFlags {
   readonly allowReport: readonly string[]
@@ -114,8 +115,8 @@ async function start(
         )
     await (await ssh()).refreshSshConfig(lab.paths, lab.env['KLAB_HOME'])
     status.clear()
-    if (flags.json) console.log(JSON.stringify(vm, null, 2))
-    else console.log(vm.name)
+    if (flags.json) out.json(vm)
+    else out.line(vm.name)
   } finally {
     status.clear()
   }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { formatBytes } from '../../base/index.ts'
+import { formatBytes, shown } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 const SAMPLE_MS = 1_000
 
@@ -26,10 +27,10 @@ async function watch(
   names: readonly string[],
   { once, json }: { once?: boolean; json?: boolean },
 ): Promise<void> {
-  const isLive = process.stdout.isTTY && !once && !json
+  const isLive = out.isTerminal && !once && !json
   for (;;) {
     const rows = await measure(names)
-    if (json) console.log(JSON.stringify(rows, null, 2))
+    if (json) out.json(rows)
     else {
       const lines = rows.map((row) => [
         row.name,
@@ -37,8 +38,8 @@ async function watch(
         formatBytes(row.memoryKiB * 1024),
         formatBytes(row.diskBytes),
       ])
-      if (isLive) process.stdout.write('\u001b[H\u001b[2J')
-      console.log(table(['name', 'cpu', 'memory', 'disk'], lines))
+      if (isLive) out.part(shown`\u001b[H\u001b[2J`)
+      out.line(table(['name', 'cpu', 'memory', 'disk'], lines))
     }
     if (!isLive) return
   }

@@ -4,6 +4,8 @@ import { hasFields, isStringList } from '../../base/index.ts'
 import { describeOutcome, vms } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { describePort } from '../render/status.ts'
+import { few } from '../render/few.ts'
+import { out } from '../render/print.ts'
 
 const HELP = `
 Exit codes: 0 it runs, or is paused; 3 it is stopped, or being started; 125 there is no such VM.
@@ -33,7 +35,7 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
     ? await askFor(paths, vm, { request: { do: 'status' }, check: isStatus })
     : undefined
   if (json) {
-    console.log(JSON.stringify({ ...vm, ...said }, null, 2))
+    out.json({ ...vm, ...said })
     return isUp ? 0 : 3
   }
   const lines = [
@@ -42,11 +44,11 @@ async function status(name: string, { json }: { json?: boolean }): Promise<numbe
     ...(isUp ? (vm.published ?? []) : []).map((port) => `port: ${describePort(port)}`),
     ...(said?.why === undefined ? [] : [said.why]),
     ...(said ? [`guest: ${said.agent ? 'answers' : 'does not answer'}`] : []),
-    ...(said?.reports.map((title) => `report: ${title}`) ?? []),
+    ...few(said?.reports.map((title) => `report: ${title}`) ?? []),
     ...(vm.outcome ? [`last outcome: ${describeOutcome(vm.outcome)}`] : []),
     `run: ${vm.runId}`,
   ]
-  console.log(lines.join('\n'))
+  for (const line of lines) out.line(line)
   return isUp ? 0 : 3
 }
 

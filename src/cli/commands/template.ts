@@ -6,6 +6,7 @@ import { lookingLab } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
+import { out } from '../render/print.ts'
 
 export function addTemplateCommand(program: Command, finish: (code: number) => void): void {
   const template = program
@@ -19,9 +20,9 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
     .action(async ({ json }: { json?: boolean }) => {
       const { store } = await open()
       const all = await store.list()
-      if (json) console.log(JSON.stringify(all, null, 2))
+      if (json) out.json(all)
       else
-        console.log(
+        out.line(
           table(
             ['key', 'kernel', 'machine', 'size', 'made in', 'last used'],
             all.map(({ key, kernel, machine, bytes, madeMs, usedAt }) => [
@@ -39,7 +40,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
     .action(async (key: string) => {
       const { store } = await open()
       const facts = await store.get(key)
-      console.log(JSON.stringify({ ...facts, directory: store.directory(facts.key) }, null, 2))
+      out.json({ ...facts, directory: store.directory(facts.key) })
       finish(0)
     })
   template

@@ -1,12 +1,14 @@
+import { field, shown, type Shown } from '../../base/index.ts'
 import { naming } from '../../lab/index.ts'
 import { quietLab } from '../lab.ts'
+import { cutTo } from '../render/columns.ts'
 import { expectedAt, type Candidate, type Expected } from './expected.ts'
 
 /**
  * What the last word may become, for the scripts: on the first line what the shell adds of its own, then a candidate on each, what is
  * said of it after a tab. `words` are those after klab.
  */
-export async function completionLines(words: readonly string[]): Promise<string[]> {
+export async function completionLines(words: readonly string[]): Promise<Shown[]> {
   // Not at the top: the tree has us among its commands.
   const { commandTree } = await import('../command-tree.ts')
   const tree = await commandTree(words.length > 1 ? words[0] : undefined, () => undefined)
@@ -17,17 +19,14 @@ export async function completionLines(words: readonly string[]): Promise<string[
     .map(({ word, about }) => ({ word: `${expected.prefix}${word}`, about }))
     .filter(({ word }) => word.startsWith(last) && SAFE.test(word))
   const shell = expected.kinds.find((kind) => kind.shell !== undefined)?.shell ?? 'none'
-  return [shell, ...candidates.map(({ word, about }) => `${word}\t${printable(about)}`)]
+  const lines = candidates.map(
+    ({ word, about }) => shown`${word}\t${cutTo(field(about), MAX_ABOUT)}`,
+  )
+  return [shown`${shell}`, ...lines]
 }
 
 /** Nothing that a shell or a terminal takes for more than a name. */
 const SAFE = /^[\w.,:=@%+/-]+$/
-
-/** Titles and releases are others' words. */
-function printable(text: string): string {
-  const plain = text.replaceAll(/\p{C}/gu, '?')
-  return plain.length > MAX_ABOUT ? `${plain.slice(0, MAX_ABOUT - 1)}…` : plain
-}
 
 const MAX_ABOUT = 60
 

@@ -4,6 +4,7 @@ import { findProgram, run } from '../../host/index.ts'
 import { commandTree } from '../command-tree.ts'
 import { manPages } from './man-page.ts'
 import { literal, text } from './roff.ts'
+import { HOSTILE } from '../../../test/support/hostile-text.ts'
 
 const program = await commandTree(undefined, () => undefined)
 const pages = manPages(program, '1.2.3')
@@ -55,4 +56,10 @@ test.each([
 
 test('what is to be typed can be copied from the page', () => {
   expect(literal("-x 'a' `b` ~/c ^")).toBe('\\-x \\(aqa\\(aq \\(gab\\(ga \\(ti/c \\(ha')
+})
+
+test('words of a page are neither requests nor escapes of roff, whatever they are', () => {
+  for (const words of [text(HOSTILE), literal(HOSTILE)]) expect(words).toMatch(/^[\n -~]*$/)
+  for (const words of [".so /etc/passwd\n'br", '\\X"x"'])
+    expect(text(words)).toMatch(/^(?:\\&[.'].*\n?)+$|^\\eX"x"$/)
 })

@@ -1,3 +1,7 @@
+import { field, shown } from '../../base/index.ts'
+import { cutTo } from './columns.ts'
+import { err } from './print.ts'
+
 /** A thing takes this long before anybody is told how far it is. */
 const QUIET_MS = 1_000
 const EVERY_MS = 200
@@ -9,18 +13,26 @@ export class Progress implements Disposable {
 
   show(text: string): void {
     const now = performance.now()
-    if (!process.stderr.isTTY || now - this.#startedAt < QUIET_MS || now - this.#shownAt < EVERY_MS)
+    if (!err.isTerminal || now - this.#startedAt < QUIET_MS || now - this.#shownAt < EVERY_MS)
       return
     this.#shownAt = now
-    process.stderr.write(`\r\u001b[Kklab: ${text}`)
+    err.part(overwriting(text))
   }
 
   /** Makes room for something else on the terminal. */
   clear(): void {
-    if (this.#shownAt > 0) process.stderr.write('\r\u001b[K')
+    if (this.#shownAt > 0) err.part(CLEARED)
   }
 
   [Symbol.dispose](): void {
     this.clear()
   }
+}
+
+/** The line of the cursor, empty. */
+export const CLEARED = shown`\r\u001b[K`
+
+/** In the place of what the line of the cursor says, as much as fits. */
+export function overwriting(text: string) {
+  return shown`${CLEARED}${cutTo(field(`klab: ${text}`), err.columns)}`
 }

@@ -1,4 +1,5 @@
 import { formatBytes } from '../../base/index.ts'
+import { out } from './print.ts'
 
 /** What was removed, and what is left. */
 export function printPruned(
@@ -9,10 +10,9 @@ export function printPruned(
   { json = false }: { readonly json?: boolean },
 ): void {
   if (json) {
-    console.log(JSON.stringify(pruned, null, 2))
+    out.json(pruned)
     return
   }
-  for (const { what, bytes } of pruned.removed)
-    console.log(`removed ${what} (${formatBytes(bytes)})`)
-  console.log(`${pruned.removed.length} removed, ${formatBytes(pruned.keptBytes)} kept`)
+  for (const { what, bytes } of pruned.removed) out.line(`removed ${what} (${formatBytes(bytes)})`)
+  out.line(`${pruned.removed.length} removed, ${formatBytes(pruned.keptBytes)} kept`)
 }

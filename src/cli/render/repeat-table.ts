@@ -1,6 +1,9 @@
-import { formatDuration } from '../../base/index.ts'
+import { field, formatDuration, joined, shown } from '../../base/index.ts'
 import { describeOutcome } from '../../lab/index.ts'
 import type { LabEvent, RepeatEvent, RepeatSummary } from '../../lab/index.ts'
+import { cutTo } from './columns.ts'
+import { few } from './few.ts'
+import { err } from './print.ts'
 import type { Status } from './status.ts'
 
 /** How often the table is drawn again. */
@@ -8,9 +11,8 @@ const DRAW_EVERY_MS = 200
 
 /** Repeated runs for people, on stderr: a table that lives on a terminal, a line for each run elsewhere. */
 class RepeatTable implements Disposable {
-  readonly #stream = process.stderr
   readonly #total: number
-  readonly #isTerminal = process.stderr.isTTY
+  readonly #isTerminal = err.isTerminal
   readonly #jobs = new Map<number, { number: number; startedAt: number }>()
   readonly #recent: string[] = []
   readonly #timer: NodeJS.Timeout | undefined
@@ -58,7 +60,7 @@ class RepeatTable implements Disposable {
 
   #say(line: string): void {
     if (!this.#isTerminal) {
-      this.#stream.write(`klab: ${line}\n`)
+      err.line(`klab: ${line}`)
       return
     }
     this.#recent.push(line)
@@ -69,7 +71,6 @@ class RepeatTable implements Disposable {
     const elapsed = performance.now() - this.#startedAt
     const left = this.#done > 0 ? (elapsed / this.#done) * (this.#total - this.#done) : undefined
     const eta = left === undefined ? '' : `, ${formatDuration(left)} left`
-    const width = (this.#stream.columns || 80) - 1
     const jobs = [...this.#jobs]
       .toSorted(([a], [b]) => a - b)
       .map(
@@ -80,14 +81,14 @@ class RepeatTable implements Disposable {
       `klab: ${this.#done}/${this.#total} done, ${this.#passed} passed, ${this.#done - this.#passed} failed${eta}`,
       ...jobs,
       ...this.#recent.map((line) => `  ${line}`),
-    ].map((line) => line.slice(0, width))
+    ].map((line) => cutTo(field(line), err.columns))
     this.#erase()
-    this.#stream.write(lines.map((line) => `${line}\n`).join(''))
+    err.part(shown`${joined(lines, '\n')}\n`)
     this.#drawn = lines.length
   }
 
   #erase(): void {
-    if (this.#drawn > 0) this.#stream.write(`\u001b[${this.#drawn}A\u001b[J`)
+    if (this.#drawn > 0) err.part(shown`\u001b[${this.#drawn}A\u001b[J`)
     this.#drawn = 0
   }
 }
@@ -124,6 +125,8 @@ export function summaryLines(summary: RepeatSummary): string[] {
 export function outcomeLines({ medianMs, p95Ms, outcomes }: RepeatSummary): string[] {
   return [
     `took: median ${formatDuration(medianMs)}, 95 % within ${formatDuration(p95Ms)}`,
-    ...outcomes.map(({ what, count, id }) => `${String(count).padStart(5)} x ${what} (run ${id})`),
+    ...few(
+      outcomes.map(({ what, count, id }) => `${String(count).padStart(5)} x ${what} (run ${id})`),
+    ),
   ]
 }

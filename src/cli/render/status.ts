@@ -1,5 +1,8 @@
-import { formatDuration, shellWord } from '../../base/index.ts'
+import { field, formatDuration, shellWord, shown, type Showable } from '../../base/index.ts'
 import { describeOutcome, type LabEvent, type PublishedPort } from '../../lab/index.ts'
+import { MANY } from './few.ts'
+import { err } from './print.ts'
+import { CLEARED, overwriting } from './progress.ts'
 
 export interface StatusOptions {
   readonly quiet: boolean
@@ -21,8 +24,9 @@ const PLAIN_EVERY_MS = 10_000
 /** Events for people, on stderr: a line that is overwritten on a terminal, plain lines elsewhere. */
 export class Status {
   readonly #options: StatusOptions
-  readonly #stream = process.stderr
-  readonly #isTerminal = process.stderr.isTTY
+  readonly #isTerminal = err.isTerminal
+  /** How many lines of a kind a guest, or what runs in it, has caused. */
+  readonly #caused = { note: 0, report: 0 }
   #hasTransient = false
   #buildStartedAt = 0
   #lastPlainAt = 0
@@ -35,7 +39,7 @@ export class Status {
   handle(event: LabEvent): void {
     switch (event.kind) {
       case 'note':
-        this.line(event.message)
+        this.#oneOfMany('note', event.message)
         return
       case 'waiting':
         this.line(event.why)
@@ -66,13 +70,15 @@ export class Status {
         this.line(describePort(event))
         return
       case 'qemu':
-        if (this.#options.showQemu) this.line(event.argv.map(shellWord).join(' '))
+        if (this.#options.showQemu)
+          this.line(field(event.argv.map(shellWord).join(' '), Number.POSITIVE_INFINITY))
         return
       case 'phase':
         this.#phase(event.phase, event.ms)
         return
       case 'report':
-        this.line(
+        this.#oneOfMany(
+          'report',
           `kernel report${event.allowed === undefined ? '' : ` (allowed: ${event.allowed})`}: ${event.report.title}`,
         )
         return
@@ -86,11 +92,11 @@ export class Status {
   }
 
   /** A line that stays. */
-  line(text: string): void {
+  line(text: Showable): void {
     if (this.#options.quiet) return
     this.clear()
     // In a raw terminal a line feed alone would leave the cursor where it is.
-    this.#stream.write(`klab: ${printable(text)}${this.#isTerminal ? '\r\n' : '\n'}`)
+    err.part(this.#isTerminal ? shown`klab: ${text}\r\n` : shown`klab: ${text}\n`)
   }
 
   /** A line that the next one overwrites, on a terminal. */
@@ -101,15 +107,20 @@ export class Status {
   /** Takes the transient line away: the terminal belongs to somebody else now. */
   clear(): void {
     if (!this.#hasTransient) return
-    this.#stream.write('\r\u001b[K')
+    err.part(CLEARED)
     this.#hasTransient = false
   }
 
   #transient(text: string): void {
     if (this.#options.quiet || !this.#isTerminal || this.#isCommandRunning) return
-    const width = (this.#stream.columns || 80) - 1
-    this.#stream.write(`\r\u001b[K${`klab: ${text}`.slice(0, width)}`)
+    err.part(overwriting(text))
     this.#hasTransient = true
+  }
+
+  #oneOfMany(kind: 'note' | 'report', text: string): void {
+    const count = ++this.#caused[kind]
+    if (count <= MANY) this.line(text)
+    else if (count === MANY + 1) this.line(`further ${kind}s are not shown`)
   }
 
   #template({ action, key, why }: Extract<LabEvent, { kind: 'template' }>): void {
@@ -162,9 +173,4 @@ export class Status {
 /** Where a port of the guest is. */
 export function describePort({ protocol, address, hostPort, guestPort }: PublishedPort): string {
   return `${protocol} ${address}:${hostPort} is port ${guestPort} of the guest`
-}
-
-/** A guest's words must not drive the user's terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?')
 }

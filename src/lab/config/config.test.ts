@@ -186,7 +186,9 @@ test('a named machine stands over the configured one, flags over both', async ()
 
 test('a broken file can be mended, and a restore keeps the backup it is of', async () => {
   writeFileSync(file, 'profle: debug\n')
-  await expect(open()).rejects.toThrow('did you mean profile?')
+  await expect(open()).rejects.toMatchObject({
+    details: [expect.stringContaining('did you mean profile?')],
+  })
   await editConfig({ EDITOR: 'sed -i s/profle/profile/', VISUAL: '' }, file)
   expect(readFileSync(file, 'utf8')).toBe('profile: debug\n')
   const now = new Date('2026-02-02T02:02:02Z')

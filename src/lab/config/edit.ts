@@ -9,7 +9,7 @@ import { getAt, parseText, type LoadedConfig } from './layers.ts'
 import { noMachine } from './machine.ts'
 import { findProjectFile, PROJECT_FILE } from './project-file.ts'
 import { configLeaves, leafAt, settingPaths, type Leaf } from './leaves.ts'
-import { describeProblems, problemLines } from './problems.ts'
+import { describeProblems } from './problems.ts'
 
 export interface Setting {
   readonly path: string
@@ -104,9 +104,9 @@ export async function editList(
 async function writeConfig(file: string, text: string): Promise<void> {
   const problems = await problemsIn(text)
   if (problems.length > 0) {
-    throw new ConfigError(
-      `${file} is left as it was; the new text is not valid:\n${problemLines(problems)}`,
-    )
+    throw new ConfigError(`${file} is left as it was; the new text is not valid:`, {
+      details: problems,
+    })
   }
   await writeAtomically(file, text, modeFor(file))
 }
@@ -122,7 +122,7 @@ export async function checkConfig(file: string): Promise<void> {
   if (!existsSync(file)) throw new ConfigError(`there is no file ${file}`)
   const problems = await problemsIn(await textOf(file))
   if (problems.length > 0)
-    throw new ConfigError(`${file} is not a valid configuration:\n${problemLines(problems)}`)
+    throw new ConfigError(`${file} is not a valid configuration:`, { details: problems })
 }
 
 /** All that is wrong with a text, one sentence each. */

@@ -1,6 +1,6 @@
 import { ConfigError, nearest, tryDecodeJson } from '../../base/index.ts'
 import { configLeaves, type Leaf } from './leaves.ts'
-import { describeProblems, problemLines } from './problems.ts'
+import { describeProblems } from './problems.ts'
 import { configSchema, type Config } from './schema.ts'
 import { asksOf, type Ask } from './trust-rules.ts'
 
@@ -100,7 +100,7 @@ async function fileLayer({ path, text }: ConfigFile): Promise<Layer> {
   const { value, lineOf, syntaxErrors } = parseYaml(text)
   const problems = syntaxErrors.length > 0 ? syntaxErrors : describeProblems(value, lineOf)
   if (problems.length > 0) {
-    throw new ConfigError(`${path} is not a valid configuration:\n${problemLines(problems)}`)
+    throw new ConfigError(`${path} is not a valid configuration:`, { details: problems })
   }
   const values = new Map<string, unknown>()
   for (const { path: leaf } of configLeaves()) {

@@ -6,16 +6,6 @@ import { configSchema } from './schema.ts'
 
 type Issue = z.core.$ZodIssue
 
-/** A file that is wrong throughout is not one of ours. */
-const MOST_SHOWN = 20
-
-/** What is said of a text that is not valid, a line each; of very many the first. */
-export function problemLines(problems: readonly string[]): string {
-  const rest = problems.length - MOST_SHOWN
-  const shown = problems.slice(0, MOST_SHOWN)
-  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map((one) => `  ${one}`).join('\n')
-}
-
 /** All that is wrong with a configuration, one sentence each, with the line where it is known. */
 export function describeProblems(
   value: unknown,

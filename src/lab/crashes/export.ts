@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:
 import { homedir, hostname, tmpdir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { block, field, InfraError, json, messageOf, shown, type Shown } from '../../base/index.ts'
 import { scrub } from '../../crash/index.ts'
 import { run as runProgram, runOk } from '../../host/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
@@ -41,8 +41,8 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
     for (const [file, text] of await textsOf(lab, crash, request)) await bundle.text(file, text)
     const [newest] = crash.seenBy
     const kernelDir = crash.kernel && new KernelStore(lab.paths.cache).directory(crash.kernel.id)
-    if (kernelDir !== undefined) await bundle.text('config', await read(join(kernelDir, 'config')))
-    if (newest) await bundle.text('console.log', await read(newest.consolePath))
+    if (kernelDir !== undefined) await bundle.raw('config', await read(join(kernelDir, 'config')))
+    if (newest) await bundle.raw('console.log', await read(newest.consolePath))
     if (request.withKernel) {
       if (kernelDir === undefined)
         throw new InfraError(
@@ -78,39 +78,51 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
 async function textsOf(
   lab: Lab,
   crash: CrashView,
-  { withKernel }: ExportRequest,
-): Promise<readonly (readonly [string, string])[]> {
-  const { bareText, text, kernel, reproduce, unsupported, seenBy } = crash
-  const again = withKernel
-    ? reproduce?.replace(`--kernel ${kernel?.id}`, '--kernel kernel/image')
-    : reproduce
-  const script = `#!/bin/sh
-# The run that saw it, again. On another machine, build its kernel first (klab build --config-file config, in a tree of ${kernel?.commit ?? kernel?.version ?? 'its release'}) and put its id behind --kernel.
-${unsupported === undefined ? '' : `${unsupported}\n`}cd "$(dirname "$0")" || exit 1
-exec ${again ?? 'false'}
-`
+  request: ExportRequest,
+): Promise<readonly (readonly [string, Shown])[]> {
+  const { bareText, text, kernel, reproduce, seenBy } = crash
   return [
     ['README.md', CRASH_FORMATS.markdown(crash)],
     ['mail.txt', CRASH_FORMATS.mail(crash)],
-    ['report.txt', `${bareText.trimEnd()}\n`],
-    ['report-symbolised.txt', `${text.trimEnd()}\n`],
+    ['report.txt', shown`${block(bareText.trimEnd())}\n`],
+    ['report-symbolised.txt', shown`${block(text.trimEnd())}\n`],
     ['crash.json', CRASH_FORMATS.json(crash)],
     ['crash.sarif', CRASH_FORMATS.sarif(crash)],
-    ['runs.json', `${JSON.stringify(seenBy, null, 2)}\n`],
+    ['runs.json', shown`${json(seenBy, 2)}\n`],
     ['versions.txt', await versionsOf(lab)],
-    ...(kernel ? [['kernel.json', `${JSON.stringify(kernel, null, 2)}\n`] as const] : []),
-    ...(reproduce === undefined ? [] : [['reproduce.sh', script] as const]),
+    ...(kernel ? [['kernel.json', shown`${json(kernel, 2)}\n`] as const] : []),
+    ...(reproduce === undefined
+      ? []
+      : [['reproduce.sh', scriptOf(crash, reproduce, request)] as const]),
   ]
 }
 
-async function versionsOf(lab: Lab): Promise<string> {
+/** In an archive with the kernel that one is booted. */
+function scriptOf(
+  { kernel, unsupported }: CrashView,
+  command: string,
+  { withKernel }: Pick<ExportRequest, 'withKernel'>,
+): Shown {
+  const again = withKernel
+    ? command.replace(`--kernel ${kernel?.id}`, '--kernel kernel/image')
+    : command
+  const whole = (line: string) => field(line, Number.POSITIVE_INFINITY)
+  // sh does not know how shellWord writes what cannot be seen.
+  return shown`#!/usr/bin/env ${again.includes("$'") ? 'bash' : 'sh'}
+# The run that saw it, again. On another machine, build its kernel first (klab build --config-file config, in a tree of ${kernel?.commit ?? kernel?.version ?? 'its release'}) and put its id behind --kernel.
+${unsupported === undefined ? shown`` : shown`${whole(unsupported)}\n`}cd "$(dirname "$0")" || exit 1
+exec ${whole(again)}
+`
+}
+
+async function versionsOf(lab: Lab): Promise<Shown> {
   const first = async (file: string, args: readonly string[]) =>
     (await runProgram(file, args)).stdout.split('\n')[0] ?? ''
   const [qemu, host] = await Promise.all([
     first(qemuPath(lab), ['--version']),
     first('uname', ['-srm']),
   ])
-  return `klab ${ownVersion()}\nNode ${process.version}\n${qemu}\nhost: ${host}\n`
+  return shown`klab ${ownVersion()}\nNode ${process.version}\n${qemu}\nhost: ${host}\n`
 }
 
 async function read(path: string): Promise<string> {
@@ -128,13 +140,21 @@ class Bundle {
     this.dir = dir
   }
 
-  async text(name: string, content: string): Promise<void> {
+  async text(name: string, content: Shown): Promise<void> {
+    await this.#write(name, String(content), 'utf8')
+  }
+
+  /** As klab recorded it: bytes, one character for each. */
+  async raw(name: string, content: string): Promise<void> {
+    await this.#write(name, content, 'latin1')
+  }
+
+  async #write(name: string, content: string, encoding: 'utf8' | 'latin1'): Promise<void> {
     const { text, found } = scrub(content, this.#private)
     this.scrubbed += found
     this.files.push(name)
     await writeFile(join(this.dir, name), text, {
-      // A console is bytes.
-      encoding: name === 'console.log' ? 'latin1' : 'utf8',
+      encoding,
       mode: name.endsWith('.sh') ? 0o755 : 0o644,
     })
   }

@@ -1,4 +1,4 @@
-import { UsageError } from '../../base/index.ts'
+import { field, UsageError } from '../../base/index.ts'
 import type { AllowRule } from '../outcome/allow-rule.ts'
 import { editedFile, editList } from '../config/edit.ts'
 import { findProjectFile } from '../config/project-file.ts'
@@ -39,7 +39,7 @@ export async function ignoreCrash(
       if (others.length < rules.length) return others
       throw new UsageError(`${title} (${fingerprint}) is not ignored in ${file}`)
     },
-    comment: (rule: unknown) => (isThis(rule) ? ` ${title}` : undefined),
+    comment: (rule: unknown) => (isThis(rule) ? ` ${String(field(title))}` : undefined),
   }
   await keepingTrust(lab.paths, file, () => editList(file, SETTING, edit))
   return { file, title, fingerprint }

@@ -1,56 +1,61 @@
+import { block, field, joined, shown, type Shown } from '../../base/index.ts'
 import type { CrashView } from './list.ts'
 
-/** A part of what is said of a crash. */
-export interface Section {
-  /** Absent for the one that all begins with. */
-  readonly heading?: string
-  readonly body: string
+export type Fact = readonly [name: string, value: string]
+
+/** A part of what is said of a crash. Its words are a guest's: each format shows them in its own way. */
+export type Section =
+  | { readonly kind: 'facts'; readonly facts: readonly Fact[] }
   /** Columns count in it. */
-  readonly isCode?: boolean
-}
+  | { readonly kind: 'code'; readonly heading: string; readonly body: Shown }
 
 /** What one wants to know of a crash, in the order of a good mail. Pure. */
 export function sectionsOf(crash: CrashView): Section[] {
-  const { excerpt, instructions, maintainers, seenBy, reproduce, unsupported, text } = crash
+  const { excerpt, instructions, maintainers, seenBy, text } = crash
   const consoles = seenBy.slice(0, 1).map(({ id, consolePath }) => `run ${id}: ${consolePath}`)
-  const all: (Section | undefined)[] = [
-    { body: factsOf(crash).join('\n') },
-    { heading: 'Report', body: text.trimEnd(), isCode: true },
-    instructions.length === 0
-      ? undefined
-      : {
-          heading: 'Instructions',
-          body: instructions.map((one) => `${one.isHere ? '=>' : '  '} ${one.text}`).join('\n'),
-          isCode: true,
-        },
-    excerpt && {
-      heading: `Source: ${excerpt.file}:${excerpt.line}${excerpt.isChanged ? ' (changed since the build)' : ''}`,
-      body: excerpt.lines
-        .map(
-          ({ number, text: one }) =>
-            `${number === excerpt.line ? '>' : ' '}${String(number).padStart(5)}  ${one}`,
-        )
-        .join('\n'),
-      isCode: true,
-    },
-    maintainers.length === 0
-      ? undefined
-      : { heading: 'Maintainers', body: maintainers.join('\n'), isCode: true },
-    reproduce === undefined
-      ? undefined
-      : {
-          heading: 'Reproduce',
-          body: [unsupported, reproduce].filter((line) => line !== undefined).join('\n'),
-          isCode: true,
-        },
-    consoles.length === 0
-      ? undefined
-      : { heading: 'Console', body: consoles.join('\n'), isCode: true },
+  return [
+    { kind: 'facts', facts: factsOf(crash) },
+    { kind: 'code', heading: 'Report', body: block(text.trimEnd()) },
+    ...code(
+      'Instructions',
+      instructions.map((one) => `${one.isHere ? '=>' : '  '} ${one.text}`),
+    ),
+    ...(excerpt ? code(headingOf(excerpt), sourceLines(excerpt)) : []),
+    ...code('Maintainers', maintainers),
+    ...code('Reproduce', commandsOf(crash)),
+    ...code('Console', consoles),
   ]
-  return all.filter((section) => section !== undefined)
 }
 
-function factsOf(crash: CrashView): string[] {
+/** Lines under a heading, unless there are none. */
+function code(heading: string, lines: readonly (string | Shown)[]): Section[] {
+  return lines.length === 0 ? [] : [{ kind: 'code', heading, body: joined(lines, '\n') }]
+}
+
+type Excerpt = NonNullable<CrashView['excerpt']>
+
+function headingOf({ file, line, isChanged }: Excerpt): string {
+  return `Source: ${file}:${line}${isChanged ? ' (changed since the build)' : ''}`
+}
+
+function sourceLines({ lines, line }: Excerpt): Shown[] {
+  return lines.map(
+    ({ number, text }) =>
+      shown`${number === line ? '>' : ' '}${String(number).padStart(5)}  ${block(text, MAX_SOURCE)}`,
+  )
+}
+
+/** No line of a source that is written by hand is longer. */
+const MAX_SOURCE = 1_000
+
+/** To be copied, so they are whole. */
+function commandsOf({ reproduce, unsupported }: CrashView): Shown[] {
+  if (reproduce === undefined) return []
+  const lines = [...(unsupported === undefined ? [] : [unsupported]), reproduce]
+  return lines.map((line) => field(line, Number.POSITIVE_INFINITY))
+}
+
+function factsOf(crash: CrashView): Fact[] {
   const { kind, severity, fingerprint, seenBy, kernel, circumstances, guiltyFile, allowed, ledTo } =
     crash
   const { command, pid, cpu, taint, hardware } = circumstances
@@ -78,7 +83,5 @@ function factsOf(crash: CrashView): string[] {
     ],
     ['compiler', kernel?.compiler],
   ]
-  return rows.flatMap(([name, value]) =>
-    value === undefined ? [] : [`${`${name}:`.padEnd(9)} ${value}`],
-  )
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
 }

@@ -49,11 +49,7 @@ async function serveClient(
   void feed(execution, terminal.stdin)
   const end = await execution.ended
   if (end.kind === 'exited' && end.code === 0) return 0
-  const why = said
-    .trim()
-    .split('\n')
-    .at(-1)
-    ?.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+  const why = said.trim().split('\n').at(-1)
   // A session that was used and closed is told from one that never came to be by sshd itself.
   if (end.kind === 'exited' && end.code === 255) return 255
   throw new InfraError('SSH', `sshd ended in the guest of ${vm.name}: ${why || end.kind}`)

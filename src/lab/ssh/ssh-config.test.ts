@@ -16,3 +16,13 @@ test('host keys are checked, against our own list', () => {
   expect(text).toContain('StrictHostKeyChecking yes')
   expect(text).toContain('UserKnownHostsFile "/k/100%%/known"')
 })
+
+test.each([
+  { key: '/k/\n  ProxyCommand touch /tmp/owned' },
+  { key: '/k/"\u001b' },
+  { knownHosts: '/k" /etc/hosts "' },
+])('a path that would be more than one value is refused: %j', (part) => {
+  expect(() => sshConfig(['a'], { ...parts, ...part })).toThrow(
+    / cannot be written into a configuration of ssh/,
+  )
+})

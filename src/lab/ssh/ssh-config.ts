@@ -1,7 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { shellWord } from '../../base/index.ts'
+import { InfraError, shellWord } from '../../base/index.ts'
 import { packagePath } from '../../host/index.ts'
 import { ownProgram } from '../session/own-program.ts'
 import type { Paths } from '../session/paths.ts'
@@ -56,16 +56,35 @@ export function sshConfig(
 }
 
 function proxyCommand(klabHome: string | undefined): string {
-  const environment = klabHome === undefined ? [] : ['env', shellWord(`KLAB_HOME=${klabHome}`)]
+  const environment = klabHome === undefined ? [] : ['env', word(`KLAB_HOME=${klabHome}`)]
   const [program = ''] = ownProgram()
   const command = program.endsWith('.ts')
-    ? [shellWord(packagePath('klab'))]
-    : [process.execPath, program].map(shellWord)
+    ? [word(packagePath('klab'))]
+    : [process.execPath, program].map(word)
   // ssh gives it to the user's shell. A % would be one of ssh's own.
   return [...environment, ...command, 'ssh-proxy'].join(' ').replaceAll('%', '%%')
 }
 
+/** A word for whatever shell the user has. */
+function word(text: string): string {
+  return shellWord(oneLine(text))
+}
+
 /** A value of ssh_config(5). */
 function quoted(text: string): string {
-  return `"${text.replaceAll('%', '%%')}"`
+  if (text.includes('"')) throw cannotWrite(text)
+  return `"${oneLine(text).replaceAll('%', '%%')}"`
+}
+
+/** A line feed in a path would begin a line of its own in the file, which ssh takes for an option. */
+function oneLine(path: string): string {
+  if (/\p{Cc}/u.test(path)) throw cannotWrite(path)
+  return path
+}
+
+function cannotWrite(path: string): InfraError {
+  return new InfraError(
+    'SSH',
+    `${path} cannot be written into a configuration of ssh, which has no way to quote it; move klab's files to a path without quotes and control characters (KLAB_HOME)`,
+  )
 }

@@ -208,7 +208,7 @@ function checkGuestTar(end: ExecEnd, said: string): void {
     )
   if (end.kind === 'lost') throw new InfraError('COPY', 'the VM ended in the middle of the copy')
   const last = said.trim().split('\n').at(-1) ?? ''
-  throw new InfraError('COPY', `tar failed in the guest: ${printable(last)}`)
+  throw new InfraError('COPY', `tar failed in the guest: ${last}`)
 }
 
 async function checkPacker(tar: ReturnType<typeof start>): Promise<void> {
@@ -231,9 +231,4 @@ async function* counted(
     onProgress(chunk.length)
     yield Buffer.from(chunk as Uint8Array)
   }
-}
-
-/** A guest's words must not drive the user's terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
 }

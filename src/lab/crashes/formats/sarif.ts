@@ -1,4 +1,5 @@
 import type { Frame, Severity } from '../../../crash/index.ts'
+import { json, shown, type Shown } from '../../../base/index.ts'
 import type { CrashView } from '../list.ts'
 
 const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
@@ -9,7 +10,7 @@ const LEVELS: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
 }
 
 /** For tools that collect findings: SARIF 2.1.0 (OASIS). Pure. */
-export function asSarif(crash: CrashView, version: string): string {
+export function asSarif(crash: CrashView, version: string): Shown {
   const { title, kind, severity, fingerprint, excerpt, guiltyFile, frames, text } = crash
   const location = guiltyFile === undefined ? [] : [locationOf(guiltyFile, excerpt?.line)]
   const log = {
@@ -38,7 +39,7 @@ export function asSarif(crash: CrashView, version: string): string {
       },
     ],
   }
-  return `${JSON.stringify(log, null, 2)}\n`
+  return shown`${json(log, 2)}\n`
 }
 
 function locationOf(uri: string, startLine: number | undefined) {
