@@ -28,7 +28,7 @@ export interface Target {
   /** A file for it, as it should not be. */
   readonly make: (random: Random) => Buffer
   /** Reads it as klab does. What it throws for a bad file must be a KlabError. */
-  readonly read: (path: string, random: Random) => Promise<unknown> | unknown
+  readonly read: (path: string, random: Random) => unknown
 }
 
 /** All of them, with real files to damage; `dir` is for what they write. */

@@ -12,7 +12,9 @@ const MODULES = /^(?:node:)?(?:process|console)$/
 export function prints(file: string, text: string): boolean {
   const { program } = parseSync(file, text)
   const found = { prints: false }
-  const note = (does: boolean) => (found.prints ||= does)
+  const note = (hit: unknown) => {
+    if (hit) found.prints = true
+  }
   new Visitor({
     MemberExpression({ object, property, computed }) {
       if (object.type !== 'Identifier') return

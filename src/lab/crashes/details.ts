@@ -43,8 +43,8 @@ export async function detailsOf(lab: Lab, text: string, run: RunRow | undefined)
   const kernel = await manifestOf(lab, run?.kernelId)
   const tree = kernel?.tree
   const file = guiltyFile(text)
-  const [excerpt, maintainers, instructions] = await Promise.all([
-    excerptOf(text, file, kernel),
+  const excerpt = excerptOf(text, file, kernel)
+  const [maintainers, instructions] = await Promise.all([
     file === undefined || tree === undefined ? [] : maintainersOf(tree, file),
     instructionsOf(text),
   ])
