@@ -13,7 +13,7 @@ import { joinSession } from '../../src/lab/vms/kept-session.ts'
 import { VmRegistry } from '../../src/lab/vms/registry.ts'
 import { klab } from '../support/klab.ts'
 import { testLab, testRequest, uninterrupted } from '../support/request.ts'
-import { TestVms } from '../support/vms.ts'
+import { listed, TestVms } from '../support/vms.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-session-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -110,6 +110,7 @@ async function leavesNothingOpen(act: () => Promise<void>): Promise<void> {
 test('a VM of this process is a session', async () => {
   await using session = await ownSession(await testLab())
   await works(session)
+  expect(session.id).toMatch(/^\w{8}$/)
 })
 
 test('a VM behind a keeper is the same', async () => {
@@ -118,6 +119,7 @@ test('a VM behind a keeper is the same', async () => {
   const name = await vms.start('session')
   await using session = await joinSession(lab, new VmRegistry(lab.paths).getLive(name))
   await works(session)
+  expect(session.id).toBe((await listed(name))?.runId)
 })
 
 test('a session whose VM is ended in order has ended well, whosever VM it is', async () => {

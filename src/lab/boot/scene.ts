@@ -60,8 +60,9 @@ export async function startQemu(
   const { confinement } = parts
   // Made here and not once: it goes with each VM.
   if (confinement.export) await mkdir(confinement.export.dir, { recursive: true, mode: 0o700 })
-  const vm = await startVm({
+  return await startVm({
     spec,
+    stop: hooks.stop,
     runDir: request.runDir,
     socketDir: join(lab.paths.runtime, request.id, parts.socketDir ?? ''),
     confinement: { ...confinement, lock: join(request.runDir, 'lock') },
@@ -77,9 +78,4 @@ export async function startQemu(
     ...(parts.frozen && { frozen: parts.frozen }),
     ...(parts.onReset && decision.machine.reboots && { onReset: parts.onReset }),
   })
-  const { stop } = hooks
-  // Whoever waits for it waits for its end then.
-  if (stop.aborted) vm.kill()
-  else stop.addEventListener('abort', () => vm.kill(), { once: true })
-  return vm
 }

@@ -109,8 +109,9 @@ class Life {
     this.#record.begin()
     const reports = this.#reports
     try {
-      using place = await this.#place()
-      await using booted = await this.#boot(place)
+      const stop = this.#stop()
+      using place = await this.#place(stop)
+      await using booted = await this.#boot(place, stop)
       this.#isUp = true
       if (booted.vm.pid !== undefined) place.occupy(booted.vm.pid)
       const living: Living = {
@@ -153,30 +154,8 @@ class Life {
     this.#purpose.onEvent({ ...event, run: this.#request.id })
   }
 
-  async #place(): Promise<Place> {
-    const { vm, batch } = this.#request
-    const { cpus, memoryMiB } = vm.machine
-    const patient = batch !== undefined
-    return await takePlace(
-      this.#lab.paths,
-      { cpus, memoryMiB, patient },
-      {
-        stop: this.#purpose.stop,
-        onWait: (why) => this.#onEvent({ kind: 'waiting', why }),
-      },
-    )
-  }
-
-  /** Boots, unless the user ends it first. */
-  async #boot(place: Place): Promise<Booted> {
-    const { id, vm, batch, kernel, hostname, stays, snapshot, agentPath } = this.#request
-    // Those that come right after it count already.
-    const crowded = place.crowded || (batch?.jobs ?? 1) * vm.machine.cpus > cpuCount()
-    const request: BootRequest = {
-      ...{ id, vm, kernel, hostname, stays, crowded, runDir: this.#runDir },
-      ...(snapshot && { snapshot }),
-      ...(agentPath !== undefined && { agentPath }),
-    }
+  /** Aborted when the VM is not wanted any more: by its user, or because its kernel is a wrong guess. */
+  #stop(): AbortSignal {
     const { stop, sure } = this.#purpose
     const ending = new AbortController()
     const onStop = () => ending.abort(stop.reason)
@@ -185,14 +164,47 @@ class Life {
     void sure?.then((isRight) => {
       if (!isRight) ending.abort(new GuessedWrong())
     })
-    const booting = boot(this.#lab, request, { ...this.#hooks(), stop: ending.signal })
+    return ending.signal
+  }
+
+  async #place(stop: AbortSignal): Promise<Place> {
+    const { vm, batch } = this.#request
+    const { cpus, memoryMiB } = vm.machine
+    const patient = batch !== undefined
+    return await takePlace(
+      this.#lab.paths,
+      { cpus, memoryMiB, patient },
+      {
+        stop,
+        onWait: (why) => this.#onEvent({ kind: 'waiting', why }),
+      },
+    )
+  }
+
+  /** Boots, unless it is ended first; then nothing of the VM is left. */
+  async #boot(place: Place, stop: AbortSignal): Promise<Booted> {
+    const { id, vm, batch, kernel, hostname, stays, snapshot, agentPath } = this.#request
+    // Those that come right after it count already.
+    const crowded = place.crowded || (batch?.jobs ?? 1) * vm.machine.cpus > cpuCount()
+    const request: BootRequest = {
+      ...{ id, vm, kernel, hostname, stays, crowded, runDir: this.#runDir },
+      ...(snapshot && { snapshot }),
+      ...(agentPath !== undefined && { agentPath }),
+    }
+    const { sure } = this.#purpose
+    const booting = boot(this.#lab, request, { ...this.#hooks(), stop })
     try {
-      const booted = await Promise.race([booting, aborted(ending.signal)])
-      return sure ? await Promise.race([sure.then(() => booted), aborted(ending.signal)]) : booted
+      const booted = await Promise.race([booting, aborted(stop)])
+      if (!sure) return booted
+      const upAt = performance.now()
+      await Promise.race([sure, aborted(stop)])
+      // That its command was not asked for is not the guest's fault.
+      booted.vm.excuse(performance.now() - upAt)
+      return booted
     } catch (error) {
-      // A VM that comes up after all is not wanted any more.
-      if (ending.signal.aborted)
-        void booting.then((booted) => booted[Symbol.asyncDispose]()).catch(() => undefined)
+      // What it has (ports, disks, its directory) is free before anybody goes on. Its QEMU is being killed, so it does not take long.
+      if (stop.aborted)
+        await booting.then((booted) => booted[Symbol.asyncDispose]()).catch(() => undefined)
       throw error
     }
   }

@@ -41,6 +41,7 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   const clock = new PhaseClock(frozen ? 'clone' : 'boot', options.onPhase)
   const qemu = resources.use(await startQemu(options, sockets, stdio))
   if (qemu.pid !== undefined) clock.reach('process')
+  endWith(options.stop, qemu)
   const connected = qmpPeer.connected.then((socket) => new Qmp(socket, qemu.pid))
   const ended = endOf(qemu, { connected, console })
   const progress = new BootProgress({
@@ -66,6 +67,12 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   if (pinned.length > 0) await negotiated.then(() => pinCpus(qmp, pinned, options.cacheDir))
   unfinished.move()
   return vm
+}
+
+function endWith(stop: AbortSignal | undefined, qemu: LiveProcess): void {
+  const kill = () => qemu.kill('SIGKILL')
+  if (stop?.aborted) kill()
+  else stop?.addEventListener('abort', kill, { once: true })
 }
 
 function socketsIn(dir: string): VmSockets {

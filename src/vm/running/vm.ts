@@ -42,6 +42,8 @@ export interface VmOptions {
    * (kexec). Right after this the agent's channel ends, and with it all that was asked of the agent.
    */
   readonly onReset?: (vm: Vm, reset: Reset) => void
+  /** Ends QEMU when it is aborted, also on its way up; whoever waits for the VM waits for its end then. */
+  readonly stop?: AbortSignal
   /** Told the whole command line of QEMU. */
   readonly onCommand?: (argv: readonly string[]) => void
   /** Of a spec that waits for it: the state of a frozen VM. */
@@ -141,6 +143,11 @@ export class Vm implements AsyncDisposable {
   /** From now on its kernel is made to panic: nobody is told of that. */
   provoke(): void {
     this.#isProvoked = true
+  }
+
+  /** So long nobody asked anything of it: that is no time of its boot. */
+  excuse(ms: number): void {
+    this.phases.excuse(ms)
   }
 
   /** Waits for what brings the boot to a phase (BootProgress.reach). Throws BootFailure. */
