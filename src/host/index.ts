@@ -32,7 +32,6 @@ export { Patience, stoppedOf, type Peer } from './patience.ts'
 export { listenForOne, serve, type Listener } from './sockets.ts'
 export {
   isAlive,
-  isStopped,
   isProcessIdentity,
   processesEndingWith,
   processIdentity,

@@ -55,7 +55,10 @@ async function on(name: string, line: string): Promise<KlabResult> {
 }
 
 /** What is wrong with an end; nothing if it is as it should be. */
-function wrongWith({ code, stderr }: KlabResult, isNeeded: boolean): string | undefined {
+function wrongWith(
+  { code, stderr }: KlabResult,
+  { isNeeded }: { readonly isNeeded: boolean },
+): string | undefined {
   if (code === null) return 'it had to be killed'
   if (stderr.includes('bug in klab')) return stderr
   if (!isNeeded) return code === 0 ? undefined : `${code}: ${stderr}`
@@ -72,7 +75,7 @@ describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
     const wrong: string[] = []
     for (const [line, needs] of COMMANDS) {
       const isNeeded = needs === 'qemu' || needs === victim
-      const found = wrongWith(await on(name, line), isNeeded)
+      const found = wrongWith(await on(name, line), { isNeeded })
       if (found !== undefined) wrong.push(`${line}: ${found}`)
     }
     process.kill(pid, 'SIGCONT')
@@ -126,31 +129,29 @@ async function announced(pid: number): Promise<string> {
   throw new Error('the run is in no list')
 }
 
-const signalTo = (name: NodeJS.Signals, pid: number | undefined) =>
-  void process.kill(pid ?? 0, name)
 const daemonOf = (run: Awaited<ReturnType<typeof listed>>) =>
   Object.values(run?.daemons ?? {})[0]?.pid
 
+/** What is done to which process of a run, and what klab says of it. */
+const INTERFERENCE = [
+  {
+    ...{ what: 'its QEMU is stopped', options: [], signal: 'SIGSTOP', victim: 'qemu' },
+    said: /QEMU \(process \d+\) is stopped/,
+  },
+  {
+    ...{ what: 'virtiofsd is killed', options: VIRTIOFS, signal: 'SIGKILL', victim: 'daemon' },
+    said: /virtiofsd, which serves \/, ended: killed by SIGKILL/,
+  },
+  {
+    ...{ what: 'virtiofsd is stopped', options: VIRTIOFS, signal: 'SIGSTOP', victim: 'daemon' },
+    said: /virtiofsd, which serves \/ \(process \d+\) is stopped/,
+  },
+] as const
+
 describe('a run is lost, and says why, when', () => {
-  test.each([
-    ['its QEMU is stopped', [], 'SIGSTOP', 'qemu', /QEMU \(process \d+\) is stopped/],
-    [
-      'virtiofsd is killed',
-      VIRTIOFS,
-      'SIGKILL',
-      'daemon',
-      /virtiofsd, which serves \/, ended: killed by SIGKILL/,
-    ],
-    [
-      'virtiofsd is stopped',
-      VIRTIOFS,
-      'SIGSTOP',
-      'daemon',
-      /virtiofsd, which serves \/ \(process \d+\) is stopped/,
-    ],
-  ] as const)('%s', async (_what, options, signal, victim, said) => {
+  test.each(INTERFERENCE)('$what', async ({ options, signal, victim, said }) => {
     const { code, stderr } = await interferedRun(options, (run) =>
-      signalTo(signal, victim === 'qemu' ? run?.qemu?.pid : daemonOf(run)),
+      process.kill((victim === 'qemu' ? run?.qemu?.pid : daemonOf(run)) ?? 0, signal),
     )
     expect([code, stderr]).toEqual([125, expect.stringMatching(said)])
   })

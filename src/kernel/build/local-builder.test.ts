@@ -43,4 +43,4 @@ test('a klab that is killed takes all with it that its make has started', async 
   klab.kill('SIGKILL')
   await using _alone = await alone
   expect(compilers()).toEqual([])
-})
+}, 60_000)
