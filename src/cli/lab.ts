@@ -1,4 +1,5 @@
 import { context, paths, trusting, type Lab, type Paths } from '../lab/index.ts'
+import { err } from './render/print.ts'
 
 /**
  * The lab of this process: its environment, its directory, its user. For what runs or builds, so whoever is at a terminal is asked whether he trusts the
@@ -23,7 +24,7 @@ export async function lookingLab(): Promise<Lab> {
   tellIgnored(lab)
   const { withheld } = lab.loaded
   if (withheld.length > 0)
-    console.error(
+    err.line(
       `klab: not taken from ${lab.project.file?.path}, which you have not trusted (klab trust): ${withheld.map(({ path }) => path).join(', ')}`,
     )
   return lab
@@ -40,8 +41,7 @@ async function open(): Promise<Lab> {
 }
 
 function tellIgnored({ project }: Lab): void {
-  for (const { path, why } of project.ignored)
-    console.error(`klab: ${path} counts for nothing: ${why}`)
+  for (const { path, why } of project.ignored) err.line(`klab: ${path} counts for nothing: ${why}`)
 }
 
 /** Where klab keeps things, for commands that need no configuration. */

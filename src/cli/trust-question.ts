@@ -1,4 +1,5 @@
 import { trusting, type Lab, type TrustQuestion } from '../lab/index.ts'
+import { err } from './render/print.ts'
 import { canAsk, saysYes } from './question.ts'
 
 /** Asks whoever is at a terminal whether he trusts the project's file, and remembers a yes. Elsewhere nobody is asked, and it is no. */
@@ -14,7 +15,7 @@ export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {
 /** Shows what a file asks for, and asks. */
 export async function isTrustedByUser(question: TrustQuestion): Promise<boolean> {
   const { describeAsk } = await trusting()
-  console.error(`klab: ${question.path} asks for what is only done for a file that you trust:`)
-  for (const ask of question.asks) console.error(`  ${describeAsk(ask)}`)
+  err.line(`klab: ${question.path} asks for what is only done for a file that you trust:`)
+  for (const ask of question.asks) err.line(`  ${describeAsk(ask)}`)
   return await saysYes('Trust it, as it is now?')
 }

@@ -5,6 +5,7 @@ import { UsageError } from '../../base/index.ts'
 import { trusting, type TrustQuestion } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { date } from '../render/date.ts'
+import { out } from '../render/print.ts'
 import { table } from '../render/table.ts'
 import { canAsk } from '../question.ts'
 import { isTrustedByUser } from '../trust-question.ts'
@@ -52,8 +53,8 @@ async function trust(dir: string, flags: Flags): Promise<number> {
   const { trust: remember, ...question } = await trustQuestion(paths, dir)
   const isTrusted = question.isTrusted || (await isAgreed(question, flags))
   if (isTrusted && !question.isTrusted) await remember()
-  if (flags.json) console.log(JSON.stringify({ ...question, isTrusted }, null, 2))
-  else console.log(`${question.path} ${told({ ...question, isTrusted })}`)
+  if (flags.json) out.json({ ...question, isTrusted })
+  else out.line(`${question.path} ${told({ ...question, isTrusted })}`)
   return isTrusted ? 0 : 1
 }
 
@@ -74,9 +75,9 @@ async function isAgreed(question: TrustQuestion, { yes, json }: Flags): Promise<
 async function list({ json }: Flags): Promise<number> {
   const [paths, { listTrust }] = await Promise.all([currentPaths(), trusting()])
   const all = listTrust(paths)
-  if (json) console.log(JSON.stringify(all, null, 2))
+  if (json) out.json(all)
   else
-    console.log(
+    out.line(
       table(
         ['file', 'trusted', 'now'],
         all.map(({ path, at, state }) => [path, date(at), state]),
@@ -88,7 +89,7 @@ async function list({ json }: Flags): Promise<number> {
 async function revoke(dir: string, { json }: Flags): Promise<number> {
   const [paths, { revokeTrust }] = await Promise.all([currentPaths(), trusting()])
   const path = revokeTrust(paths, dir)
-  if (json) console.log(JSON.stringify({ path, isTrusted: false }, null, 2))
-  else console.log(`${path} is trusted no more`)
+  if (json) out.json({ path, isTrusted: false })
+  else out.line(`${path} is trusted no more`)
   return 0
 }
