@@ -23,10 +23,17 @@ let all: readonly Said[] = []
 
 beforeAll(async () => {
   lab = await hostileHome()
-  all = await sayAll([...(await allCommandLines()), ...MORE])
+  all = await sayAll([...FIRST, ...(await allCommandLines()), ...MORE])
 }, 600_000)
 
 afterAll(() => lab[Symbol.dispose]())
+
+/** Before its file is trusted, a project has nothing to show. */
+const FIRST = [
+  ['trust', '--json'],
+  ['config', 'list'],
+  ['trust', '--yes'],
+]
 
 /** What commander's tree does not know of. */
 const MORE = [
@@ -120,7 +127,8 @@ describe('every command, with every option and each argument hostile', () => {
       ...['config get', 'config list', 'config unset', 'config validate', 'crash compare'],
       ...['crash export', 'crash ignore', 'crash ls', 'crash parse', 'crash runs', 'crash show'],
       ...['kernel ls', 'kernel show', 'logs analyse', 'ps', 'run', 'runs', 'runs replay'],
-      ...['runs show', 'snapshot ls', 'start', 'status', 'template ls', 'template show', 'wait'],
+      ...['runs show', 'snapshot ls', 'start', 'status', 'template ls', 'template show'],
+      ...['trust', 'wait'],
     ])
   })
 })

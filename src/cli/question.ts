@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
-import { field } from '../base/index.ts'
+import { shown } from '../base/index.ts'
 import { err } from './render/print.ts'
 
 /** Whether there is somebody who can be asked. */
 export function canAsk(): boolean {
-  return process.stdin.isTTY && process.stderr.isTTY
+  return process.stdin.isTTY && err.isTerminal
 }
 
 /**
@@ -14,7 +14,7 @@ export function canAsk(): boolean {
  * ever after the other.
  */
 export async function saysYes(question: string): Promise<boolean> {
-  err.part(field(`${question} [y/N] `))
+  err.part(shown`${question} [y/N] `)
   const lines = createInterface({ input: process.stdin, terminal: false })
   // Not its iterator, which leaves the terminal being read.
   const end = once(lines, 'close').then(() => ['\n'])

@@ -1,6 +1,6 @@
 import { trusting, type Lab, type TrustQuestion } from '../lab/index.ts'
-import { canAsk, saysYes } from './question.ts'
 import { err } from './render/print.ts'
+import { canAsk, saysYes } from './question.ts'
 
 /** Asks whoever is at a terminal whether he trusts the project's file, and remembers a yes. Elsewhere nobody is asked, and it is no. */
 export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {

@@ -40,7 +40,7 @@ test('a guest that has much to say of itself is cut short', async () => {
   using told = await agentThat((stream) => ({ name: 'ready', stream, ...RELEASE, notes }))
   const facts = await told.agent.ready()
   expect(facts.notes).toHaveLength(17)
-  expect([facts.notes[0], facts.notes.at(-1)]).toEqual(['?', 'and 11984 more'])
+  expect([facts.notes[0], facts.notes.at(-1)]).toEqual(['\u001b', 'and 11984 more'])
 })
 
 test('a step of a guest is a line that can be read', async () => {

@@ -2,11 +2,10 @@
 const MAX_LINE = 300
 const MAX_LINES = 16
 
-/** Text of the guest for people to read: a line, without control characters, which would reach their terminal. */
+/** Text of the guest for people to read, as much as one reads: whoever shows it makes it visible. */
 export function lineOf(value: Uint8Array): string {
   const all = Buffer.from(value).toString('utf8')
-  const some = all.length > MAX_LINE ? `${all.slice(0, MAX_LINE)}…` : all
-  return some.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+  return all.length > MAX_LINE ? `${all.slice(0, MAX_LINE)}…` : all
 }
 
 /** A few lines of it; of more it is said that there are. */

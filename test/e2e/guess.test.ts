@@ -96,10 +96,11 @@ test('a look at the tree that takes its time costs the boot nothing', async () =
   const ended = once(child, 'close')
   let look: number | undefined
   while ((look = lookOf(child.pid ?? 0)) === undefined && child.exitCode === null) await sleep(1)
-  process.kill(look ?? 0, 'SIGSTOP')
+  if (look === undefined) throw new Error('nobody has looked at the tree')
+  process.kill(look, 'SIGSTOP')
   // Longer than a boot may take, also when it is emulated.
   await sleep(7_000)
-  process.kill(look ?? 0, 'SIGCONT')
+  process.kill(look, 'SIGCONT')
   expect(await ended).toEqual([6, null])
 })
 

@@ -32,6 +32,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   template: [TEMPLATE],
   shell: Object.keys(COMPLETION_SCRIPTS),
   words: ['stop', ''],
+  dir: ['.'],
 }
 
 /** Commands that are not run here, and why. */
@@ -46,7 +47,7 @@ const OPTIONS_LEFT_OUT = /^--(?:fix|yes|tty|no-tty)$/
 
 /** They take away what the others show. */
 const LAST =
-  /^(?:crash ignore|rename|config (?!list|get|validate|schema)|rm|\w+ (?:rm|prune|clean)) /
+  /^(?:crash ignore|rename|config (?!list|get|validate|schema)|rm|trust --revoke|\w+ (?:rm|prune|clean)) /
 
 /**
  * Command lines of every command: as it is meant, with each of its options, and with a hostile name for each of its arguments and of the

@@ -4,7 +4,7 @@ import { joined, shown, type Shown } from '../../base/index.ts'
 
 import { doctor as examination, type Diagnosis, type Finding, type Lab } from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
-import { typedLines } from '../terminal.ts'
+import { saysYes } from '../question.ts'
 import { color } from '../render/color.ts'
 import { err, out } from '../render/print.ts'
 
@@ -84,8 +84,5 @@ async function confirm(): Promise<boolean> {
     err.line('klab: not a terminal, so nobody can be asked; use --yes')
     return false
   }
-  const dialogue = await typedLines()
-  const answer = await dialogue.question('Install them now? [y/N] ')
-  dialogue.close()
-  return /^y(?:es)?$/i.test(answer.trim())
+  return await saysYes('Install them now?')
 }
