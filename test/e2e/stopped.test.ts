@@ -89,7 +89,7 @@ describe.each(['keeper', 'qemu'] as const)('a %s that is stopped', (victim) => {
     const name = await vms.start('forced', '--root', 'none', '--memory', '256M')
     const vm = await listed(name)
     const runId = vm?.runId ?? ''
-    process.kill(vm?.[victim]?.pid ?? 0, 'SIGSTOP')
+    process.kill(vm?.[victim]?.pid ?? Number.NaN, 'SIGSTOP')
     const { code, stderr } = await klab([...line.split(' '), name], { timeoutMs: 5_000 })
     expect([code, stderr]).toEqual([0, ''])
     expect(processesNaming(runId)).toEqual([])

@@ -108,7 +108,7 @@ describe('a VM that stays', () => {
     await using vms = new TestVms()
     const name = await vms.start('killed')
     const vm = await listed(name)
-    process.kill(vm?.[victim]?.pid ?? 0, 'SIGKILL')
+    process.kill(vm?.[victim]?.pid ?? Number.NaN, 'SIGKILL')
     const qemu = vm?.qemu?.pid ?? 0
     for (let tries = 0; existsSync(`/proc/${qemu}`) && tries < 100; tries++) await sleep(50)
     expect(existsSync(`/proc/${qemu}`)).toBe(false)
