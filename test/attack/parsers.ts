@@ -10,7 +10,7 @@ import { targetsFor } from './targets.ts'
 
 /**
  * Gives everything that klab reads damaged files: `npm run attack:parsers -- [SECONDS [SEED [NUMBER]]]`. Prints attempts, those that were survived, and the
- * worst time and memory; exits with 1 when one was not. With a NUMBER that attempt alone is made, again. ATTACK_DUMPS names dumps (klab dump) to damage too,
+ * worst time and memory; exits with 1 when one was not. With a NUMBER that attempt alone is made, again. ATTACK_ONLY says what is read. ATTACK_DUMPS names dumps (klab dump) to damage too,
  * by a glob; ATTACK_KERNEL the directory of their kernel, of one that klab built.
  */
 
@@ -28,7 +28,8 @@ interface Work {
 }
 
 async function work({ seed, from, only, dir, files }: Work): Promise<void> {
-  const targets = targetsFor(seedsFrom(files), dir)
+  const asked = process.env['ATTACK_ONLY'] ?? ''
+  const targets = targetsFor(seedsFrom(files), dir).filter(({ name }) => name.includes(asked))
   for (let number = from; ; number++) {
     parentPort?.postMessage({ begin: number })
     parentPort?.postMessage({ end: await attempt(targets, { seed, number, dir }) })

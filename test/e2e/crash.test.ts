@@ -63,7 +63,7 @@ describe('klab crash parse', () => {
       () => written('secret', randomBytes(100_000)),
       /secret is no log: it is not text/,
     ],
-    ['absent', () => join(dir, 'absent'), /cannot read the log .*absent.*ENOENT/],
+    ['absent', () => join(dir, 'absent'), /cannot read the log .*absent: there is no such file/],
     ['a directory', () => dir, /is a directory/],
   ])('says what is wrong with a file that is %s', async (_, make, said) => {
     const { code, stdout, stderr } = await klab(['crash', 'parse', make()])

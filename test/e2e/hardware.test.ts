@@ -108,7 +108,7 @@ describe('the hardware that a command line asks for', () => {
 
   test.each<[readonly string[], number, RegExp]>([
     [['--disk', '1G:floppy'], 2, /"floppy" is none of its words/],
-    [['--disk', join(dir, 'nothing.img')], 2, /there is no file/],
+    [['--disk', join(dir, 'nothing.img')], 2, /there is no such file/],
     [
       ['--disk', '16M:serial=a', '--disk', '16M:serial=a'],
       125,

@@ -44,6 +44,11 @@ test('the stages of a boot and its longest silences are told', () => {
   expect(gaps[0]?.seconds).toBeCloseTo(0.7)
 })
 
+test('a line that nearly names its source takes no time', () => {
+  const { patterns } = analysed(`[    1.000000] A 0${'_ 00'.repeat(60)}`)
+  expect(patterns[0]?.source).toBe('')
+})
+
 test('a level outweighs words', () => {
   const { errors, warnings } = analysed('<6>failed is but a word', '<3>plain', '<4>plain too')
   expect({ errors, warnings }).toEqual({ errors: 1, warnings: 1 })

@@ -85,7 +85,7 @@ const HARMLESS =
 const LEVEL = /^<(\d+)>/
 const TIME = /\[ *(\d+\.\d+)\]/
 /** `usb 1-1: `, `e1000e 0000:00:1f.6 eth0: `, `ata1.00: `, `EXT4-fs (sda1): ` */
-const SOURCE = /^([A-Za-z][\w./-]*(?:\[\d+\])?(?: \([\w./-]+\)| [\w:.-]*\d[\w:.-]*| \w+\d)*): /
+const SOURCE = /^([A-Za-z][\w./-]*(?:\[\d+\])?(?: \([\w./-]+\)| [A-Za-z_:.-]*\d[\w:.-]*)*): /
 
 interface Counted {
   class: LineClass

@@ -10,10 +10,20 @@ export interface Named extends Collected {
   readonly damage: string | undefined
 }
 
+/**
+ * What a complaint is stands in its first lines, and at their beginning. The rows look for several things in them, one behind the other, for which a text
+ * that is made for it takes the square of its length: a guest that writes such ones must not keep klab from its limits.
+ */
+const MAX_LINES = 300
+const MAX_LINE = 400
+
 /** The title of a report: of the rows of its opening, the one that matches first in it, with the function to blame in its place. */
 export function nameReport(collected: Collected, opening: Opening): Named {
   const { own } = collected
-  const text = own.join('\n')
+  const text = own
+    .slice(0, MAX_LINES)
+    .map((line) => line.slice(0, MAX_LINE))
+    .join('\n')
   const { best: found, isCut } = matchRow(text, opening.rows)
   if (!found) {
     const title = (own[0] ?? '').replace(/^.*?((?:BUG|WARNING|INFO): )/, '$1')

@@ -16,7 +16,8 @@ export interface NamedAddress {
   readonly isReturn: boolean
 }
 
-const NAMED = /([A-Za-z_][\w.$]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?: \[([\w-]+)[^\]]*\])?/
+/** It begins where a word does: looked for from each letter on, a long word would take the square of its length. */
+const NAMED = /(?<![\w.$])([A-Za-z_][\w.$]*)\+0x([0-9a-f]+)\/0x([0-9a-f]+)(?: \[([\w-]+)[^\]]*\])?/
 /** Where the kernel was, not where it was going back to. */
 const EXACT = /^ *(?:R?IP|PC|pc|epc|NIP)\b|BUG: K[ACM]\w+|^WARNING: /
 

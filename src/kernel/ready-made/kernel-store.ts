@@ -1,13 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { readFile, rm, stat, utimes } from 'node:fs/promises'
+import { rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { InfraError, tryDecodeJson } from '../../base/index.ts'
-import { diskUsage } from '../../host/index.ts'
+import { diskUsage, textOutside } from '../../host/index.ts'
 import { isManifest, type Manifest } from './manifest.ts'
 
 /** What a kernel cannot be without. */
 const PARTS = ['manifest.json', 'image', 'vmlinux', 'config'] as const
+const MAX_MANIFEST = 1024 * 1024
 const ID = /^[0-9a-f]{12}$/
 
 /** The kernels that klab built, by id, each a directory of its own. */
@@ -40,8 +41,7 @@ export class KernelStore {
 
   async manifest(id: string): Promise<Manifest> {
     const path = join(this.directory(id), 'manifest.json')
-    const text = await readFile(path, 'utf8').catch(() => '')
-    const manifest = tryDecodeJson(text, isManifest)
+    const manifest = tryDecodeJson(textOf(path), isManifest)
     if (manifest) return manifest
     throw new InfraError(
       'KERNEL',
@@ -92,5 +92,14 @@ export class KernelStore {
   async size(id: string): Promise<number> {
     const dir = this.directory(id)
     return (await diskUsage([dir])).get(dir) ?? 0
+  }
+}
+
+/** Empty for one that cannot be read. */
+function textOf(path: string): string {
+  try {
+    return textOutside(path, MAX_MANIFEST)
+  } catch {
+    return ''
   }
 }

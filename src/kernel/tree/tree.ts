@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import { InfraError } from '../../base/index.ts'
-import { run } from '../../host/index.ts'
+import { run, textOutside } from '../../host/index.ts'
 import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 
 /** A kernel source checkout. */
@@ -50,8 +50,17 @@ async function describeTree(dir: string): Promise<Tree> {
   return { path, version, kind: (await isGitTree(path)) ? 'git' : 'plain', inPlace }
 }
 
+/** That of 6.18 has 70 KiB. */
+const MAX_MAKEFILE = 4 * 1024 * 1024
+
 function makefileVersion(dir: string): string | undefined {
-  const head = readFileSync(join(dir, 'Makefile'), 'utf8').slice(0, 2000)
+  let head: string
+  try {
+    head = textOutside(join(dir, 'Makefile'), MAX_MAKEFILE).slice(0, 2000)
+  } catch {
+    // What is no file is no kernel's.
+    return undefined
+  }
   const part = (name: string) => new RegExp(`^${name} *= *(.*)$`, 'm').exec(head)?.[1]?.trim()
   const [major, minor] = [part('VERSION'), part('PATCHLEVEL')]
   if (!major || minor === undefined) return undefined

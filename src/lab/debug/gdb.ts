@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { run, runInteractive } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { kernelOffset } from '../hang/kernel-offset.ts'
 import type { Paths } from '../session/paths.ts'
-import { systemMapOf } from '../symbols/symbolizer.ts'
+import { mapText, systemMapOf } from '../symbols/symbolizer.ts'
 import { ask, gdbSocket } from '../vms/control.ts'
 import { agentOf } from '../vms/exec.ts'
 import type { NamedVm } from '../vms/registry.ts'
@@ -118,9 +118,7 @@ async function offsetInMemory(
 
 async function linkedAddress({ vmlinux = '' }: Kernel): Promise<bigint | undefined> {
   const map = join(dirname(vmlinux), 'System.map')
-  const { stdout } = existsSync(map)
-    ? { stdout: readFileSync(map, 'latin1') }
-    : await run('nm', [vmlinux])
+  const { stdout } = existsSync(map) ? { stdout: mapText(map) } : await run('nm', [vmlinux])
   return addressIn(stdout)
 }
 

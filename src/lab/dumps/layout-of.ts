@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { InfraError, isRecord, tryDecodeJson } from '../../base/index.ts'
+import { InfraError, isRecord, messageOf, tryDecodeJson } from '../../base/index.ts'
 import { LAYOUT_EXPRESSIONS } from '../../crash/index.ts'
-import { describeExit, run } from '../../host/index.ts'
+import { describeExit, run, textOutside } from '../../host/index.ts'
 import { FileCache } from '../symbols/file-cache.ts'
 
 /** gdb reads hundreds of megabytes of DWARF. */
@@ -19,9 +18,7 @@ export async function layoutOf(
   cacheDir: string,
 ): Promise<ReadonlyMap<string, number>> {
   const told = join(dirname(vmlinux), 'layout.json')
-  const values = existsSync(told)
-    ? tryDecodeJson(await readFile(told, 'utf8'), isLayout)
-    : undefined
+  const values = existsSync(told) ? tryDecodeJson(layoutText(told), isLayout) : undefined
   if (values) return new Map(Object.entries(values))
   const cache = new FileCache<string>(cacheDir, {
     ...{ what: 'layouts', file: vmlinux },
@@ -34,6 +31,16 @@ export async function layoutOf(
   return new Map(
     [...texts].flatMap(([name, text]) => (text === '' ? [] : [[name, Number(text)] as const])),
   )
+}
+
+const MAX_LAYOUT = 1024 * 1024
+
+function layoutText(path: string): string {
+  try {
+    return textOutside(path, MAX_LAYOUT)
+  } catch (error) {
+    throw new InfraError('VMLINUX', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function isLayout(value: unknown): value is Record<string, number> {

@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib'
 
-import { InfraError, messageOf } from '../../base/index.ts'
+import { formatBytes, FormatError, InfraError, messageOf } from '../../base/index.ts'
 import { LogReader, type FoundReport } from '../../crash/index.ts'
 
 /** What is read from a file at once. */
@@ -13,6 +13,9 @@ const CHUNK = 64 * 1024
  * before the collector takes them for lasting.
  */
 const PIECE = 16 * 1024
+
+/** A few packed bytes may become as many as they like; of a log of so much two minutes are read. */
+const MAX_BYTES = 64 * 1024 ** 3
 
 /** Compressed files by their first bytes, and what reads them. */
 const PACKED: readonly { readonly magic: readonly number[]; readonly by: string }[] = [
@@ -78,12 +81,21 @@ function nameOf(source: string | Readable): string {
 }
 
 /** Reads a log in pieces, each valid until the next. Throws InfraError when it cannot be read. */
-export async function* readLog(source: string | Readable): AsyncGenerator<Buffer> {
+export async function* readLog(
+  source: string | Readable,
+  limitBytes = MAX_BYTES,
+): AsyncGenerator<Buffer> {
   const name = nameOf(source)
   try {
     const chunks = typeof source === 'string' ? await contentOf(source) : source
-    for await (const chunk of chunks as AsyncIterable<Buffer>)
+    let bytes = 0
+    for await (const chunk of chunks as AsyncIterable<Buffer>) {
+      if ((bytes += chunk.length) > limitBytes)
+        throw new FormatError(
+          `it has more than ${formatBytes(limitBytes)}, the most that is read of one`,
+        )
       for (let at = 0; at < chunk.length; at += PIECE) yield chunk.subarray(at, at + PIECE)
+    }
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('LOG', `cannot read the log ${name}: ${messageOf(error)}`)
@@ -91,69 +103,67 @@ export async function* readLog(source: string | Readable): AsyncGenerator<Buffer
 }
 
 async function contentOf(path: string): Promise<AsyncIterable<Buffer>> {
-  const head = await headOf(path)
+  // Not for those that read a stream: it costs memory.
+  const { openOutside, streamOutside } = await import('../../host/index.ts')
+  const file = await streamOutside(path)
+  const head = await headOf(file)
   const foreign = FOREIGN.find(([magic]) => head.toString('latin1').startsWith(magic))
-  if (foreign) throw new InfraError('LOG', `${path} is no log: it is ${foreign[1]}`)
   const by = PACKED.find(({ magic }) => magic.every((byte, index) => head[index] === byte))?.by
-  const file = () => createReadStream(path, { highWaterMark: 256 * 1024 })
+  if (!foreign && by === undefined && !path.endsWith('.br')) return plain(file)
+  if (foreign || by === 'xz' || by === 'bzip2' || by === 'lz4') await file.close()
+  if (foreign) throw new InfraError('LOG', `${path} is no log: it is ${foreign[1]}`)
+  const packed = () => file.createReadStream({ highWaterMark: 256 * 1024, start: 0 })
   switch (by) {
     case undefined:
-      return path.endsWith('.br') ? file().pipe(createBrotliDecompress()) : plain(path)
+      return piped(packed(), createBrotliDecompress())
     case 'gzip':
-      return piped(file(), createGunzip())
+      return piped(packed(), createGunzip())
     case 'zstd':
-      return piped(file(), createZstdDecompress())
+      return piped(packed(), createZstdDecompress())
     default:
-      return unpacked(by, path)
+      return unpacked(by, openOutside(path))
   }
 }
 
 /** Always the same buffer: gigabytes of new ones would pile up before they are collected. */
-async function* plain(path: string): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r')
-  try {
-    const buffer = Buffer.allocUnsafe(CHUNK)
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK)
-      if (bytesRead === 0) return
-      yield buffer.subarray(0, bytesRead)
-    }
-  } finally {
-    await file.close()
+async function* plain(file: FileHandle): AsyncGenerator<Buffer> {
+  await using _file = file
+  const buffer = Buffer.allocUnsafe(CHUNK)
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, CHUNK)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
   }
 }
 
-/** By a program of its own. Throws InfraError with its words. */
-async function* unpacked(program: string, path: string): AsyncGenerator<Buffer> {
+/** Who packs may make an unpacker take any amount of memory. */
+const LIMITS: Readonly<Record<string, readonly string[]>> = { xz: ['--memlimit-decompress=256MiB'] }
+
+/** By a program of its own, which reads an open file. Throws an error with its words. */
+async function* unpacked(program: string, file: number): AsyncGenerator<Buffer> {
   // Most logs are not packed, and child processes cost memory.
   const { describeExit, start } = await import('../../host/index.ts')
-  await using child = start(program, ['-dc', '--', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+  await using child = start(program, ['-dc', ...(LIMITS[program] ?? [])], {
+    stdio: [file, 'pipe', 'pipe'],
+  })
+  closeSync(file)
   for await (const chunk of child.stdout ?? []) yield chunk as Buffer
   const exit = await child.exited
   if (exit.kind === 'exited' && exit.code === 0) return
   const said = child.stderrTail().trim().split('\n').at(-1) ?? ''
-  throw new InfraError(
-    'LOG',
-    `cannot unpack ${path} with ${program}: ${said === '' ? describeExit(exit) : said}`,
-  )
+  throw new Error(`${program} cannot unpack it: ${said === '' ? describeExit(exit) : said}`)
 }
 
 /** pipe() does not pass errors on. */
 function piped(from: Readable, to: NodeJS.ReadWriteStream & Readable): Readable {
   from.on('error', (error) => to.destroy(error))
+  to.on('close', () => from.destroy())
   return from.pipe(to)
 }
 
-async function headOf(path: string): Promise<Buffer> {
-  const file = await open(path, 'r').catch((error: unknown) => {
-    throw new InfraError('LOG', `cannot read the log ${path}: ${messageOf(error)}`)
-  })
-  try {
-    if ((await file.stat()).isDirectory())
-      throw new InfraError('LOG', `${path} is a directory; name the logs in it`)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
-    return buffer.subarray(0, bytesRead)
-  } finally {
-    await file.close()
-  }
+/** The first bytes; of a pipe none, because they cannot be read again. */
+async function headOf(file: FileHandle): Promise<Buffer> {
+  if (!(await file.stat()).isFile()) return Buffer.alloc(0)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
+  return buffer.subarray(0, bytesRead)
 }

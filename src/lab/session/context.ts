@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
-
-import { findProgram } from '../../host/index.ts'
-import { InfraError } from '../../base/index.ts'
+import { findProgram, readOutside } from '../../host/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
 import { loadCachedConfig } from '../config/cached.ts'
 import type { LoadedConfig } from '../config/layers.ts'
 import { readProject, readUserFile, type Project } from '../config/project-file.ts'
@@ -66,9 +64,15 @@ export function usableVirtiofsd(lab: Lab): string | undefined {
   return path !== undefined && (lab.uid === 0 || !isCVirtiofsd(path)) ? path : undefined
 }
 
+const MAX_PROGRAM = 256 * 1024 * 1024
+
 /** Told from the Rust one by a function of libvhost-user in it. */
 export function isCVirtiofsd(path: string): boolean {
-  return readFileSync(path).includes('vu_dispatch')
+  try {
+    return readOutside(path, MAX_PROGRAM).includes('vu_dispatch')
+  } catch (error) {
+    throw new InfraError('VIRTIOFSD', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 export function virtiofsdPath({ config, env }: Lab): string | undefined {

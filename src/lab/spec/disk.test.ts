@@ -15,6 +15,22 @@ head.writeUInt32BE(3, 4)
 head.writeBigUInt64BE(2n ** 30n, 24)
 writeFileSync(join(cwd, 'packed.qcow2'), head)
 
+// Over another file, and with its data in one.
+writeFileSync(
+  join(cwd, 'over-another.img'),
+  changed((bytes) => bytes.writeBigUInt64BE(112n, 8)),
+)
+writeFileSync(
+  join(cwd, 'beside-another.img'),
+  changed((bytes) => bytes.writeBigUInt64BE(4n, 72)),
+)
+
+function changed(change: (bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.from(head)
+  change(bytes)
+  return bytes
+}
+
 const parse = (text: string) => parseDisk(text, { cwd, number: 0 })
 
 test.each<[string, object]>([
@@ -31,7 +47,9 @@ test.each<[string, object]>([
 test.each([
   ['1G:rw', /rw is for a file/],
   ['10', /less than 1M/],
-  ['nothing.img', /there is no file/],
+  ['nothing.img', /nothing.img cannot be taken: there is no such file/],
+  ['over-another.img', /has its content in another file, which a guest would see/],
+  ['beside-another.img', /has its content in another file/],
   ['/dev/null', /no regular file/],
   ['1G:floppy', /"floppy" is none of its words/],
   ['1G:slow=0', /"slow=0" is none/],

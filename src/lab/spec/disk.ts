@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-import { messageOf, parseSizeBytes, UsageError } from '../../base/index.ts'
+import { FormatError, messageOf, parseSizeBytes, UsageError, type Bytes } from '../../base/index.ts'
+import { withFileBytes } from '../../host/index.ts'
 import type { Disk, DiskInterface, DiskSource } from '../../vm/index.ts'
 
 const INTERFACES: readonly DiskInterface[] = ['virtio', 'scsi', 'nvme', 'zoned', 'pmem']
@@ -49,29 +49,32 @@ export function parseDisk(text: string, { cwd, number }: { cwd: string; number: 
 }
 
 function fileSource(path: string, access: Access, refuse: (why: string) => UsageError): DiskSource {
-  const facts = statSync(path, { throwIfNoEntry: false })
-  if (!facts) throw refuse(`there is no file ${path}`)
-  // A FIFO would be waited for without end; a block device is somebody's disk.
-  if (!facts.isFile()) throw refuse(`${path} is no regular file`)
+  let facts: DiskFacts
   try {
-    const head = headOf(path)
-    if (head.toString('latin1', 0, 4) !== 'QFI\u00fb')
-      return { kind: 'file', path, format: 'raw', bytes: facts.size, access }
-    // The virtual size of qcow2: 8 bytes at 24, the highest first (docs/interop/qcow2.txt).
-    const bytes = Number(head.readBigUInt64BE(24))
-    return { kind: 'file', path, format: 'qcow2', bytes, access }
+    facts = withFileBytes(path, factsOf)
   } catch (error) {
-    throw refuse(`${path} cannot be read: ${messageOf(error)}`)
+    throw refuse(`${path} cannot be taken: ${messageOf(error)}`)
   }
+  return { kind: 'file', path, ...facts, access }
 }
 
-function headOf(path: string): Buffer {
-  const head = Buffer.alloc(32)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, head, 0, head.length, 0)
-    return head
-  } finally {
-    closeSync(file)
-  }
+interface DiskFacts {
+  readonly format: 'raw' | 'qcow2'
+  readonly bytes: number
+}
+
+/** As docs/interop/qcow2.txt of QEMU has it: all numbers with the highest byte first. */
+const QCOW2 = { magic: 0x514649fb, bytes: 104, external: 1n << 2n } as const
+
+function factsOf(file: Bytes): DiskFacts {
+  const head = Buffer.alloc(QCOW2.bytes)
+  file.read(0, Math.min(QCOW2.bytes, file.size)).copy(head)
+  if (head.readUInt32BE(0) !== QCOW2.magic) return { format: 'raw', bytes: file.size }
+  // QEMU would open any file that the image names. A guest that had it as a raw disk may have written that name.
+  const isExternal = head.readUInt32BE(4) >= 3 && (head.readBigUInt64BE(72) & QCOW2.external) !== 0n
+  if (head.readBigUInt64BE(8) !== 0n || isExternal)
+    throw new FormatError(
+      'it is a qcow2 image that has its content in another file, which a guest would see; qemu-img convert makes one image of both',
+    )
+  return { format: 'qcow2', bytes: Number(head.readBigUInt64BE(24)) }
 }

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { hasFields, InfraError, isListOf, messageOf } from '../../base/index.ts'
+import { hasFields, InfraError, isListOf, messageOf, type Bytes } from '../../base/index.ts'
 import {
   namedAddress,
   readAddr2line,
@@ -11,7 +10,7 @@ import {
   type NamedAddress,
   type Place,
 } from '../../crash/index.ts'
-import { runOk } from '../../host/index.ts'
+import { readOutside, runOk, withFileBytes } from '../../host/index.ts'
 import { FileCache } from './file-cache.ts'
 import { ModuleSymbols, modulesIn } from './module-symbols.ts'
 
@@ -114,7 +113,7 @@ export async function symbolsOf(vmlinux: string): Promise<SymbolTable> {
 /** The symbols of the System.map beside a vmlinux; undefined where there is none. */
 export async function systemMapOf(vmlinux: string): Promise<SymbolTable | undefined> {
   const map = join(dirname(vmlinux), 'System.map')
-  return existsSync(map) ? new SymbolTable((await readFile(map, 'utf8')).split('\n')) : undefined
+  return existsSync(map) ? new SymbolTable(mapText(map).split('\n')) : undefined
 }
 
 async function look(
@@ -137,23 +136,64 @@ async function checkKernel(
   vmlinux: string,
   { release, buildId }: { release: string | undefined; buildId: string | undefined },
 ): Promise<void> {
-  let content: Buffer
-  try {
-    content = await readFile(vmlinux)
-  } catch (error) {
-    throw new InfraError('VMLINUX', `cannot read ${vmlinux}: ${messageOf(error)}`)
-  }
+  const has = (what: string | Buffer) => readVmlinux(vmlinux, (file) => find(file, what) >= 0)
   if (buildId !== undefined) {
-    if (content.includes(Buffer.from(buildId, 'hex'))) return
+    if (has(Buffer.from(buildId, 'hex'))) return
     throw new InfraError(
       'VMLINUX',
       `${vmlinux} does not have the build id of the report, ${buildId}`,
     )
   }
-  if (content.includes(`Linux version ${release} `)) return
-  const at = content.indexOf('Linux version ')
-  const found = at < 0 ? 'no kernel' : content.toString('latin1', at + 14, at + 78).split(' ')[0]
+  if (has(`Linux version ${release} `)) return
+  const found = readVmlinux(vmlinux, releaseIn)
   throw new InfraError('VMLINUX', `${vmlinux} is of ${found}, and the report is of ${release}`)
+}
+
+function readVmlinux<T>(path: string, use: (file: Bytes) => T): T {
+  try {
+    return withFileBytes(path, use)
+  } catch (error) {
+    throw new InfraError('VMLINUX', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function releaseIn(file: Bytes): string {
+  const at = find(file, BANNER)
+  if (at < 0) return 'no kernel'
+  const from = at + BANNER.length
+  return (
+    file
+      .read(from, Math.min(64, file.size - from))
+      .toString('latin1')
+      .split(' ')[0] ?? ''
+  )
+}
+
+const BANNER = 'Linux version '
+/** What is searched at once: a vmlinux may have a gigabyte. */
+const PIECE = 16 * 1024 * 1024
+
+/** Where something stands in a file; -1 where it does not. */
+function find(file: Bytes, what: string | Buffer): number {
+  for (let at = 0; at < file.size; at += PIECE) {
+    // What lies across the end of a piece is in the next one's overlap.
+    const piece = file.read(at, Math.min(PIECE + what.length - 1, file.size - at))
+    const found = piece.indexOf(what)
+    if (found >= 0) return at + found
+  }
+  return -1
+}
+
+/** That of a kernel with everything built in has 20 MiB. */
+const MAX_MAP = 256 * 1024 * 1024
+
+/** The text of a System.map. Throws InfraError. */
+export function mapText(path: string): string {
+  try {
+    return readOutside(path, MAX_MAP).toString('latin1')
+  } catch (error) {
+    throw new InfraError('VMLINUX', `cannot read ${path}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function isPlaces(value: unknown): value is readonly Place[] {

@@ -1,11 +1,11 @@
-import { createReadStream, existsSync, lstatSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { existsSync, lstatSync, statSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, type FileHandle } from 'node:fs/promises'
 import { once } from 'node:events'
 import { basename, dirname, join, posix, resolve } from 'node:path'
 
-import { InfraError, Interrupted, interruptOf, UsageError } from '../../base/index.ts'
+import { InfraError, Interrupted, interruptOf, messageOf, UsageError } from '../../base/index.ts'
 import { type Agent, type ExecEnd, type ExecRequest } from '../../guest/index.ts'
-import { describeExit, runOk, start } from '../../host/index.ts'
+import { describeExit, runOk, start, streamOutside } from '../../host/index.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Paths } from '../session/paths.ts'
 import { attended } from './attended.ts'
@@ -98,7 +98,7 @@ async function copyIn({ agent, source, target }: Way, options: CopyOptions): Pro
   if (!lstatSync(source).isDirectory()) {
     const { uid, gid } = options.user
     const data = counted(
-      createReadStream(source, { highWaterMark: 1024 * 1024 }),
+      (await opened(source)).createReadStream({ highWaterMark: 1024 * 1024 }),
       options.onProgress,
     )
     await agent.put(place, data, { mode: mode & 0o7777, uid, gid })
@@ -118,6 +118,14 @@ async function copyIn({ agent, source, target }: Way, options: CopyOptions): Pro
   unpacking.execution.endInput()
   await unpacking.finished
   await checkPacker(packer)
+}
+
+async function opened(source: string): Promise<FileHandle> {
+  try {
+    return await streamOutside(source)
+  } catch (error) {
+    throw new UsageError(`cannot copy ${source}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 async function copyOut({ agent, source, target }: Way, options: CopyOptions): Promise<void> {
