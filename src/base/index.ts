@@ -32,4 +32,5 @@ export {
   parseSizeMiB,
 } from './units.ts'
 export { shellWord } from './shell-word.ts'
+export { isNoRoom, systemProblem } from './system-error.ts'
 export { unreachable } from './unreachable.ts'

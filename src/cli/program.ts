@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander'
 
+import { InfraError, messageOf } from '../base/index.ts'
 import { commandTree } from './command-tree.ts'
 import { printError } from './render/errors.ts'
 
@@ -7,7 +8,8 @@ import { printError } from './render/errors.ts'
 export async function main(args: readonly string[]): Promise<number> {
   // Whoever reads us and goes (`| head`) has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && process.stdout.listenerCount('error') === 1) throw error
+    if (error.code === 'EPIPE' || process.stdout.listenerCount('error') > 1) return
+    throw new InfraError('OUTPUT', `cannot write to standard output: ${messageOf(error)}`)
   })
   let exitCode = 0
   const program = await commandTree(args[0], (code) => (exitCode = code))

@@ -1,25 +1,28 @@
-import { KlabError, type InfraError } from '../../base/index.ts'
+import { KlabError, messageOf, systemProblem, type InfraError } from '../../base/index.ts'
 
-/** Says what went wrong in one sentence on stderr and returns the exit code. */
+/** Says what went wrong in one sentence on stderr and returns the exit code: never 1, which `git bisect` takes for "bad". */
 export function printError(error: unknown): number {
   if (error instanceof KlabError) {
     console.error(`klab: ${error.message}`)
     for (const line of (error as Partial<InfraError>).details ?? []) console.error(`  ${line}`)
     return error.exitCode
   }
-  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
-  if (code === 'ENOSPC') {
-    console.error(
-      `klab: no space left on device${path ? ` (${path})` : ''}; klab kernel clean and klab runs prune make room`,
-    )
-    return 125
-  }
   if (error instanceof DOMException && error.name === 'AbortError') return 130
-  if (code !== undefined && path !== undefined) {
-    console.error(`klab: ${(error as Error).message}`)
-    return 125
-  }
-  console.error('klab: this is a bug in klab; please report it with the lines below')
-  console.error(error)
+  console.error(`klab: ${systemProblem(error) ?? bugIn(error)}`)
   return 125
+}
+
+/** On one line, with the places that whoever mends it looks for. */
+function bugIn(error: unknown): string {
+  const name = error instanceof Error ? `${error.name}: ` : ''
+  return `this is a bug in klab: ${name}${messageOf(error)} (${placesOf(error)}); please report it with this line and what you did`
+}
+
+const PLACES = 3
+
+function placesOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const frames = [...stack.matchAll(/^ +at (?:(.+) \()?(?:file:\/\/)?(?:.*\/)?([^/]+:\d+):\d+\)?$/gm)]
+  const places = frames.map(([, name = 'code', at]) => `${name}, ${at}`)
+  return places.length === 0 ? 'from nowhere' : places.slice(0, PLACES).join('; ')
 }
