@@ -25,7 +25,13 @@ async function main([seconds = '60', seed = '1']: readonly string[]): Promise<nu
     home.renew()
     const file = one(files, random)
     const what = one(Object.keys(DAMAGES) as Damage[], random)
-    const given = [one(all, random), one(all, random), one(all, random), run(home), one(all, random)]
+    const given = [
+      one(all, random),
+      one(all, random),
+      one(all, random),
+      run(home),
+      one(all, random),
+    ]
     damage(join(home.path, file), what, random)
     for (const { args, alwaysWorks } of given) {
       commands++

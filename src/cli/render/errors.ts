@@ -22,7 +22,9 @@ const PLACES = 3
 
 function placesOf(error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const frames = [...stack.matchAll(/^ +at (?:(.+) \()?(?:file:\/\/)?(?:.*\/)?([^/]+:\d+):\d+\)?$/gm)]
+  const frames = [
+    ...stack.matchAll(/^ +at (?:(.+) \()?(?:file:\/\/)?(?:.*\/)?([^/]+:\d+):\d+\)?$/gm),
+  ]
   const places = frames.map(([, name = 'code', at]) => `${name}, ${at}`)
   return places.length === 0 ? 'from nowhere' : places.slice(0, PLACES).join('; ')
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { writeAtomically } from '../../host/index.ts'
+import { cacheFile } from '../../host/index.ts'
 import { builtKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
 import type { Lab } from '../session/context.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
@@ -32,8 +32,7 @@ export async function rememberKernel(lab: Lab, choice: KernelChoice, id: string)
     if (existsSync(dir) && readdirSync(dir).length >= MAX_KEPT)
       rmSync(dir, { recursive: true, force: true })
   }
-  // A cache that cannot be written is none.
-  await writeAtomically(path, id).catch(() => undefined)
+  await cacheFile(path, id)
 }
 
 function pathFor({ cwd, config, paths }: Lab, choice: KernelChoice): string {
