@@ -45,7 +45,6 @@ export async function liveOnce(
   const life = new Life(lab, request, { runDir, purpose, rules })
   const startedAt = performance.now()
   const outcome = await outcomeIn(runDir, life)
-  await rm(join(runDir, 'initramfs'), { force: true })
   const result: LifeResult = {
     ...{ id, outcome, exitCode: exitCodeOf(outcome) },
     durationMs: Math.round(performance.now() - startedAt),
@@ -57,13 +56,15 @@ export async function liveOnce(
   return result
 }
 
-/** Of a life that was lived on a wrong guess nothing stays. */
+/** Of what it was booted with nothing stays, and of a life that was lived on a wrong guess nothing at all. */
 async function outcomeIn(runDir: string, life: Life): Promise<Outcome> {
   try {
     return await life.outcome()
   } catch (error) {
     if (error instanceof GuessedWrong) await rm(runDir, { recursive: true, force: true })
     throw error
+  } finally {
+    await rm(join(runDir, 'initramfs'), { force: true })
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { hasFields, newId, tryDecodeJson } from '../../base/index.ts'
+import { hasFields, isNoRoom, newId, tryDecodeJson } from '../../base/index.ts'
 import {
   isAlive,
   isProcessIdentity,
@@ -72,8 +72,14 @@ export class TicketRack {
     const path = join(this.directory, name)
     // Hidden from readers until it is whole: a dot sorts before every number.
     const temporary = join(this.directory, `.${name}`)
-    writeFileSync(temporary, JSON.stringify(written), { mode: 0o600 })
-    renameSync(temporary, path)
+    try {
+      writeFileSync(temporary, JSON.stringify(written), { mode: 0o600 })
+      renameSync(temporary, path)
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      // On a full disk the others do not see its claim, which is no reason not to run.
+      if (!isNoRoom(error)) throw error
+    }
   }
 
   /** Undefined for one that is being written, has just gone, or is damaged. */
