@@ -63,6 +63,10 @@ async function open() {
 
 async function list({ json }: Flags): Promise<void> {
   const { store } = await open()
+  for (const id of await store.damaged())
+    console.error(
+      `klab: the kernel ${id} is left out: it is damaged; klab build makes it again, klab kernel rm ${id} removes it`,
+    )
   const kernels = await Promise.all(
     (await store.list()).map(async ({ manifest, usedAt }) => ({
       ...manifest,
@@ -113,9 +117,10 @@ async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
     buildDir: dir ?? null,
     bytes: await store.size(manifest.id),
   }
+  const { files: _files, ...shown } = all
   if (json) console.log(JSON.stringify(all, null, 2))
   else
-    for (const [name, value] of Object.entries({ ...all, buildDir: dir ?? `none: ${why}` }))
+    for (const [name, value] of Object.entries({ ...shown, buildDir: dir ?? `none: ${why}` }))
       console.log(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
 }
 

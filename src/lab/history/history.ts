@@ -81,10 +81,10 @@ export async function pruneHistory(
     return await withStore(lab, (store) => pruneRuns(lab, store, limits))
   } catch (error) {
     if (!isProblem(error, 'FULL')) throw error
-    // The database needs room itself before it can tell anything.
-    const { removed } = await pruneRunDirectories(lab, limits)
-    const pruned = await withStore(lab, (store) => pruneRuns(lab, store, limits))
-    return { ...pruned, removed: [...removed, ...pruned.removed] }
+    // The database needs room itself before it can tell anything; the next time it drops what is gone.
+    const made = await pruneRunDirectories(lab, limits)
+    if (made.removed.length === 0) throw error
+    return made
   }
 }
 

@@ -15,7 +15,8 @@ export async function lastKernel(lab: Lab, choice: KernelChoice): Promise<Kernel
   try {
     const id = readFileSync(pathFor(lab, choice), 'utf8')
     const store = new KernelStore(lab.paths.cache)
-    return store.has(id) ? await builtKernel(await store.manifest(id), store) : undefined
+    const manifest = await store.whole(id)
+    return manifest && (await builtKernel(manifest, store))
   } catch {
     // There was none, or it is damaged: then there is nothing to guess.
     return undefined

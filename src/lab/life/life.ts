@@ -10,6 +10,7 @@ import type { BootHooks, BootRequest } from '../boot/boot-request.ts'
 import type { Booted } from '../boot/booted.ts'
 import { RunRecord } from '../history/run-record.ts'
 import { lastingName } from '../kernels/choose-kernel.ts'
+import { damageOfKernel } from '../kernels/damaged-kernel.ts'
 import { bootFailed } from '../outcome/boot-outcome.ts'
 import type { RunPolicy } from '../outcome/crash-policy.ts'
 import type { LabEvent } from '../outcome/events.ts'
@@ -129,10 +130,19 @@ class Life {
         throw new GuessedWrong()
       }
       const failed = bootOutcome(error)
+      if (failed?.kind === 'boot-failed') await this.#checkKernel()
       if (failed) return failed
       this.#record.abandon(messageOf(error))
       throw error
     }
+  }
+
+  /** Throws InfraError where the kernel did not come up because its files are not what was built: that says nothing of its sources. */
+  async #checkKernel(): Promise<void> {
+    const damage = await damageOfKernel(this.#lab, this.#request.kernel)
+    if (!damage) return
+    this.#record.abandon(damage.message)
+    throw damage
   }
 
   async record(result: LifeResult): Promise<void> {
