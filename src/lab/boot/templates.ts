@@ -253,7 +253,7 @@ function isUnfinished(name: string): boolean {
 /** What is not as it was when a template was made; undefined where all is. */
 async function damageOf(dir: string, facts: TemplateFacts): Promise<string | undefined> {
   try {
-    accessSync(join(dir, CONSOLE), constants.R_OK)
+    if (!statSync(join(dir, CONSOLE)).isFile()) return `its ${CONSOLE} is no file`
     accessSync(join(dir, 'memory'), constants.R_OK)
     const [memory, state] = await Promise.all([memoryOf(dir), stateOf(dir)])
     if (JSON.stringify(memory) !== JSON.stringify(facts.memory)) return 'its memory was changed'

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { hasFields, isNoRoom, newId, tryDecodeJson } from '../../base/index.ts'
+import { hasFields, InfraError, isNoRoom, newId, tryDecodeJson } from '../../base/index.ts'
 import {
   isAlive,
   isProcessIdentity,
@@ -33,7 +33,11 @@ export class TicketRack {
   constructor({ runtime }: Paths) {
     this.directory = join(runtime, 'tickets')
     const self = processIdentity(process.pid)
-    if (!self) throw new Error('there is no /proc')
+    if (!self)
+      throw new InfraError(
+        'PROC',
+        '/proc/self/stat cannot be read: see that /proc is mounted, and by ulimit -n that more files may be open',
+      )
     this.#self = self
     mkdirSync(this.directory, { recursive: true, mode: 0o700 })
   }
