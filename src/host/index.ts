@@ -2,7 +2,7 @@ export { readBelieved, type BelievedFile, type Openness } from './believed-file.
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
 export { ensurePrivateDirectory } from './directories.ts'
-export { cacheFile, makeRoomFor, setAside, writeAtomically } from './kept-file.ts'
+export { cacheFile, setAside, writeAtomically } from './kept-file.ts'
 export {
   availableMemoryMiB,
   bootId,

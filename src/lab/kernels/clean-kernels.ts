@@ -58,11 +58,17 @@ async function directoryCandidates(
         what: `${kind} ${basename(dir)}`,
         usedAt: (await stat(dir)).mtimeMs,
         bytes: sizes.get(dir) ?? 0,
-        inUse: () => isLocked(join(dir, 'lock'), cacheDir),
+        inUse: () => isInUse(dir, cacheDir),
         remove: () => removeLocked(dir, cacheDir),
       }
     }),
   )
+}
+
+/** By a klab that builds in it, or by compilers that have outlived theirs. */
+async function isInUse(dir: string, cacheDir: string): Promise<boolean> {
+  for (const name of ['lock', 'writers']) if (await isLocked(join(dir, name), cacheDir)) return true
+  return false
 }
 
 /** Removes a directory that others use under its lock: not from under the feet of whoever has begun to use it since somebody looked. */
