@@ -178,6 +178,13 @@ static void together(void)
 		follow(command);
 }
 
+static int is_file_at(int fd, const char *path)
+{
+	struct stat ours, there;
+	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
+}
+
 static int hold_lock(const char *path)
 {
 	char byte;
@@ -191,6 +198,13 @@ static int hold_lock(const char *path)
 	int fd = open_lock(path);
 	if (try_lock(fd) < 0) {
 		if (write(STDOUT_FILENO, "waiting\n", 8) < 0 || flock(fd, LOCK_EX) < 0)
+			die("lock", path);
+	}
+	/* Whoever had it may have removed what it was the lock of, and another klab may have made it again. */
+	while (!is_file_at(fd, path)) {
+		close(fd);
+		fd = open_lock(path);
+		if (flock(fd, LOCK_EX) < 0)
 			die("lock", path);
 	}
 	if (write(STDOUT_FILENO, "held\n", 5) < 0)

@@ -12,11 +12,14 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { beforeEach, afterEach, describe, expect, test } from 'vitest'
+import { beforeEach, afterEach, describe, expect, test, vi } from 'vitest'
 
 import { processIdentity } from '../src/host/index.ts'
 import { TicketRack } from '../src/lab/schedule/ticket.ts'
 import { klab as start } from './support/klab.ts'
+
+// Each starts several klabs, perhaps on a machine that is busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let home = ''
 beforeEach(() => {

@@ -33,4 +33,5 @@ export {
 } from './units.ts'
 export { shellWord } from './shell-word.ts'
 export { block, field, joined, json, shown, type Showable, type Shown } from './shown.ts'
+export { isNoRoom, systemProblem } from './system-error.ts'
 export { unreachable } from './unreachable.ts'

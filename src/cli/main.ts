@@ -7,6 +7,8 @@ async function start(args: readonly string[]): Promise<number> {
     console.log(`klab ${version()}`)
     return 0
   }
+  const { catchWhatEscapes } = await import('./last-resort.ts')
+  catchWhatEscapes()
   if (args.length === 0) {
     const { welcome } = await import('./welcome.ts')
     return await welcome()

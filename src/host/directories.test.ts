@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { ensurePrivateDirectory, writeAtomically } from './directories.ts'
+import { ensurePrivateDirectory } from './directories.ts'
+import { writeAtomically } from './kept-file.ts'
 
 /** Of another user: no account needs to have it. */
 const OTHER = 54_321

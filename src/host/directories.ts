@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   accessSync,
   closeSync,
@@ -9,7 +8,6 @@ import {
   mkdirSync,
   openSync,
 } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { InfraError, messageOf } from '../base/index.ts'
@@ -67,7 +65,7 @@ function notOurs(path: string, purpose: string, why: string): InfraError {
 }
 
 /** Not mkdir's `recursive`: where nothing can be made (/proc) Node's tries for ever. */
-function makeDirectories(path: string, mode: number): void {
+export function makeDirectories(path: string, mode: number): void {
   if (existsSync(path)) return
   if (dirname(path) !== path) makeDirectories(dirname(path), mode)
   try {
@@ -75,22 +73,5 @@ function makeDirectories(path: string, mode: number): void {
   } catch (error) {
     // Another klab was faster.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-}
-
-/** Writes a file so that nobody ever sees half of it, and nobody but its owner unless the mode says so. */
-export async function writeAtomically(
-  path: string,
-  data: string | Uint8Array,
-  mode = 0o600,
-): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    await writeFile(temporary, data, { mode, flag: 'wx' })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw new InfraError('WRITE', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
   }
 }

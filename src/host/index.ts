@@ -1,7 +1,8 @@
 export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
 export { confined, LAUNCHER, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
-export { ensurePrivateDirectory, writeAtomically } from './directories.ts'
+export { ensurePrivateDirectory } from './directories.ts'
+export { cacheFile, setAside, writeAtomically } from './kept-file.ts'
 export {
   availableMemoryMiB,
   bootId,
@@ -12,7 +13,7 @@ export {
 } from './facts.ts'
 export { withFileBytes } from './file-bytes.ts'
 export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
-export { isLocked, lockFile } from './lock.ts'
+export { isLocked, lockFile, tryLockFile } from './lock.ts'
 export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
 export {
   describeExit,

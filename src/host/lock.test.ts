@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { afterAll, beforeEach, expect, test } from 'vitest'
 
 import { Interrupted } from '../base/index.ts'
 import { processesEndingWith } from './identity.ts'
-import { isLocked, lockFile } from './lock.ts'
+import { isLocked, lockFile, tryLockFile } from './lock.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-lock-'))
 const cacheDir = dir
@@ -117,7 +117,29 @@ test.each(['held', 'waited for'])(
 )
 
 test('a lock that cannot be taken is told with its reason', async () => {
-  await expect(lockFile(join(dir, 'none', 'lock'), { cacheDir })).rejects.toThrow(
-    /^cannot lock \S+: klab-launch: open \S+: No such file or directory$/,
+  await expect(lockFile('/proc/klab/lock', { cacheDir })).rejects.toThrow(
+    /^cannot lock \/proc\/klab\/lock: ENOENT: no such file or directory, mkdir /,
   )
+})
+
+test('what lies in the place of a lock and is no file is set aside', async () => {
+  mkdirSync(path)
+  await using _lock = await lockFile(path, { cacheDir })
+  expect([statSync(path).isFile(), statSync(`${path}.damaged`).isDirectory()]).toEqual([true, true])
+})
+
+test('whoever waits for the lock of what is removed meanwhile gets the lock of what is made anew', async () => {
+  const place = join(dir, 'build')
+  const lock = join(place, 'lock')
+  const first = await lockFile(lock, { cacheDir })
+  const told = Promise.withResolvers<void>()
+  const second = lockFile(lock, { cacheDir, onWait: told.resolve })
+  await told.promise
+  rmSync(place, { recursive: true })
+  const third = await lockFile(lock, { cacheDir })
+  await first[Symbol.asyncDispose]()
+  expect(await tryLockFile(lock, cacheDir)).toBe(undefined)
+  await third[Symbol.asyncDispose]()
+  await using _second = await second
+  expect(await tryLockFile(lock, cacheDir)).toBe(undefined)
 })

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
-import { Deadline, InfraError, Interrupted, interruptOf } from '../base/index.ts'
+import { Deadline, InfraError, Interrupted, interruptOf, messageOf } from '../base/index.ts'
+import { makeRoomFor } from './kept-file.ts'
 import { LAUNCHER } from './launcher.ts'
 import { lockHolders } from './lock-holder.ts'
 import { nativeProgram } from './native.ts'
@@ -26,12 +27,37 @@ interface LockParts {
  * Takes an exclusive lock on a file, waiting for whoever has it. Node has no flock(2): the launcher holds it for us, as long as
  * our end of its stdin is open. Throws Interrupted when the signal ends the wait, InfraError when whoever has it is stopped.
  */
-export async function lockFile(
-  path: string,
-  { cacheDir, onWait, signal }: LockParts,
-): Promise<HeldLock> {
+export async function lockFile(path: string, parts: LockParts): Promise<HeldLock> {
+  try {
+    return await hold(path, parts)
+  } catch (error) {
+    if (!(error instanceof InfraError) || existsSync(path)) throw error
+    // Whoever had it has removed all that it was the lock of.
+    return await hold(path, parts)
+  }
+}
+
+/** As lockFile, if nobody has it; undefined otherwise. */
+export async function tryLockFile(path: string, cacheDir: string): Promise<HeldLock | undefined> {
+  const taken = new AbortController()
+  try {
+    const onWait = () => taken.abort()
+    return await lockFile(path, { cacheDir, onWait, signal: taken.signal })
+  } catch (error) {
+    if (taken.signal.aborted) return undefined
+    throw error
+  }
+}
+
+async function hold(path: string, { cacheDir, onWait, signal }: LockParts): Promise<HeldLock> {
   const launcher = await nativeProgram(LAUNCHER, cacheDir)
   if (signal?.aborted) throw new Interrupted(interruptOf(signal))
+  try {
+    // What is no file is nobody's lock.
+    makeRoomFor(path)
+  } catch (error) {
+    throw new InfraError('LOCK', `cannot lock ${path}: ${messageOf(error)}`, { cause: error })
+  }
   const holder = start(launcher, ['--hold', path], { stdio: ['pipe', 'pipe', 'pipe'] })
   // One that was killed takes no more.
   holder.stdin?.on('error', () => undefined)

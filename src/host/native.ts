@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { InfraError, newId } from '../base/index.ts'
+import { cacheFile, makeRoomFor } from './kept-file.ts'
 import { describeExit, run } from './process.ts'
 
 /** A small C program of ours: its sources in the package, and the binary that a release ships beside them. */
@@ -33,11 +34,34 @@ export async function nativeProgram(program: NativeProgram, cacheDir: string): P
   if (existsSync(shipped)) return shipped
   // A cache may be on a file system that machines of several architectures share.
   const cached = join(cacheDir, 'native', `${program.name}-${process.arch}-${id}`)
-  if (!existsSync(cached)) {
-    await mkdir(join(cacheDir, 'native'), { recursive: true })
+  if (intact.has(cached) ? !existsSync(cached) : !isIntact(cached)) {
+    makeRoomFor(cached)
     await compile(program, files, cached)
+    await cacheFile(sealPath(cached), stateOf(cached))
   }
+  intact.add(cached)
   return cached
+}
+
+/** Looked at by this process before. */
+const intact = new Set<string>()
+
+/** Whether a binary is as it was compiled, as far as size and time tell: one that is damaged is compiled again. */
+function isIntact(path: string): boolean {
+  try {
+    return readFileSync(sealPath(path), 'utf8') === stateOf(path)
+  } catch {
+    return false
+  }
+}
+
+function stateOf(path: string): string {
+  const { size, mtimeMs } = statSync(path)
+  return `${size} ${mtimeMs}`
+}
+
+function sealPath(path: string): string {
+  return `${path}.seal`
 }
 
 /** Where a release build puts the binary of a program (see `shipped` above). */
@@ -71,6 +95,9 @@ function sourceId(files: readonly string[]): string {
   return id
 }
 
+/** As strerror(3) says it. */
+const NO_ROOM = /No space left on device|Disk quota exceeded|File too large|Read-only file system/
+
 async function compile(
   { name }: NativeProgram,
   files: readonly string[],
@@ -79,8 +106,14 @@ async function compile(
   // Also of one process two may be at it: runs that are repeated go several at a time.
   const temporary = `${target}.${newId()}.tmp`
   const sources = files.filter((file) => file.endsWith('.c'))
-  const { exit, stderr } = await run('gcc', [...FLAGS.split(' '), '-o', temporary, ...sources])
+  const { exit, stderr } = await run('gcc', [...FLAGS.split(' '), '-o', temporary, ...sources], {
+    env: { ...process.env, LC_ALL: 'C' },
+  })
   if (exit.kind !== 'exited' || exit.code !== 0) {
+    await rm(temporary, { force: true })
+    const noRoom = NO_ROOM.exec(stderr)?.[0]
+    if (noRoom !== undefined)
+      throw new InfraError('COMPILE', `cannot write ${target}: ${noRoom}; make room there`)
     throw new InfraError(
       'COMPILE',
       `cannot compile klab's ${name} with gcc: ${describeExit(exit)}; install gcc and the static C library (klab doctor --fix)`,

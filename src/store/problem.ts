@@ -1,3 +1,6 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+
 import { InfraError, messageOf } from '../base/index.ts'
 
 /** How long a database that others keep locked is waited for. */
@@ -70,10 +73,23 @@ function asProblem(path: string, error: unknown): unknown {
   // The lower byte is the primary code.
   const meaning =
     typeof errcode === 'number' ? MEANINGS[errcode & 0xff] : FILE_MEANINGS[String(code)]
+  if (meaning === 'DISK' && isFull(path)) return storeProblem('FULL', path, error)
   if (meaning) return storeProblem(meaning, path, error)
   return code === undefined
     ? error
     : new InfraError('STORE', `cannot use the database ${path}: ${messageOf(error)}`, {
         cause: error,
       })
+}
+
+/** SQLite makes its index in memory anew each time (32 KiB), and calls it an I/O error that there is no room for that. */
+const LEAST_ROOM = 64 * 1024
+
+function isFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path))
+    return bavail * bsize < LEAST_ROOM
+  } catch {
+    return false
+  }
 }

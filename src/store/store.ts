@@ -162,6 +162,16 @@ export class Store implements AsyncDisposable {
     await this.#db.deleteFrom('runs').where('id', '=', id).execute()
   }
 
+  /** Of a crash, and of what it has led to. */
+  async removeReports(fingerprint: string): Promise<void> {
+    await this.#db
+      .deleteFrom('reports')
+      .where((build) =>
+        build.or([build('fingerprint', '=', fingerprint), build('cause', '=', fingerprint)]),
+      )
+      .execute()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#db.destroy()
     this.#sqlite.close()

@@ -53,6 +53,15 @@ export async function ignore(
   out.line(`${title}: ${undo ? 'counts again' : 'does not count any more'} (${file})`)
 }
 
+/** Removes crashes from the history. */
+export async function remove(wanted: readonly string[]): Promise<void> {
+  const { lab, useCases } = await open()
+  for (const one of wanted) {
+    const { title, fingerprint } = await useCases.removeCrash(lab, one)
+    out.line(`removed ${fingerprint} (${title})`)
+  }
+}
+
 async function open() {
   const [lab, useCases] = await Promise.all([lookingLab(), crashes()])
   return { lab, useCases }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { exportOne, ignore, type ExportFlags, type IgnoreFlags } from './crash-changes.ts'
+import { exportOne, ignore, remove, type ExportFlags, type IgnoreFlags } from './crash-changes.ts'
 import { parse, type ParseFlags } from './crash-parse.ts'
 import { compare, list, runs, show } from './crash-views.ts'
 
@@ -100,4 +100,8 @@ function addChanges(crash: Command, finish: Finish): void {
     .option('--undo', 'let it count again')
     .option('--user', "into the user's configuration, for all projects")
     .action((wanted: string, flags: IgnoreFlags) => ignore(wanted, flags).then(() => finish(0)))
+  crash
+    .command('rm <crash...>')
+    .description('forget crashes, and what they have led to; the runs that saw them stay')
+    .action((wanted: string[]) => remove(wanted).then(() => finish(0)))
 }

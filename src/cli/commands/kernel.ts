@@ -6,7 +6,7 @@ import { lookingLab } from '../lab.ts'
 import { formatBytes, InfraError, parseSizeBytes, UsageError } from '../../base/index.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
-import { out } from '../render/print.ts'
+import { err, out } from '../render/print.ts'
 
 interface Flags {
   readonly json?: boolean
@@ -64,6 +64,10 @@ async function open() {
 
 async function list({ json }: Flags): Promise<void> {
   const { store } = await open()
+  for (const id of await store.damaged())
+    err.line(
+      `klab: the kernel ${id} is left out: it is damaged; klab build makes it again, klab kernel rm ${id} removes it`,
+    )
   const kernels = await Promise.all(
     (await store.list()).map(async ({ manifest, usedAt }) => ({
       ...manifest,
@@ -114,9 +118,10 @@ async function show(prefix: string, { json, buildDir }: Flags): Promise<void> {
     buildDir: dir ?? null,
     bytes: await store.size(manifest.id),
   }
+  const { files: _files, ...told } = all
   if (json) out.json(all)
   else
-    for (const [name, value] of Object.entries({ ...all, buildDir: dir ?? `none: ${why}` }))
+    for (const [name, value] of Object.entries({ ...told, buildDir: dir ?? `none: ${why}` }))
       out.line(`${name.padEnd(12)} ${typeof value === 'object' ? value.join(' ') : value}`)
 }
 

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 
-import { describeOutcome, history, replaying } from '../../lab/index.ts'
+import { describeOutcome, history, replaying, runRemoval } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab, lookingLab } from '../lab.ts'
 import {
@@ -102,6 +102,17 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
           : await replayMany(id, flags),
       ),
     )
+  addRemovals(runs, finish)
+}
+
+function addRemovals(runs: Command, finish: (code: number) => void): void {
+  runs
+    .command('rm <run-id...>')
+    .description('remove runs that are over, with all that is kept of them')
+    .action(async (ids: string[]) => {
+      await remove(ids)
+      finish(0)
+    })
   runs
     .command('prune')
     .description('remove the oldest runs, until number and size fit')
@@ -242,6 +253,11 @@ async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
   }
   if (same > 0) return 0
   return interrupts.stop.aborted ? summary.exitCode : 1
+}
+
+async function remove(ids: readonly string[]): Promise<void> {
+  const [lab, { removeRun }] = await Promise.all([currentLab(), runRemoval()])
+  for (const id of ids) out.line(`removed ${await removeRun(lab, id)}`)
 }
 
 async function prune({ json, keep, size }: PruneFlags): Promise<void> {

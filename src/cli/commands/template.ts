@@ -6,7 +6,7 @@ import { lookingLab } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { printPruned } from '../render/pruned.ts'
 import { table } from '../render/table.ts'
-import { out } from '../render/print.ts'
+import { err, out } from '../render/print.ts'
 
 export function addTemplateCommand(program: Command, finish: (code: number) => void): void {
   const template = program
@@ -18,20 +18,7 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
     .description('all templates, used last first')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { store } = await open()
-      const all = await store.list()
-      if (json) out.json(all)
-      else
-        out.line(
-          table(
-            ['key', 'kernel', 'machine', 'size', 'made in', 'last used'],
-            all.map(({ key, kernel, machine, bytes, madeMs, usedAt }) => [
-              ...[key, kernel, `${machine.type}, ${machine.cpus} CPUs, ${machine.memoryMiB} MiB`],
-              ...[formatBytes(bytes), formatDuration(madeMs)],
-              date(usedAt.toISOString()),
-            ]),
-          ),
-        )
+      await list({ isJson: json ?? false })
       finish(0)
     })
   template
@@ -71,4 +58,25 @@ export function addTemplateCommand(program: Command, finish: (code: number) => v
 async function open() {
   const [lab, { TemplateStore }] = await Promise.all([lookingLab(), templates()])
   return { lab, store: new TemplateStore(lab) }
+}
+
+async function list({ isJson }: { isJson: boolean }): Promise<void> {
+  const { store } = await open()
+  const all = await store.list()
+  for (const key of await store.damaged())
+    err.line(
+      `klab: the template ${key} is left out: it is damaged; klab template rm ${key} or klab template prune removes it`,
+    )
+  if (isJson) out.json(all)
+  else
+    out.line(
+      table(
+        ['key', 'kernel', 'machine', 'size', 'made in', 'last used'],
+        all.map(({ key, kernel, machine, bytes, madeMs, usedAt }) => [
+          ...[key, kernel, `${machine.type}, ${machine.cpus} CPUs, ${machine.memoryMiB} MiB`],
+          ...[formatBytes(bytes), formatDuration(madeMs)],
+          date(usedAt.toISOString()),
+        ]),
+      ),
+    )
 }

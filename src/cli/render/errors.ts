@@ -1,29 +1,32 @@
-import { inspect } from 'node:util'
-
-import { block, KlabError } from '../../base/index.ts'
+import { KlabError, messageOf, systemProblem } from '../../base/index.ts'
 import { few } from './few.ts'
 import { err } from './print.ts'
 
-/** Says what went wrong in one sentence on stderr and returns the exit code. */
+/** Says what went wrong in one sentence on stderr and returns the exit code: never 1, which `git bisect` takes for "bad". */
 export function printError(error: unknown): number {
   if (error instanceof KlabError) {
     err.line(`klab: ${error.message}`)
     for (const line of few(error.details)) err.line(`  ${line}`)
     return error.exitCode
   }
-  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
-  if (code === 'ENOSPC') {
-    err.line(
-      `klab: no space left on device${path ? ` (${path})` : ''}; klab kernel clean and klab runs prune make room`,
-    )
-    return 125
-  }
   if (error instanceof DOMException && error.name === 'AbortError') return 130
-  if (code !== undefined && path !== undefined) {
-    err.line(`klab: ${(error as Error).message}`)
-    return 125
-  }
-  err.line('klab: this is a bug in klab; please report it with the lines below')
-  err.line(block(inspect(error)))
+  err.line(`klab: ${systemProblem(error) ?? bugIn(error)}`)
   return 125
+}
+
+/** On one line, with the places that whoever mends it looks for. */
+function bugIn(error: unknown): string {
+  const name = error instanceof Error ? `${error.name}: ` : ''
+  return `this is a bug in klab: ${name}${messageOf(error)} (${placesOf(error)}); please report it with this line and what you did`
+}
+
+const PLACES = 3
+
+function placesOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const frames = [
+    ...stack.matchAll(/^ +at (?:(.+) \()?(?:file:\/\/)?(?:.*\/)?([^/]+:\d+):\d+\)?$/gm),
+  ]
+  const places = frames.map(([, name = 'code', at]) => `${name}, ${at}`)
+  return places.length === 0 ? 'from nowhere' : places.slice(0, PLACES).join('; ')
 }

@@ -1,6 +1,14 @@
 import { pipeline } from 'node:stream/promises'
 
-import { block, field, json, type Showable, type Shown } from '../../base/index.ts'
+import {
+  block,
+  field,
+  InfraError,
+  json,
+  messageOf,
+  type Showable,
+  type Shown,
+} from '../../base/index.ts'
 
 /**
  * One of our two streams. All that klab prints goes through here, and what is not `Shown` becomes one visible line: a command that
@@ -47,7 +55,8 @@ class Printer {
   mindNoReader(): void {
     const stream = this.#stream
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && stream.listenerCount('error') === 1) throw error
+      if (error.code === 'EPIPE' || stream.listenerCount('error') > 1) return
+      throw new InfraError('OUTPUT', `cannot write to standard output: ${messageOf(error)}`)
     })
   }
 

@@ -61,7 +61,8 @@ async function build({ request, context, dir, store }: LockedBuild): Promise<Man
   for (let round = 0; round < MAX_ROUNDS; round++) {
     // Whoever had the lock may have built just this.
     const plan = await planBuild(request, context.cacheDir)
-    if (store.has(plan.id)) return await takeKernel(store, plan.id)
+    const ready = await takeKernel(store, plan.id)
+    if (ready) return ready
     for (const note of notes) context.onNote(note)
     notes = []
     const work = { request, plan, context, dir }

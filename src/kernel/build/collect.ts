@@ -26,28 +26,41 @@ export async function collect(
   built: Built,
   store: KernelStore,
 ): Promise<Manifest> {
-  const { request, plan, context } = work
+  const { plan, context } = work
   context.onEvent({ kind: 'step', name: 'collect' })
   const { output } = built
   const target = store.directory(plan.id)
   const temporary = `${target}.${process.pid}.tmp`
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
+  try {
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+    const manifest = await gather(work, built, temporary)
+    await rm(target, { recursive: true, force: true })
+    await rename(temporary, target)
+    await noteKernel(output, manifest.id)
+    return manifest
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Copies the results into a directory. */
+async function gather(work: BuildWork, built: Built, dir: string): Promise<Manifest> {
+  const { request } = work
+  const { output } = built
   const copy = (from: string, to: string) =>
-    copyFile(join(output, from), join(temporary, to), constants.COPYFILE_FICLONE)
+    copyFile(join(output, from), join(dir, to), constants.COPYFILE_FICLONE)
   await copy(archFacts(request.arch).image.path, 'image')
   await copy('vmlinux', 'vmlinux')
   await copy('System.map', 'System.map')
   await copy('.config', 'config')
-  await copyFile(join(output, '..', 'build.log'), join(temporary, 'build.log'))
-  if (built.layout !== undefined) await writeFile(join(temporary, 'layout.json'), built.layout)
-  await installModules(output, temporary)
-  await installGdbScripts(request.tree.path, output, temporary)
-  const manifest = await describe(work, built, temporary)
-  await writeAtomically(join(temporary, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  await rm(target, { recursive: true, force: true })
-  await rename(temporary, target)
-  await noteKernel(output, manifest.id)
+  await copyFile(join(output, '..', 'build.log'), join(dir, 'build.log'))
+  if (built.layout !== undefined) await writeFile(join(dir, 'layout.json'), built.layout)
+  await installModules(output, dir)
+  await installGdbScripts(request.tree.path, output, dir)
+  const manifest = await describe(work, built, dir)
+  await writeAtomically(join(dir, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   return manifest
 }
 
@@ -60,6 +73,11 @@ async function describe(
   const { tree, base, profile, toolchain } = request
   const config = await readFile(join(dir, 'config'), 'utf8')
   const release = await readFile(join(output, 'include/config/kernel.release'), 'utf8')
+  const files = {
+    image: await partAt(join(dir, 'image')),
+    vmlinux: await partAt(join(dir, 'vmlinux')),
+    config: await partAt(join(dir, 'config')),
+  }
   return {
     id: plan.id,
     release: release.trim(),
@@ -73,7 +91,8 @@ async function describe(
     ...(plan.state.dirty !== undefined && { dirty: plan.state.dirty }),
     configHash: digest(config),
     compiler: toolchain.version,
-    imageSha256: digest(await readFile(join(dir, 'image'))),
+    imageSha256: files.image.sha256,
+    files,
     createdAt: new Date().toISOString(),
     buildMs,
     steps,
@@ -81,6 +100,11 @@ async function describe(
     parameters: [...profile.parameters],
     slowness: Math.max(profile.slowness, slownessOf(parseConfig(config))),
   }
+}
+
+async function partAt(path: string) {
+  const content = await readFile(path)
+  return { bytes: content.length, sha256: digest(content) }
 }
 
 /** What makes a kernel slow, and by how much, whoever asked for it (debug, a profile, measures 6). */

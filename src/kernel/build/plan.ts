@@ -78,14 +78,18 @@ export async function planBuild(
 export async function buildKernel(request: BuildRequest, context: BuildContext): Promise<Manifest> {
   const store = new KernelStore(context.cacheDir)
   const plan = await planBuild(request, context.cacheDir, context.looked)
-  if (store.has(plan.id)) return await takeKernel(store, plan.id)
+  const ready = await takeKernel(store, plan.id)
+  if (ready) return ready
+  if (await store.isDamaged(plan.id))
+    context.onNote(`the kernel ${plan.id} is damaged; it is built again`)
   // Most calls end above: what builds is loaded only when there is something to build.
   const { buildUnderLock } = await import('./build.ts')
   return await buildUnderLock(request, plan, context)
 }
 
-/** A kernel of the cache, marked as used. */
-export async function takeKernel(store: KernelStore, id: string): Promise<Manifest> {
-  await store.touch(id)
-  return await store.manifest(id)
+/** A kernel of the cache, if it is there, marked as used. */
+export async function takeKernel(store: KernelStore, id: string): Promise<Manifest | undefined> {
+  const manifest = await store.whole(id)
+  if (manifest) await store.touch(id)
+  return manifest
 }

@@ -18,7 +18,7 @@ const MANIFEST = {
 function put(id: string, manifest: string, files = ['image', 'vmlinux', 'config']): void {
   mkdirSync(store.directory(id), { recursive: true })
   writeFileSync(join(store.directory(id), 'manifest.json'), manifest)
-  for (const file of files) writeFileSync(join(store.directory(id), file), '')
+  for (const file of files) writeFileSync(join(store.directory(id), file), file)
 }
 
 test('a damaged kernel stops no other, is built again, and can be removed', async () => {
@@ -30,9 +30,10 @@ test('a damaged kernel stops no other, is built again, and can be removed', asyn
   expect((await store.find('aaaa'))?.id).toBe(whole)
   await expect(store.find('bbbb')).rejects.toThrow(/is damaged, .*: klab kernel rm bbbbbbbbbbbb/)
   await expect(store.find('cccc')).rejects.toThrow(
-    /has lost its vmlinux; klab build makes it again/,
+    /has lost its vmlinux, or a part of it; klab build makes it again/,
   )
-  expect(store.has(partly)).toBe(false)
+  expect(await store.whole(partly)).toBe(undefined)
+  expect(await store.damaged()).toEqual([garbage, partly])
   for (const id of [garbage, partly]) {
     expect(store.idOf(id)).toBe(id)
     await store.remove(id)

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
 
-import { hasFields, isStringList } from '../../base/index.ts'
+import { hasFields, isRecord, isStringList } from '../../base/index.ts'
 import type { Arch } from '../arch/arch.ts'
+
+/** What a kernel cannot be without, beside its manifest. */
+export const KERNEL_PARTS = ['image', 'vmlinux', 'config'] as const
+export type KernelPart = (typeof KERNEL_PARTS)[number]
 
 /** What is known of a kernel in the cache. */
 export interface Manifest {
@@ -20,6 +24,8 @@ export interface Manifest {
   readonly compiler: string
   /** Of the image: identical input gives an identical one. */
   readonly imageSha256: string
+  /** What it cannot be without, as it was built; absent in kernels of klabs that did not note it down. */
+  readonly files?: Readonly<Record<KernelPart, { readonly bytes: number; readonly sha256: string }>>
   readonly createdAt: string
   readonly buildMs: number
   readonly steps: number
@@ -48,7 +54,16 @@ const FIELDS = {
 
 /** Whether a file's content is a manifest of this klab. By hand: every run reads one, and zod takes 20 ms to load. */
 export function isManifest(value: unknown): value is Manifest {
-  return hasFields(value, FIELDS) && isStringList(value['parameters'])
+  return (
+    hasFields(value, FIELDS) &&
+    isStringList(value['parameters']) &&
+    (value['files'] === undefined || isFiles(value['files']))
+  )
+}
+
+function isFiles(value: unknown): boolean {
+  const part = { bytes: 'number', sha256: 'string' } as const
+  return isRecord(value) && KERNEL_PARTS.every((name) => hasFields(value[name], part))
 }
 
 /** Raised when the way of building changes, so that older kernels are not taken for new ones. */

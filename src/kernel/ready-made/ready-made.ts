@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { InfraError, messageOf } from '../../base/index.ts'
-import { textOutside } from '../../host/index.ts'
+import { setAside, textOutside } from '../../host/index.ts'
 import { archFacts, DEFAULT_ARCH } from '../arch/arch.ts'
 import type { Config } from './boot-needs.ts'
 import { imageFacts } from './image.ts'
@@ -45,7 +45,7 @@ export async function findKernel(
   if (existsSync(path)) {
     if (statSync(path).isDirectory()) return await kernelInDirectory(path)
     if (path.endsWith('.deb') && statSync(path).isFile())
-      return await kernelInDirectory(await unpackPackage(path, cacheDir))
+      return await kernelOfPackage(path, cacheDir)
     return await kernelOfImage(path)
   }
   const installed = join(BOOT, `vmlinuz-${what}`)
@@ -163,4 +163,15 @@ function vmlinuxFiles(dir: string, root: string, release: string | undefined): s
     ...vmlinuxBeside(dir, release),
     ...roots.flatMap((place) => vmlinuxOfPackages(release ?? '', place)),
   ]
+}
+
+/** What was unpacked before and is damaged by now is unpacked again. */
+async function kernelOfPackage(path: string, cacheDir: string): Promise<Kernel> {
+  const dir = await unpackPackage(path, cacheDir)
+  try {
+    return await kernelInDirectory(dir)
+  } catch {
+    setAside(dir)
+    return await kernelInDirectory(await unpackPackage(path, cacheDir))
+  }
 }

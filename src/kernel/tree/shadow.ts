@@ -1,4 +1,4 @@
-import { constants, existsSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { copyFile, lstat, mkdir, readFile, readlink, rm, symlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -16,7 +16,10 @@ const PRODUCTS =
 export async function syncShadow(tree: Tree, dir: string): Promise<string> {
   const copy = join(dir, 'source')
   const listPath = join(dir, 'source.list')
-  const [before, now] = [await readListing(listPath), await listSources(tree.path)]
+  const now = await listSources(tree.path)
+  const before = await readListing(listPath)
+  // What it holds is not known any more, and what was deleted in the tree must not stay in it.
+  if (before.size === 0) await rm(copy, { recursive: true, force: true })
   const changed = [...now]
     .filter(([path, state]) => before.get(path) !== state)
     .map(([path]) => path)
@@ -27,13 +30,18 @@ export async function syncShadow(tree: Tree, dir: string): Promise<string> {
     await Promise.all(changed.slice(at, at + 64).map((path) => copyOne(tree.path, copy, path)))
   }
   if (changed.length > 0) await runOk('make', ['-s', '-C', copy, 'mrproper'])
-  await writeAtomically(listPath, [...now].map(([path, state]) => `${path}\0${state}`).join('\n'))
+  await writeAtomically(listPath, [...now].map(([path, state]) => `${path}\0${state}\n`).join(''))
   return copy
 }
 
+const LISTED = /^(?!\/|(?:.*\/)?\.\.\/)[^\0]+\0\d+ [\d.]+$/
+
+/** Empty for one that is not there, or damaged: its paths are removed without another look. */
 async function readListing(path: string): Promise<Map<string, string>> {
-  if (!existsSync(path)) return new Map()
-  const lines = (await readFile(path, 'utf8')).split('\n')
+  const text = await readFile(path, 'utf8').catch(() => '')
+  // Without its last line feed it was cut off.
+  const lines = text.endsWith('\n') ? text.slice(0, -1).split('\n') : ['']
+  if (!lines.every((line) => LISTED.test(line))) return new Map()
   return new Map(lines.map((line) => line.split('\0') as [string, string]))
 }
 

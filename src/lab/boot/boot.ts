@@ -73,7 +73,11 @@ async function bootCold(scene: Scene): Promise<Booted> {
   const served = byNineP
     ? { exports: nineExports(view), daemons: [] }
     : await virtiofsExports(lab, view, { socketDir, resources })
-  const initrd = await writeInitramfs(lab, request, { plan: decision.plan, dir: request.runDir })
+  const initrd = await writeInitramfs(lab, request, {
+    plan: decision.plan,
+    // What is in memory on most machines has room when the disk of the runs has none.
+    dirs: [request.runDir, socketDir],
+  })
   const confinement = byNineP ? view.rootConfinement : {}
   const booted = resources.use(
     await bringUp(

@@ -1,19 +1,15 @@
-import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { Agent, AGENT } from '../../guest/index.ts'
+import { AGENT } from '../../guest/index.ts'
 import { nativeProgram } from '../../host/index.ts'
-import { BootFailure, type BootSpec } from '../../vm/index.ts'
-import { templateCards } from '../net/network.ts'
+import { BootFailure } from '../../vm/index.ts'
 import type { Booted } from './booted.ts'
-import { writeInitramfs } from './boot-initramfs.ts'
-import { reachOrAsk } from './boot-reach.ts'
 import type { Snapshot } from './boot-request.ts'
 import { cloneObstacle } from './clone-obstacle.ts'
 import { bringUp } from './enter.ts'
-import { slottedExports, specOf, startQemu, type Scene } from './scene.ts'
-import { templateKey, TemplateStore, type Template } from './templates.ts'
+import { readyTemplate, templateSpec, type ReadyTemplate } from './ready-template.ts'
+import { slottedExports, type Scene } from './scene.ts'
+import { templateKey, TemplateStore } from './templates.ts'
 
 /** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
 export async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
@@ -30,19 +26,32 @@ export async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
     agent: agentPath,
     modules: decision.plan.modules,
   })
-  for (let attempt = 0; attempt < 2; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const made = await readyTemplate(scene, store, key)
     if (!made) return undefined
     try {
       return await clone(scene, made)
     } catch (error) {
-      if (!(error instanceof BootFailure) || error.phase === 'root') throw error
+      if (hooks.stop.aborted || !isOfState(error)) throw error
+      // Whoever ended QEMU, the template may be good.
+      if (attempt === 0 && !error.isSilent) continue
       // It may have been evicted, damaged, or never have been good: the next one is new.
       await store.remove(key)
       hooks.onEvent({ kind: 'template', key, action: 'discarded', why: error.reason })
     }
   }
   return undefined
+}
+
+/** The same once more, and a new one. */
+const ATTEMPTS = 3
+
+/**
+ * Whether a clone has failed after QEMU was there and before the guest was asked for anything of this run: then it is what was frozen that
+ * may be at fault. Before, it is the command line or this machine (memory, a port that is taken); afterwards what the run asks for.
+ */
+function isOfState(error: unknown): error is BootFailure {
+  return error instanceof BootFailure && (error.phase === 'restore' || error.phase === 'agent')
 }
 
 /** Goes on from a snapshot. Throws BootFailure when QEMU does not take it. */
@@ -65,74 +74,7 @@ export async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<B
   return await bringUp(scene, change, { confinement, frozen, layout, mounts: [] })
 }
 
-/** The template, made if it is not there; undefined, and said once, when it cannot be made. */
-async function readyTemplate(
-  scene: Scene,
-  store: TemplateStore,
-  key: string,
-): Promise<{ template: Template; isNew: boolean } | undefined> {
-  const { lab, hooks } = scene
-  const { onEvent } = hooks
-  const found = await store.find(key)
-  if (found) return { template: found, isNew: false }
-  if ((await store.refusal(key)) !== undefined) return undefined
-  try {
-    const message = 'another klab makes this template; waiting for it'
-    const made = await store.make(key, (dir) => fillTemplate(scene, dir), {
-      onWait: () => onEvent({ kind: 'note', message }),
-      signal: hooks.stop,
-    })
-    if (made.isNew) {
-      onEvent({ kind: 'template', key, action: 'made', why: '' })
-      await store.prune(lab.config.limits.templates)
-    }
-    return made
-  } catch (error) {
-    if (!(error instanceof InfraError && error.code === 'FREEZE')) throw error
-    const why = await store.refuse(key, error)
-    onEvent({ kind: 'template', key, action: 'impossible', why })
-    return undefined
-  }
-}
-
-/** What is booted to be frozen in a directory: all that clones differ in is left out of it. */
-function templateSpec(scene: Scene, dir: string): BootSpec {
-  const { accelerator } = scene.decision
-  return specOf(scene, {
-    exports: slottedExports(scene, dir).map((one) => ({ ...one, path: dir, readOnly: true })),
-    memory: { kind: 'file', path: join(dir, 'memory'), share: true },
-    net: templateCards(scene.request.vm.networks),
-    // How virtual CPUs take turns is no part of a VM's state.
-    accelerator: accelerator.kind === 'tcg' ? { ...accelerator, inTurns: false } : accelerator,
-  })
-}
-
-/** Boots until the agent answers and nothing is mounted, and freezes that. */
-async function fillTemplate(scene: Scene, dir: string) {
-  const { request, decision } = scene
-  const startedAt = performance.now()
-  const initrd = await writeInitramfs(scene.lab, request, { plan: decision.plan, dir })
-  const spec = { ...templateSpec(scene, dir), initrd }
-  await using vm = await startQemu(scene, spec, { confinement: {}, socketDir: 'template' })
-  const agent = new Agent(vm.agentSocket)
-  const { release, notes } = await reachOrAsk({ scene, vm }, 'agent', agent.ready())
-  await vm.freeze(join(dir, 'state'))
-  vm.kill()
-  vm.console.close()
-  await vm.ended
-  await copyFile(vm.console.path, join(dir, 'console.log'))
-  await rm(initrd)
-  return {
-    ...{ kernel: request.kernel.origin, release, notes, machine: decision.machine },
-    accelerator: decision.accelerator.kind,
-    madeMs: Math.round(performance.now() - startedAt),
-  }
-}
-
-async function clone(
-  scene: Scene,
-  { template, isNew }: { template: Template; isNew: boolean },
-): Promise<Booted> {
+async function clone(scene: Scene, { template, isNew }: ReadyTemplate): Promise<Booted> {
   const { lab, request, view } = scene
   const { dir, facts } = template
   const empty = join(lab.paths.runtime, request.id)

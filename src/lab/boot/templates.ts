@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { bootId, isLocked, lockFile, writeAtomically } from '../../host/index.ts'
+import { bootId, cacheFile, diskUsage, lockFile, tryLockFile } from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../../vm/index.ts'
 import type { BootDecision } from './decision.ts'
@@ -30,6 +30,12 @@ export interface Template {
   readonly dir: string
   readonly facts: TemplateFacts
 }
+
+/** What is there of a key. */
+export type FoundTemplate =
+  | { readonly kind: 'intact'; readonly template: Template }
+  | { readonly kind: 'damaged'; readonly why: string }
+  | { readonly kind: 'none' }
 
 /** Raised when templates of before cannot be used any more. */
 const RECIPE = 2
@@ -80,24 +86,16 @@ export class TemplateStore {
     return join(this.#dir, key)
   }
 
-  /** The template of a key, used just now. Undefined if there is none, or one that is not what it was. */
-  async find(key: string): Promise<Template | undefined> {
+  /** The template of a key, used just now, if it is what it was. */
+  async look(key: string): Promise<FoundTemplate> {
     const dir = this.directory(key)
-    if (!existsSync(join(dir, FACTS))) return undefined
-    try {
-      const facts = await factsOf(dir)
-      if (!facts || !existsSync(join(dir, CONSOLE))) return undefined
-      const template = { dir, facts }
-      const [memory, state] = await Promise.all([memoryOf(dir), stateOf(dir)])
-      const intact =
-        JSON.stringify(memory) === JSON.stringify(facts.memory) && state === facts.stateSha256
-      if (!intact) return undefined
-      const now = new Date()
-      void utimes(join(dir, FACTS), now, now).catch(() => undefined)
-      return template
-    } catch {
-      return undefined
-    }
+    if (!existsSync(dir)) return { kind: 'none' }
+    const facts = await factsOf(dir)
+    const why = facts ? await damageOf(dir, facts) : `its ${FACTS} cannot be read`
+    if (!facts || why !== undefined) return { kind: 'damaged', why: why ?? '' }
+    const now = new Date()
+    void utimes(join(dir, FACTS), now, now).catch(() => undefined)
+    return { kind: 'intact', template: { dir, facts } }
   }
 
   /**
@@ -111,14 +109,15 @@ export class TemplateStore {
     ) => Promise<Omit<TemplateFacts, 'key' | 'madeAt' | 'memory' | 'stateSha256'>>,
     { onWait, signal }: { readonly onWait: () => void; readonly signal: AbortSignal },
   ): Promise<{ template: Template; isNew: boolean }> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
+    // Its first maker makes it private.
+    if (!existsSync(this.#dir)) await mkdir(this.#dir, { recursive: true, mode: 0o700 })
     await using _lock = await lockFile(this.#lock(key), {
       cacheDir: this.#cacheDir,
       onWait,
       signal,
     })
-    const other = await this.find(key)
-    if (other) return { template: other, isNew: false }
+    const other = await this.look(key)
+    if (other.kind === 'intact') return { template: other.template, isNew: false }
     const making = join(this.#dir, `${key}${MAKING}`)
     // Of a klab that was killed.
     await rm(making, { recursive: true, force: true })
@@ -143,10 +142,16 @@ export class TemplateStore {
     await rm(this.#refusal(key), { force: true })
   }
 
+  /** The keys of those whose facts cannot be read. */
+  async damaged(): Promise<string[]> {
+    const names = this.#names().filter((name) => !name.endsWith(MAKING))
+    const facts = await Promise.all(names.map((name) => factsOf(join(this.#dir, name))))
+    return names.filter((_, index) => !facts[index])
+  }
+
   /** All templates, used last first; what is damaged is left out. */
   async list(): Promise<(TemplateFacts & { usedAt: Date; bytes: number })[]> {
-    if (!existsSync(this.#dir)) return []
-    const keys = readdirSync(this.#dir).filter((name) => existsSync(join(this.#dir, name, FACTS)))
+    const keys = this.#names().filter((name) => existsSync(join(this.#dir, name, FACTS)))
     const templates = await Promise.all(
       keys.map(async (key) => {
         try {
@@ -178,14 +183,13 @@ export class TemplateStore {
 
   /** Its key, for what can be done with one that is damaged. Throws as get does. */
   async keyOf(prefix: string): Promise<string> {
-    const damaged = this.#directories().filter((name) => name.startsWith(prefix))
+    const damaged = this.#names().filter((name) => name.startsWith(prefix))
     return prefix !== '' && damaged.length === 1 ? damaged.join('') : (await this.get(prefix)).key
   }
 
-  /** Removes templates, used longest ago first, until they fit. */
+  /** Removes what is damaged, and templates, used longest ago first, until they fit. */
   async prune(limitBytes: number): Promise<{ what: string; bytes: number }[]> {
-    await this.#removeUnfinished()
-    const removed: { what: string; bytes: number }[] = []
+    const removed = await this.#removeUnfinished()
     const templates = await this.list()
     let bytes = templates.reduce((sum, template) => sum + template.bytes, 0)
     for (const template of templates.toReversed()) {
@@ -202,26 +206,29 @@ export class TemplateStore {
     return await readFile(this.#refusal(key), 'utf8').catch(() => undefined)
   }
 
-  async refuse(key: string, error: unknown): Promise<string> {
-    const why = messageOf(error)
-    await writeAtomically(this.#refusal(key), why)
-    return why
+  async refuse(key: string, why: string): Promise<void> {
+    await cacheFile(this.#refusal(key), why)
   }
 
-  #directories(): string[] {
-    if (!existsSync(this.#dir)) return []
-    return readdirSync(this.#dir, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
+  /** Of templates that are there, whole or not, and of those that are being made. */
+  #names(): string[] {
+    if (!statSync(this.#dir, { throwIfNoEntry: false })?.isDirectory()) return []
+    return readdirSync(this.#dir).filter((name) => NAME.test(name))
   }
 
   /** What klabs that were killed have left, and what was damaged. */
-  async #removeUnfinished(): Promise<void> {
-    for (const name of this.#directories()) {
-      const isWhole = !name.endsWith(MAKING) && (await factsOf(join(this.#dir, name)))
-      if (!isWhole && !(await isLocked(this.#lock(name), this.#cacheDir)))
-        await rm(join(this.#dir, name), { recursive: true, force: true })
+  async #removeUnfinished(): Promise<{ what: string; bytes: number }[]> {
+    const removed: { what: string; bytes: number }[] = []
+    for (const name of [...(await this.damaged()), ...this.#names().filter(isUnfinished)]) {
+      // Whoever makes it has its lock.
+      await using lock = await tryLockFile(this.#lock(name), this.#cacheDir)
+      if (!lock) continue
+      const path = join(this.#dir, name)
+      const bytes = (await diskUsage([path])).get(path) ?? 0
+      await rm(path, { recursive: true, force: true })
+      removed.push({ what: `template ${name} (damaged)`, bytes })
     }
+    return removed
   }
 
   /** One for many keys: a bisection must not leave a file for each kernel it saw. */
@@ -237,6 +244,24 @@ export class TemplateStore {
 const FACTS = 'template.json'
 const MAKING = '.making'
 const CONSOLE = 'console.log'
+const NAME = /^[0-9a-f]{12}(?:\.making)?$/
+
+function isUnfinished(name: string): boolean {
+  return name.endsWith(MAKING)
+}
+
+/** What is not as it was when a template was made; undefined where all is. */
+async function damageOf(dir: string, facts: TemplateFacts): Promise<string | undefined> {
+  try {
+    if (!statSync(join(dir, CONSOLE)).isFile()) return `its ${CONSOLE} is no file`
+    accessSync(join(dir, 'memory'), constants.R_OK)
+    const [memory, state] = await Promise.all([memoryOf(dir), stateOf(dir)])
+    if (JSON.stringify(memory) !== JSON.stringify(facts.memory)) return 'its memory was changed'
+    return state === facts.stateSha256 ? undefined : 'its state was changed'
+  } catch (error) {
+    return `a file of it cannot be read: ${messageOf(error)}`
+  }
+}
 
 /** What a template says of itself; undefined if it is damaged. */
 async function factsOf(dir: string): Promise<TemplateFacts | undefined> {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { join } from 'node:path'
 
 import { hasFields, isListOf, isStringList, tryDecodeJson } from '../../base/index.ts'
-import { writeAtomically } from '../../host/index.ts'
+import { cacheFile } from '../../host/index.ts'
 import type { LoadedConfig, LoadOptions } from './layers.ts'
 import type { Ask } from './trust-rules.ts'
 
@@ -24,8 +24,7 @@ export async function loadCachedConfig(
   makeRoom(join(cacheDir, 'config'))
   // What a variable sets for guests may be a secret, and is on no disk.
   if (options.env['KLAB_RUN_ENV'] !== undefined) return loaded
-  // A cache that cannot be written is none.
-  await writeAtomically(path, JSON.stringify({ ...loaded, sources })).catch(() => undefined)
+  await cacheFile(path, JSON.stringify({ ...loaded, sources }))
   return loaded
 }
 

@@ -64,6 +64,15 @@ export async function showCrash(lab: Lab, wanted: string): Promise<CrashView> {
   })
 }
 
+/** Removes a crash from the history, with what it has led to; the runs that saw it stay. Throws InfraError as showCrash does. */
+export async function removeCrash(lab: Lab, wanted: string): Promise<CrashRow> {
+  return await withStore(lab, async (store) => {
+    const crash = await findCrash(store, wanted)
+    await store.removeReports(crash.fingerprint)
+    return crash
+  })
+}
+
 async function findCrash(store: Store, wanted: string): Promise<CrashRow> {
   const all = await store.crashes()
   const byId = all.filter(({ fingerprint }) => fingerprint.startsWith(wanted))

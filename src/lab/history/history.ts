@@ -1,12 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { RunFilter, RunRow, Store, StoredReport } from '../../store/index.ts'
+import {
+  isProblem,
+  type RunFilter,
+  type RunRow,
+  type Store,
+  type StoredReport,
+} from '../../store/index.ts'
 import { describeOutcome, type Outcome } from '../outcome/outcome.ts'
 import type { Lab } from '../session/context.ts'
 import { outputPath } from './output-record.ts'
 import { reapRuns } from './live-runs.ts'
-import { pruneRuns } from './prune-runs.ts'
+import { pruneRunDirectories, pruneRuns } from './prune-runs.ts'
 import type { Pruned } from './prune-to.ts'
 import { openHistory } from './run-record.ts'
 import { outcomeOfRow, recordOf, timesOf, wordsOf } from './stored-run.ts'
@@ -71,7 +77,15 @@ export async function pruneHistory(
   lab: Lab,
   limits: { runs: number; bytes: number },
 ): Promise<Pruned> {
-  return await withStore(lab, (store) => pruneRuns(lab, store, limits))
+  try {
+    return await withStore(lab, (store) => pruneRuns(lab, store, limits))
+  } catch (error) {
+    if (!isProblem(error, 'FULL')) throw error
+    // The database needs room itself before it can tell anything; the next time it drops what is gone.
+    const made = await pruneRunDirectories(lab, limits)
+    if (made.removed.length === 0) throw error
+    return made
+  }
 }
 
 /** The database of runs, with what they have left elsewhere, and those set right whose klab was killed. */

@@ -27,6 +27,7 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
     const outcome: Outcome = { kind: 'lost', reason: 'klab was killed while the run went on' }
     const end = { endedAt: new Date().toISOString(), detail: JSON.stringify(outcome) }
     if (lose(store, row.id, end)) reaped.push(row.id)
+    await removeUnfinished(join(lab.paths.state, 'runs', row.id))
   }
   const unfinished = new Set((await store.unfinished()).map(({ id }) => id))
   for (const id of directories(lab.paths.runtime)) {
@@ -34,10 +35,18 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
     // One that has just begun may not be recorded yet.
     if ((await store.hasEnded(id)) || isOld(join(lab.paths.runtime, id))) {
       await rm(join(lab.paths.runtime, id), { recursive: true, force: true })
-      await rm(join(lab.paths.state, 'runs', id, 'initramfs'), { force: true })
     }
   }
   return reaped
+}
+
+/** What a run writes and removes, or renames, before it ends: all of a guest's memory may be in it. */
+const UNFINISHED = /^(?:initramfs|vmcore\.(?:packed|partial)|memory-.*)$/
+
+async function removeUnfinished(dir: string): Promise<void> {
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return
+  const left = readdirSync(dir).filter((name) => UNFINISHED.test(name))
+  await Promise.all(left.map((name) => rm(join(dir, name), { recursive: true, force: true })))
 }
 
 /** A full disk takes no record, and whoever makes room must be able to see for what. */

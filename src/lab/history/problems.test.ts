@@ -4,7 +4,9 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +23,9 @@ import {
   recordOf,
 } from '../../../test/support/history.ts'
 import { run } from '../../host/index.ts'
-import { listRuns, showRun } from './history.ts'
+import { listCrashes, removeCrash } from '../crashes/list.ts'
+import { listRuns, pruneHistory, showRun } from './history.ts'
+import { removeRun } from './remove-run.ts'
 
 // Processes are started, perhaps on a machine that is busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -202,3 +206,73 @@ async function inMounts(script: string) {
 function commandOf(...args: readonly string[]): string {
   return `${process.execPath} ${CHILD} ${args.join(' ')} </dev/null`
 }
+
+test('a run that is over is removed with its files, whatever became of its record', async () => {
+  using home = historyHome()
+  const lab = await labAt(home.path)
+  for (const id of ['first', 'second', 'third']) {
+    const record = recordOf(lab, id)
+    record.begin()
+    await endRun(record)
+  }
+  const files = () => readdirSync(join(home.path, 'state/runs')).toSorted()
+  const going = recordOf(lab, 'going')
+  going.begin()
+  await expect(removeRun(lab, 'going')).rejects.toThrow('run going goes on')
+  await endRun(going)
+  expect(await removeRun(lab, 'fir')).toBe('first')
+  expect((await listRuns(lab, {})).map(({ id }) => id).toSorted()).toEqual([
+    'going',
+    'second',
+    'third',
+  ])
+  expect(files()).toEqual(['going', 'second', 'third'])
+  mkdirSync(join(home.path, 'state/runs/nobodys'))
+  expect(await removeRun(lab, 'nobodys')).toBe('nobodys')
+  for (const name of ['klab.db', 'klab.db-wal', 'klab.db-shm'])
+    rmSync(join(home.path, 'state', name), { force: true })
+  writeFileSync(home.db, 'no database, and long enough to be one'.repeat(100))
+  expect(await removeRun(lab, 'sec')).toBe('second')
+  await expect(removeRun(lab, 'none')).rejects.toThrow(/is damaged .*; start a new one with: mv/)
+  expect(files()).toEqual(['going', 'third'])
+})
+
+test('a crash is removed with its reports, and the runs that saw it stay', async () => {
+  using home = historyHome()
+  const lab = await labAt(home.path)
+  const record = recordOf(lab, 'first')
+  record.begin()
+  await endRun(record)
+  expect(await listCrashes(lab)).toMatchObject([{ fingerprint: 'f00' }])
+  expect(await removeCrash(lab, 'f0')).toMatchObject({ title: 'WARNING in f' })
+  expect(await listCrashes(lab)).toEqual([])
+  expect(await showRun(lab, 'first')).toMatchObject({ id: 'first', reports: [] })
+  await expect(removeCrash(lab, 'f00')).rejects.toThrow('there is no crash f00')
+})
+
+test('what lies there of a run that nobody knows is pruned', async () => {
+  using home = historyHome()
+  const lab = await labAt(home.path)
+  const runs = join(home.path, 'state/runs')
+  const record = recordOf(lab, 'first')
+  record.begin()
+  await endRun(record)
+  for (const id of ['old', 'young']) mkdirSync(join(runs, id))
+  const before = new Date(Date.now() - 2 * 3_600_000)
+  utimesSync(join(runs, 'old'), before, before)
+  const { removed } = await pruneHistory(lab, { runs: 10, bytes: 2 ** 40 })
+  expect(removed).toMatchObject([{ what: 'run old' }])
+  expect(readdirSync(runs).toSorted()).toEqual(['first', 'young'])
+})
+
+test('what a klab that was killed had not finished goes with the next look at the history', async () => {
+  using home = historyHome()
+  const lab = await labAt(home.path)
+  const dir = join(home.path, 'state/runs/dumping')
+  await child('begin', home.path, 'dumping')
+  for (const name of ['vmcore.packed', 'vmcore.partial', 'initramfs', 'console.log'])
+    writeFileSync(join(dir, name), name)
+  mkdirSync(join(dir, 'memory-x1'))
+  expect(await listRuns(lab, {})).toMatchObject([{ id: 'dumping', outcome: { kind: 'lost' } }])
+  expect(readdirSync(dir)).toEqual(['console.log'])
+})

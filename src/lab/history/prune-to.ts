@@ -10,7 +10,8 @@ export interface Candidate {
   readonly usedAt: number
   readonly bytes: number
   readonly inUse: () => Promise<boolean>
-  readonly remove: () => Promise<void>
+  /** Resolves with whether it was removed, where somebody may have begun to use it. */
+  readonly remove: () => Promise<boolean | void>
 }
 
 /** Removes what was used longest ago until size and number fit; never what is in use. */
@@ -25,7 +26,7 @@ export async function pruneTo(
   for (const candidate of candidates.toSorted((a, b) => a.usedAt - b.usedAt)) {
     if (bytes <= limitBytes && count <= limitCount) break
     if (await candidate.inUse()) continue
-    await candidate.remove()
+    if ((await candidate.remove()) === false) continue
     removed.push({ what: candidate.what, bytes: candidate.bytes })
     bytes -= candidate.bytes
     count--

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 
-import { InfraError, Interrupted, interruptOf, UsageError } from '../../base/index.ts'
+import { InfraError, Interrupted, interruptOf, messageOf, UsageError } from '../../base/index.ts'
 import { findProgram } from '../../host/index.ts'
 import {
   buildKernel,
@@ -114,7 +114,10 @@ export async function buildChosen(
   )
   if (Date.parse(manifest.createdAt) >= startedAt) {
     const { cleanCache } = await import('./kernel-cache.ts')
-    await cleanCache(lab, lab.config.limits.kernels, manifest.id)
+    // It is no part of this build.
+    await cleanCache(lab, lab.config.limits.kernels, manifest.id).catch((error: unknown) =>
+      onEvent({ kind: 'note', message: `no older kernels are removed: ${messageOf(error)}` }),
+    )
   }
   return manifest
 }

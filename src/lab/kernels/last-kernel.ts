@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { writeAtomically } from '../../host/index.ts'
+import { cacheFile } from '../../host/index.ts'
 import { builtKernel, KernelStore, type Kernel } from '../../kernel/index.ts'
 import type { Lab } from '../session/context.ts'
 import type { KernelChoice } from '../spec/kernel-choice.ts'
@@ -15,7 +15,8 @@ export async function lastKernel(lab: Lab, choice: KernelChoice): Promise<Kernel
   try {
     const id = readFileSync(pathFor(lab, choice), 'utf8')
     const store = new KernelStore(lab.paths.cache)
-    return store.has(id) ? await builtKernel(await store.manifest(id), store) : undefined
+    const manifest = await store.whole(id)
+    return manifest && (await builtKernel(manifest, store))
   } catch {
     // There was none, or it is damaged: then there is nothing to guess.
     return undefined
@@ -32,8 +33,7 @@ export async function rememberKernel(lab: Lab, choice: KernelChoice, id: string)
     if (existsSync(dir) && readdirSync(dir).length >= MAX_KEPT)
       rmSync(dir, { recursive: true, force: true })
   }
-  // A cache that cannot be written is none.
-  await writeAtomically(path, id).catch(() => undefined)
+  await cacheFile(path, id)
 }
 
 function pathFor({ cwd, config, paths }: Lab, choice: KernelChoice): string {

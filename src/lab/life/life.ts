@@ -10,6 +10,7 @@ import type { BootHooks, BootRequest } from '../boot/boot-request.ts'
 import type { Booted } from '../boot/booted.ts'
 import { RunRecord } from '../history/run-record.ts'
 import { lastingName } from '../kernels/choose-kernel.ts'
+import { damageOfKernel } from '../kernels/damaged-kernel.ts'
 import { bootFailed } from '../outcome/boot-outcome.ts'
 import type { RunPolicy } from '../outcome/crash-policy.ts'
 import type { LabEvent } from '../outcome/events.ts'
@@ -45,7 +46,6 @@ export async function liveOnce(
   const life = new Life(lab, request, { runDir, purpose, rules })
   const startedAt = performance.now()
   const outcome = await outcomeIn(runDir, life)
-  await rm(join(runDir, 'initramfs'), { force: true })
   const result: LifeResult = {
     ...{ id, outcome, exitCode: exitCodeOf(outcome) },
     durationMs: Math.round(performance.now() - startedAt),
@@ -57,13 +57,15 @@ export async function liveOnce(
   return result
 }
 
-/** Of a life that was lived on a wrong guess nothing stays. */
+/** Of what it was booted with nothing stays, and of a life that was lived on a wrong guess nothing at all. */
 async function outcomeIn(runDir: string, life: Life): Promise<Outcome> {
   try {
     return await life.outcome()
   } catch (error) {
     if (error instanceof GuessedWrong) await rm(runDir, { recursive: true, force: true })
     throw error
+  } finally {
+    await rm(join(runDir, 'initramfs'), { force: true })
   }
 }
 
@@ -129,10 +131,19 @@ class Life {
         throw new GuessedWrong()
       }
       const failed = bootOutcome(error)
+      if (failed?.kind === 'boot-failed') await this.#checkKernel()
       if (failed) return failed
       this.#record.abandon(messageOf(error))
       throw error
     }
+  }
+
+  /** Throws InfraError where the kernel did not come up because its files are not what was built: that says nothing of its sources. */
+  async #checkKernel(): Promise<void> {
+    const damage = await damageOfKernel(this.#lab, this.#request.kernel)
+    if (!damage) return
+    this.#record.abandon(damage.message)
+    throw damage
   }
 
   async record(result: LifeResult): Promise<void> {

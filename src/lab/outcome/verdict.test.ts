@@ -54,6 +54,11 @@ const ENDINGS: readonly (readonly [Ending, number, string])[] = [
   [vm('host-qmp-quit'), 125, 'lost: the VM ended (host-qmp-quit) before the command ended'],
   [vm(undefined), 125, 'lost: QEMU ended (killed by SIGKILL) before the command ended'],
   [
+    { kind: 'vm', end: { reason: undefined, process: 'killed by SIGBUS', stderr: '' } },
+    125,
+    'lost: QEMU ended (killed by SIGBUS: the file system of its template is full, or its template was cut off; klab template prune and klab kernel clean make room) before the command ended',
+  ],
+  [
     vm(undefined, 'warning\nqemu: it broke\n'),
     125,
     'lost: QEMU ended (killed by SIGKILL: qemu: it broke) before the command ended',

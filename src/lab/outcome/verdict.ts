@@ -125,6 +125,11 @@ const SHUTDOWN_REASONS: Readonly<Record<string, string>> = {
 function vmReason({ reason, process, stderr }: VmEnd): string {
   if (reason !== undefined)
     return `${SHUTDOWN_REASONS[reason] ?? `the VM ended (${reason})`} before the command ended`
-  const said = stderr.trim().split('\n').at(-1)
+  // SIGBUS: Linux has no page to put behind an address of a file (mmap(2)).
+  const known = process.endsWith('SIGBUS') ? NO_MEMORY_BEHIND : undefined
+  const said = known ?? stderr.trim().split('\n').at(-1)
   return `QEMU ended (${process}${said ? `: ${said}` : ''}) before the command ended`
 }
+
+const NO_MEMORY_BEHIND =
+  'the file system of its template is full, or its template was cut off; klab template prune and klab kernel clean make room'

@@ -92,12 +92,14 @@ export class Presence implements AsyncDisposable {
   }
 
   async #register({ request, booted, reports }: Living): Promise<string> {
-    const [{ controlPath }, { serveControl }, { processesOf }, { VmRegistry }] = await Promise.all([
-      import('../vms/control.ts'),
-      import('../vms/keeper-control.ts'),
-      import('../vms/processes.ts'),
-      import('../vms/registry.ts'),
-    ])
+    const [{ controlPath }, { serveControl }, { KeptRecord }, { processesOf }, { VmRegistry }] =
+      await Promise.all([
+        import('../vms/control.ts'),
+        import('../vms/keeper-control.ts'),
+        import('../vms/kept-record.ts'),
+        import('../vms/processes.ts'),
+        import('../vms/registry.ts'),
+      ])
     const lab = this.#lab
     const { id, vm, kernel, judge } = request
     const registry = new VmRegistry(lab.paths)
@@ -121,16 +123,17 @@ export class Presence implements AsyncDisposable {
       slowness: booted.slowness,
     }
     registry.add(name, { ...record, state: 'running' })
+    const present = this.#resources.use(new KeptRecord(registry, { ...record, state: 'running' }))
     this.#resources.defer(() => registry.forget(id))
     this.#resources.use(
       await serveControl(controlPath(lab.paths, { runId: id }), {
         ...{ booted, reports, farewell: this.#farewell.promise },
-        onState: (state) => registry.write({ ...record, state }),
+        onState: (state) => present.change({ state }),
         stop: () => this.#ending.abort(new Interrupted(constants.signals.SIGTERM)),
       }),
     )
     const { status } = (await booted.vm.qmp.execute('query-status')) as { status: string }
-    if (status !== 'running') registry.write({ ...record, state: 'paused' })
+    if (status !== 'running') present.change({ state: 'paused' })
     return name
   }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { hasFields, newId, tryDecodeJson } from '../../base/index.ts'
+import { hasFields, InfraError, isNoRoom, newId, tryDecodeJson } from '../../base/index.ts'
 import {
   isAlive,
   isProcessIdentity,
@@ -33,7 +33,11 @@ export class TicketRack {
   constructor({ runtime }: Paths) {
     this.directory = join(runtime, 'tickets')
     const self = processIdentity(process.pid)
-    if (!self) throw new Error('there is no /proc')
+    if (!self)
+      throw new InfraError(
+        'PROC',
+        '/proc/self/stat cannot be read: see that /proc is mounted, and by ulimit -n that more files may be open',
+      )
     this.#self = self
     mkdirSync(this.directory, { recursive: true, mode: 0o700 })
   }
@@ -72,8 +76,14 @@ export class TicketRack {
     const path = join(this.directory, name)
     // Hidden from readers until it is whole: a dot sorts before every number.
     const temporary = join(this.directory, `.${name}`)
-    writeFileSync(temporary, JSON.stringify(written), { mode: 0o600 })
-    renameSync(temporary, path)
+    try {
+      writeFileSync(temporary, JSON.stringify(written), { mode: 0o600 })
+      renameSync(temporary, path)
+    } catch (error) {
+      rmSync(temporary, { force: true })
+      // On a full disk the others do not see its claim, which is no reason not to run.
+      if (!isNoRoom(error)) throw error
+    }
   }
 
   /** Undefined for one that is being written, has just gone, or is damaged. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isListOf, tryDecodeJson } from '../../base/index.ts'
-import { writeAtomically } from '../../host/index.ts'
+import { cacheFile } from '../../host/index.ts'
 
 /** Something that took long to find out about a file, kept as long as that file does not change. */
 export class FileCache<T> {
@@ -31,7 +31,6 @@ export class FileCache<T> {
   }
 
   async write(entries: ReadonlyMap<string, T>): Promise<void> {
-    // A cache that cannot be written is none.
-    await writeAtomically(this.#path, JSON.stringify([...entries])).catch(() => undefined)
+    await cacheFile(this.#path, JSON.stringify([...entries]))
   }
 }

@@ -16,6 +16,7 @@ import { describeOutcome, exitCodeOf, type Outcome } from '../outcome/outcome.ts
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import { controlPath, type Farewell } from './control.ts'
+import { KeptRecord } from './kept-record.ts'
 import { serveControl } from './keeper-control.ts'
 import { processesOf } from './processes.ts'
 import { VmRegistry } from './registry.ts'
@@ -50,11 +51,8 @@ export async function keepVm(
   const found = registry.read(id)
   if (!found) throw new Error(`there is no VM of id ${id}`)
   const keeper = processIdentity(process.pid)
-  let record: VmRecord = { ...found, ...(keeper && { keeper }) }
-  const change = (values: Partial<VmRecord>) => {
-    record = { ...record, ...values }
-    registry.write(record)
-  }
+  using record = new KeptRecord(registry, { ...found, ...(keeper && { keeper }) })
+  const change = (values: Partial<VmRecord>) => record.change(values)
   change({ state: 'starting' })
   const ended = (outcome: Outcome) =>
     change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
@@ -62,7 +60,7 @@ export async function keepVm(
   const farewell = Promise.withResolvers<Farewell>()
   let counted: () => readonly FoundReport[] = () => []
   try {
-    const outcome = await live(lab, record, {
+    const outcome = await live(lab, record.present, {
       ...{ change, tell, resources, farewell: farewell.promise },
       said: (reports) => {
         counted = reports

@@ -1,5 +1,4 @@
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,7 +10,15 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-import { InfraError, nearest, newId, tryDecodeJson, UsageError } from '../../base/index.ts'
+import {
+  InfraError,
+  messageOf,
+  nearest,
+  newId,
+  systemProblem,
+  tryDecodeJson,
+  UsageError,
+} from '../../base/index.ts'
 import { isAlive, processesEndingWith } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import { isVmRecord, type VmRecord } from './vm-record.ts'
@@ -107,8 +114,8 @@ export class VmRegistry {
   add(name: string, record: VmRecord): void {
     checkName(name)
     mkdirSync(this.directory(record.id), { recursive: true, mode: 0o700 })
-    this.write(record)
     try {
+      this.write(record)
       symlinkSync(join('..', record.id), this.#link(name))
     } catch (error) {
       rmSync(this.directory(record.id), { recursive: true, force: true })
@@ -144,15 +151,31 @@ export class VmRegistry {
 
   write(record: VmRecord): void {
     const path = join(this.directory(record.id), FACTS)
-    writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 })
-    renameSync(`${path}.tmp`, path)
+    try {
+      writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 })
+      renameSync(`${path}.tmp`, path)
+    } catch (error) {
+      rmSync(`${path}.tmp`, { force: true })
+      throw new InfraError(
+        'VM_RECORD',
+        `cannot write ${path}: ${systemProblem(error) ?? messageOf(error)}`,
+        { cause: error },
+      )
+    }
+  }
+
+  /** As write, for what is true all the same if the disk is full: whoever reads the record finds it out again. */
+  #note(record: VmRecord): void {
+    try {
+      this.write(record)
+    } catch (error) {
+      if (!(error instanceof InfraError)) throw error
+    }
   }
 
   /** A record as it is true now; undefined for one that is not there, or damaged. */
   read(id: string): VmRecord | undefined {
-    const path = join(this.directory(id), FACTS)
-    if (!existsSync(path)) return undefined
-    const record = tryDecodeJson(readFileSync(path, 'utf8'), isVmRecord)
+    const record = tryDecodeJson(textOf(join(this.directory(id), FACTS)), isVmRecord)
     if (!record) return undefined
     const isKept = record.keeper !== undefined && isAlive(record.keeper)
     if (record.state === 'stopped' || isKept || isBeingStarted(record)) return record
@@ -167,7 +190,7 @@ export class VmRegistry {
       endedAt: new Date().toISOString(),
       outcome: { kind: 'lost', reason: 'its keeper was killed' },
     }
-    this.write(lost)
+    this.#note(lost)
     return lost
   }
 
@@ -200,6 +223,15 @@ export class VmRegistry {
 
 const BY_NAME = 'by-name'
 const FACTS = 'vm.json'
+
+/** Empty for what cannot be read. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 /** A keeper writes itself down within moments of the VM's record. */
 const START_GRACE_MS = 20_000

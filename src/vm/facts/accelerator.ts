@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { hasFields, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { bootId, LAUNCHER, nativeProgram, run, writeAtomically } from '../../host/index.ts'
+import { bootId, LAUNCHER, nativeProgram, run, cacheFile } from '../../host/index.ts'
 import { archFacts, type Arch } from '../machine/arch.ts'
 import { proveKvm, type KvmProof } from './kvm-probe.ts'
 import { binaryKey } from './qemu-facts.ts'
@@ -78,7 +78,7 @@ async function keptProof(path: string, prove: () => Promise<KvmProof>): Promise<
   if (before && isBelieved(before, Date.now())) return before
   const proof = await prove()
   const timeouts = proof.isTimeout ? (before?.timeouts ?? 0) + 1 : 0
-  await writeAtomically(path, JSON.stringify({ ...proof, at: Date.now(), timeouts }))
+  await cacheFile(path, JSON.stringify({ ...proof, at: Date.now(), timeouts }))
   return proof
 }
 
@@ -86,7 +86,7 @@ async function keptTsc(path: string, cacheDir: string): Promise<number> {
   const before = await readKept(path, (value) => typeof value === 'number')
   if (before !== undefined) return before
   const value = await measureTsc(cacheDir)
-  await writeAtomically(path, JSON.stringify(value))
+  await cacheFile(path, JSON.stringify(value))
   return value
 }
 

@@ -2,7 +2,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { run, runOk, writeAtomically } from '../../host/index.ts'
+import { run, runOk, cacheFile } from '../../host/index.ts'
 import { SANDBOX } from '../argv/machine-args.ts'
 
 /** What a QEMU binary can do, asked of it and not guessed from its version. */
@@ -23,7 +23,7 @@ export async function qemuFacts(qemu: string, cacheDir: string): Promise<QemuFac
   const cached = tryDecodeJson(await readFile(cachePath, 'utf8').catch(() => ''), isFacts)
   if (cached) return cached
   const facts = await askQemu(qemu)
-  await writeAtomically(cachePath, JSON.stringify(facts))
+  await cacheFile(cachePath, JSON.stringify(facts))
   return facts
 }
 

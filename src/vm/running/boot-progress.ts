@@ -71,9 +71,9 @@ export class BootProgress {
   }
 
   /** The failure to reach the next phase, when the cause is known. */
-  failureBecause(reason: string): BootFailure {
+  failureBecause(reason: string, phase: Phase = this.clock.next): BootFailure {
     return new BootFailure({
-      ...{ phase: this.clock.next, reason, isSilent: false },
+      ...{ phase, reason, isSilent: false },
       ...{ lastLines: this.#lastLines(), timings: this.clock.timings },
     })
   }
@@ -93,7 +93,7 @@ export class BootProgress {
     })
     const { isSilent } = waited
     return new BootFailure({
-      ...{ phase: missed, reason, isSilent, timings },
+      ...{ phase: missed, reason, isSilent, timings, qemuEnd: this.#end?.process },
       lastLines: this.#lastLines(),
     })
   }

@@ -20,7 +20,8 @@ export interface ConsoleReader {
 /** The guest's console: recorded from the first byte, bounded, and read by whoever asks. One reader of the socket. */
 export class Console {
   readonly path: string
-  readonly #file: number
+  /** Undefined when it cannot be recorded. */
+  readonly #file: number | undefined
   readonly #readers: ConsoleReader[] = []
   readonly #first = Promise.withResolvers<void>()
   readonly #recent: string[] = []
@@ -40,7 +41,11 @@ export class Console {
   constructor(path: string, onLost: (why: string) => void) {
     this.path = path
     this.#onLost = onLost
-    this.#file = openSync(path, 'w', 0o600)
+    try {
+      this.#file = openSync(path, 'w', 0o600)
+    } catch (error) {
+      this.#lose(error)
+    }
   }
 
   /** Resolves with the first byte. */
@@ -98,7 +103,7 @@ export class Console {
     if (this.#dropped > 0)
       this.#write(Buffer.from(`\n[klab: ${this.#dropped} bytes of console dropped here]\n`))
     this.#write(this.#tail)
-    closeSync(this.#file)
+    if (this.#file !== undefined) closeSync(this.#file)
     this.#closed.resolve()
   }
 
@@ -140,12 +145,16 @@ export class Console {
   }
 
   #write(data: Buffer): void {
-    if (this.#isLost) return
+    if (this.#isLost || this.#file === undefined) return
     try {
       writeSync(this.#file, data)
     } catch (error) {
-      this.#isLost = true
-      this.#onLost(`the console cannot be written to ${this.path}: ${messageOf(error)}`)
+      this.#lose(error)
     }
+  }
+
+  #lose(error: unknown): void {
+    this.#isLost = true
+    this.#onLost(`the console cannot be written to ${this.path}: ${messageOf(error)}`)
   }
 }

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
-import { Deadline, InfraError } from '../../base/index.ts'
+import { Deadline, InfraError, messageOf } from '../../base/index.ts'
 import { listenForOne } from '../../host/index.ts'
 import type { Qmp } from './qmp.ts'
 
@@ -20,8 +20,8 @@ export interface Frozen {
 }
 
 /**
- * Writes the state of a VM to a file. It is stopped then. Throws InfraError with QEMU's reason, for example a device that
- * cannot be migrated, or a 9p export that is mounted.
+ * Writes the state of a VM to a file. It is stopped then. Throws InfraError: FREEZE with QEMU's reason, for example a device that
+ * cannot be migrated, or a 9p export that is mounted; others for what need not be so the next time.
  */
 export async function freeze(
   qmp: Qmp,
@@ -29,32 +29,68 @@ export async function freeze(
 ): Promise<void> {
   // `file:` is newer (v8.2), `exec:` is forbidden by our sandbox: QEMU connects to us.
   await using listener = await listenForOne(join(socketDir, 'state'))
-  const failed = Promise.withResolvers<string>()
-  const completed = Promise.withResolvers<'completed'>()
-  const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
-    if (event !== 'MIGRATION') return
-    if (data['status'] === 'completed') completed.resolve('completed')
-    if (data['status'] === 'failed') void whyFailed(qmp).then(failed.resolve)
-  }
-  qmp.on('event', onEvent)
-  qmp.once('closed', () => failed.resolve('QEMU ended'))
+  const over = Promise.withResolvers<FreezeEnd>()
   const written = listener.connected.then((socket) =>
     pipeline(socket, createWriteStream(statePath, { mode: 0o600 })),
   )
-  written.catch((error: unknown) => failed.resolve(String(error)))
+  written.catch((error: unknown) => over.resolve({ kind: 'unwritten', error }))
+  const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
+    if (event !== 'MIGRATION') return
+    if (data['status'] === 'completed') over.resolve({ kind: 'completed' })
+    if (data['status'] === 'failed')
+      void whyFailed(qmp).then((why) => over.resolve({ kind: 'refused', why }))
+  }
+  qmp.on('event', onEvent)
+  qmp.once('closed', () => over.resolve({ kind: 'gone' }))
   await setCapabilities(qmp, { 'x-ignore-shared': withoutMemory, events: true })
   // Its limit is for networks: nothing here has to be spared.
   await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 })
   await qmp.execute('stop')
   await qmp.execute('migrate', { uri: `unix:${listener.path}` })
   using deadline = new Deadline(FREEZE_LIMIT_MS)
-  const outcome = await Promise.race([completed.promise, failed.promise, deadline.passed])
+  const passed = deadline.passed.then(() => ({ kind: 'passed' }) as const)
+  const end = await Promise.race([over.promise, passed])
   qmp.off('event', onEvent)
-  if (outcome !== 'completed') {
-    const why = outcome === 'passed' ? `it took longer than ${FREEZE_LIMIT_MS / 1000} s` : outcome
-    throw new InfraError('FREEZE', `the state of the VM could not be written: ${why}`)
+  const whole = end.kind === 'completed' ? await endOfWriting(written) : end
+  if (whole) throw freezeError(whole, statePath)
+}
+
+/** How the writing of a state ends. */
+type FreezeEnd =
+  | { readonly kind: 'completed' }
+  | { readonly kind: 'refused'; readonly why: string }
+  | Unwritten
+  | { readonly kind: 'gone' }
+
+interface Unwritten {
+  readonly kind: 'unwritten'
+  readonly error: unknown
+}
+
+async function endOfWriting(written: Promise<void>): Promise<Unwritten | undefined> {
+  try {
+    await written
+    return undefined
+  } catch (error) {
+    return { kind: 'unwritten', error }
   }
-  await written
+}
+
+function freezeError(
+  end: Exclude<FreezeEnd, { kind: 'completed' }> | { readonly kind: 'passed' },
+  statePath: string,
+): InfraError {
+  const what = 'the state of the VM could not be written'
+  switch (end.kind) {
+    case 'refused':
+      return new InfraError('FREEZE', `${what}: ${end.why}`)
+    case 'gone':
+      return new InfraError('FREEZE_GONE', `${what}: QEMU ended`)
+    case 'unwritten':
+      return new InfraError('FREEZE_WRITE', `${what} to ${statePath}: ${messageOf(end.error)}`)
+    case 'passed':
+      return new InfraError('FREEZE_SLOW', `${what} in ${FREEZE_LIMIT_MS / 1000} s`)
+  }
 }
 
 /** QEMU tells why a migration failed when it is asked (query-migrate), where it knows. */

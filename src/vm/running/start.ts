@@ -10,7 +10,7 @@ import { BootFailure } from './boot-failure.ts'
 import { BootProgress } from './boot-progress.ts'
 import { Console } from './console.ts'
 import { thaw } from './freeze.ts'
-import { PhaseClock } from './phases.ts'
+import { PhaseClock, type Phase } from './phases.ts'
 import { pinCpus } from './pin.ts'
 import { Qmp } from './qmp.ts'
 import { openScratch, type Stdio } from './scratch.ts'
@@ -61,7 +61,10 @@ export async function startVm(options: VmOptions): Promise<Vm> {
   if (frozen) {
     const { withoutMemory } = frozen
     const thawed = negotiated.then(() => thaw(qmp, { fd: STATE_FD, withoutMemory }))
-    await restored(vm, qemu, thawed)
+    thawed.catch(() => undefined)
+    // QEMU answers when it has made the machine: what fails before has nothing to do with the state.
+    await reachWith(vm, qemu, { phase: 'process', event: negotiated })
+    await reachWith(vm, qemu, { phase: 'restore', event: thawed })
   }
   const { pinned } = spec.machine
   if (pinned.length > 0) await negotiated.then(() => pinCpus(qmp, pinned, options.cacheDir))
@@ -116,15 +119,19 @@ function qemuEnvironment({ display }: BootSpec): NodeJS.ProcessEnv {
   return { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...session }
 }
 
-/** Waits until a VM has taken its state. Throws BootFailure with QEMU's words when it does not. */
-async function restored(vm: Vm, qemu: LiveProcess, thawed: Promise<void>): Promise<void> {
+/** Waits for what brings a VM to a phase. Throws BootFailure with QEMU's words when it does not come. */
+async function reachWith(
+  vm: Vm,
+  qemu: LiveProcess,
+  { phase, event }: { readonly phase: Phase; readonly event: Promise<void> },
+): Promise<void> {
   try {
-    await vm.reach('restore', thawed)
+    await vm.reach(phase, event)
   } catch (error) {
     // All that it says has come when it is gone.
     await vm[Symbol.asyncDispose]()
     if (error instanceof BootFailure) throw error
     const said = qemu.stderrTail().trim().split('\n').at(-1) ?? ''
-    throw vm.failureBecause(`${messageOf(error)}${said ? ` (${said})` : ''}`)
+    throw vm.failureBecause(`${messageOf(error)}${said ? ` (${said})` : ''}`, phase)
   }
 }

@@ -155,9 +155,9 @@ export class Vm implements AsyncDisposable {
     return await this.#progress.reach(phase, event)
   }
 
-  /** The failure to reach the next phase, when the cause is known. */
-  failureBecause(reason: string): BootFailure {
-    return this.#progress.failureBecause(reason)
+  /** The failure to reach a phase, the next one if none is named, when the cause is known. */
+  failureBecause(reason: string, phase?: Phase): BootFailure {
+    return this.#progress.failureBecause(reason, phase)
   }
 
   /** Stops the VM and writes its state; of its memory too, unless that is a file it shares. Throws InfraError. */
