@@ -55,7 +55,7 @@ export async function keepVm(
     record = { ...record, ...values }
     registry.write(record)
   }
-  change({ state: 'starting' })
+  change({ state: 'starting', complaint: undefined })
   const ended = (outcome: Outcome) =>
     change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
   await using resources = new AsyncDisposableStack()
@@ -159,6 +159,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
   change({ state: 'running', startedAt, slowness, ...processesOf(booted) })
   tell({ kind: 'ready' })
   void reports.crashed.then(async () => {
+    change({ complaint: reports.first?.title })
     if (onCrash === 'dump') await dump.write(booted.vm)
     // One that is gone stands still.
     if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
