@@ -97,6 +97,11 @@ function elfSections(bytes: Bytes): ElfSection[] {
   return drafts.map(({ nameAt, ...rest }) => ({ name: textAt(names, nameAt), ...rest }))
 }
 
+/** Whether it tells of types and lines (DWARF). Throws FormatError for what is no such ELF file. */
+export function elfHasDwarf(bytes: Bytes): boolean {
+  return elfSections(bytes).some(({ name, size }) => /^\.z?debug_info$/.test(name) && size > 0)
+}
+
 /** The content of a section; undefined if there is none of that name, or it has none. Throws FormatError for what is no such ELF file. */
 export function elfSection(bytes: Bytes, name: string): Buffer | undefined {
   const found = elfSections(bytes).find((section) => section.name === name)

@@ -10,6 +10,7 @@ export {
 export { bytesOf, cutOff, FormatError, sane, type Bytes } from './bytes.ts'
 export {
   elfBuildId,
+  elfHasDwarf,
   elfHeader,
   elfNotes,
   elfSection,

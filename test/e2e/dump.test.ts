@@ -171,6 +171,26 @@ describe('klab inspect', () => {
     expect(state.memory.free).toBeLessThan(state.memory.total)
   })
 
+  test('without a vmlinux tells when the log ends, and no uptime', async () => {
+    const env = { KLAB_HOME: join(dir, 'empty') }
+    const { code, stdout } = await klab(['inspect', path], { env })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^last line \S+ after the boot$/m)
+    expect(stdout).not.toContain('uptime')
+    expect(JSON.parse((await klab(['inspect', path, '--json'], { env })).stdout)).toMatchObject({
+      lastLine: expect.any(Number),
+    })
+  })
+
+  test('does not open crash where it must fail: on a kernel without debug information', async () => {
+    expect(await klab(['inspect', path, '--with', 'crash'])).toMatchObject({
+      code: 125,
+      stderr: expect.stringMatching(
+        /^klab: crash needs debug information, and \S+ has none: .*\n$/,
+      ),
+    })
+  })
+
   test('reads the memory of a VM that runs', async () => {
     await using vms = new TestVms()
     const name = await vms.start('live', '--memory', '128M')

@@ -62,3 +62,13 @@ test('a VM that is not there gets one sentence', async () => {
   const result = await klab(['ssh', 'nosuchvm'])
   expect(result).toMatchObject({ code: 125, stderr: expect.stringContaining('no VM nosuchvm') })
 })
+
+test('klab ssh does not try again what cannot succeed', async () => {
+  await using vms = new TestVms()
+  const name = await vms.start('paused')
+  await klab(['pause', name])
+  const { code, stderr } = await klab(['ssh', name, 'true'])
+  expect(code).toBe(255)
+  expect(stderr).toContain('is paused')
+  expect(stderr).not.toContain('once more')
+})

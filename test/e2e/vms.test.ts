@@ -95,6 +95,19 @@ describe('a VM that stays', () => {
     expect(await listed(name)).toMatchObject({ state: 'stopped', outcome: { kind: 'crashed' } })
   })
 
+  test('whose kernel complains is listed with that, as long as it lives', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('complains')
+    await vms.exec(name, ['sh', '-c', 'echo WARNING > /sys/kernel/debug/provoke-crash/DIRECT'])
+    const line = async () =>
+      (await klab(['ps'])).stdout.split('\n').find((row) => row.startsWith(name))
+    expect(await line()).toMatch(/running .* complained: WARNING in lkdtm_WARNING$/)
+    await klab(['stop', name])
+    expect(await line()).toMatch(/ crashed: WARNING in lkdtm_WARNING$/)
+    await klab(['start', name])
+    expect(await line()).not.toContain('complained')
+  })
+
   test('whose kernel panics is recorded as crashed', async () => {
     await using vms = new TestVms()
     const name = await vms.start('panic')

@@ -112,11 +112,15 @@ async function inspectFile(paths: Paths, dump: string, flags: InspectFlags): Pro
   return 0
 }
 
-function print({ release, buildId, panic, uptime, state }: Inspection, flags: InspectFlags): void {
+function print(found: Inspection, flags: InspectFlags): void {
+  const { release, buildId, panic, uptime, lastLine, state } = found
   const facts = [
     ['release', release],
     ['build id', buildId],
-    ['uptime', formatDuration(uptime * 1000)],
+    // Without the vmlinux nobody knows the uptime, and the log ends when nothing more is said.
+    uptime === undefined
+      ? ['last line', `${formatDuration(lastLine * 1000)} after the boot`]
+      : ['uptime', formatDuration(uptime * 1000)],
     ['panic', panic],
   ] as const
   for (const [name, value] of facts) if (value !== undefined) out.line(`${name.padEnd(9)} ${value}`)

@@ -51,8 +51,14 @@ function row(vm: NamedVm & { usage: VmUsage | undefined }): string[] {
     usage ? formatBytes(usage.memoryKiB * 1024) : '',
     usage ? formatBytes(usage.diskBytes) : '',
     vm.release ?? vm.kernel,
-    vm.outcome ? describeOutcome(vm.outcome) : '',
+    lastSaid(vm),
   ]
+}
+
+/** How it has ended; of one that lives, what its kernel has complained of. */
+function lastSaid({ state, outcome, complaint }: NamedVm): string {
+  if (state !== 'stopped' && complaint !== undefined) return `complained: ${complaint}`
+  return outcome ? describeOutcome(outcome) : ''
 }
 
 function age(since: string): number {

@@ -25,6 +25,13 @@ function describeReport({ kind, title, damage, panicked }: FoundReport): string 
   return `# ${kind ?? 'other'}: ${title}${damage ? ` (damaged: ${damage})` : ''}${panicked ? ' (panicked)' : ''}`
 }
 
+test('what PID 1 complains of has some lines before it, and not the whole boot', () => {
+  const boot = Array.from({ length: 80 }, (_, at) => `[    0.${at + 100_000}][    T1] boot ${at}`)
+  const [found] = scan([...boot, ...report('T1', 'WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2', 'f')])
+  expect(found?.title).toBe('WARNING in f')
+  expect(found?.text.match(/^boot \d+$/gm)?.length).toBeLessThanOrEqual(5)
+})
+
 test('two CPUs that complain at the same time are taken apart', () => {
   const first = report('C0', 'WARNING: CPU: 0 PID: 1 at a.c:1 first+0x1/0x2', 'first')
   const second = report('C1', 'WARNING: CPU: 1 PID: 2 at b.c:1 second+0x1/0x2', 'second')

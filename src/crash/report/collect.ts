@@ -21,7 +21,7 @@ export function collect(raw: readonly string[], first: number, line: ConsoleLine
   const { context } = line
   // What the unwinder did not find is not told, but where an interrupt came.
   const keeps = (text: string) => !isQuestionable(text) || text.includes('<EOI>')
-  const most = context.startsWith('T') ? LINES_BEFORE.task : LINES_BEFORE.other
+  const most = context.startsWith('T') && !isInit(context) ? LINES_BEFORE.task : LINES_BEFORE.other
   const before: string[] = []
   for (let at = first - 1; at >= 0 && before.length < most; at--) {
     const earlier = readTornLine(raw[at] ?? '')
@@ -57,6 +57,11 @@ export function collect(raw: readonly string[], first: number, line: ConsoleLine
 /** What prints a trace and is no complaint: lib/fault-inject.c, mm/vmalloc.c, mm/userfaultfd.c */
 const INFORMATION =
   /vmalloc: allocation failure: |FAULT_INJECTION: forcing a failure|FAULT_FLAG_ALLOW_RETRY missing/
+
+/** PID 1, which has printed the whole boot, or the task that becomes it: what the kernel did long ago is no part of a report. */
+function isInit(context: string): boolean {
+  return context === 'T0' || context === 'T1'
+}
 
 function isCaller(context: string): boolean {
   return /^[TC]\d/.test(context)

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { findProgram, runInteractive } from '../../host/index.ts'
+import { elfHasDwarf, InfraError } from '../../base/index.ts'
+import { findProgram, runInteractive, withFileBytes } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import { factsOfDump } from './dump-file.ts'
 import { vmlinuxFor } from './vmlinux-for.ts'
@@ -53,6 +53,11 @@ export async function openWith(
     throw new InfraError(
       'VMLINUX',
       `klab has no vmlinux with the build id ${buildId ?? '(it tells none)'}: name one with --vmlinux`,
+    )
+  if (tool === 'crash' && !withFileBytes(symbols, elfHasDwarf))
+    throw new InfraError(
+      'TOOL',
+      `crash needs debug information, and ${symbols} has none: build with --profile debug, or with CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y; klab inspect and --with gdb do without`,
     )
   const args = TOOLS[tool]({ vmlinux: resolve(symbols), dump: resolve(dump), moved })
   return runTool(tool, args, searchPath)

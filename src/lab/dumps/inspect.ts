@@ -30,8 +30,10 @@ export interface Inspection {
   readonly buildId: string | undefined
   /** The last panic on its log. */
   readonly panic: string | undefined
-  /** Seconds. */
-  readonly uptime: number
+  /** Seconds from the boot to the last line of its log. */
+  readonly lastLine: number
+  /** Seconds; absent without the vmlinux. */
+  readonly uptime?: number
   /** What follows needs the vmlinux; without it, why there is none. */
   readonly state: KernelPicture | string
 }
@@ -68,7 +70,7 @@ export async function inspectDump(paths: Paths, request: InspectRequest): Promis
       release: info.text('OSRELEASE'),
       buildId: info.text('BUILD-ID'),
       panic: panic && formatRecord(panic),
-      uptime: Number((log.at(-1)?.nanoseconds ?? 0n) / 1_000_000_000n),
+      lastLine: Number((log.at(-1)?.nanoseconds ?? 0n) / 1_000_000_000n),
     }
   })
   onStep('looking for its vmlinux')

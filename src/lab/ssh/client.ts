@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InfraError } from '../../base/index.ts'
 import { runInteractive } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
-import { VmRegistry } from '../vms/registry.ts'
+import { VmRegistry, type NamedVm } from '../vms/registry.ts'
 import { sshName, vmName } from './keys.ts'
+import { checkGuest } from './proxy.ts'
 import { writeSshConfig } from './ssh-config.ts'
 
 export { sshProxy } from './proxy.ts'
@@ -58,8 +59,20 @@ export async function runSsh(
     if (exit.kind === 'killed') return FAILED
     const isEarly = performance.now() - startedAt < EARLY_MS
     if (exit.code !== FAILED || attempt === ATTEMPTS || !isEarly) return exit.code
+    // What keeps this one out keeps the next one out as well, and the proxy has said it.
+    if (!(await canBeEntered(paths, registry.getLive(name)))) return FAILED
     onRetry(`ssh did not come through (attempt ${attempt} of ${ATTEMPTS}); once more in a second`)
     await sleep(RETRY_AFTER_MS)
+  }
+}
+
+async function canBeEntered(paths: Paths, vm: NamedVm): Promise<boolean> {
+  try {
+    await checkGuest(paths, vm)
+    return true
+  } catch (error) {
+    if (error instanceof InfraError) return false
+    throw error
   }
 }
 

@@ -55,6 +55,12 @@ async function serveClient(
   throw new InfraError('SSH', `sshd ended in the guest of ${vm.name}: ${why || end.kind}`)
 }
 
+/** Throws InfraError for a guest that no attempt will enter: it is paused, does not answer, or has no sshd. */
+export async function checkGuest(paths: Paths, vm: NamedVm): Promise<void> {
+  using agent = await agentOf(paths, vm)
+  await prepareGuest(paths, vm, agent)
+}
+
 /** Everything sshd needs, put there once for each life of the VM. Returns the path of sshd. */
 async function prepareGuest(paths: Paths, vm: NamedVm, agent: Agent): Promise<string> {
   // Before ssh looks at what sshd says.

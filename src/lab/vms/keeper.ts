@@ -53,7 +53,7 @@ export async function keepVm(
   const keeper = processIdentity(process.pid)
   using record = new KeptRecord(registry, { ...found, ...(keeper && { keeper }) })
   const change = (values: Partial<VmRecord>) => record.change(values)
-  change({ state: 'starting' })
+  change({ state: 'starting', complaint: undefined })
   const ended = (outcome: Outcome) =>
     change({ state: 'stopped', endedAt: new Date().toISOString(), outcome })
   await using resources = new AsyncDisposableStack()
@@ -157,6 +157,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
   change({ state: 'running', startedAt, slowness, ...processesOf(booted) })
   tell({ kind: 'ready' })
   void reports.crashed.then(async () => {
+    change({ complaint: reports.first?.title })
     if (onCrash === 'dump') await dump.write(booted.vm)
     // One that is gone stands still.
     if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)

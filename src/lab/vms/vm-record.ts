@@ -43,6 +43,8 @@ export interface VmRecord {
   readonly startedAt?: string
   readonly endedAt?: string
   readonly outcome?: Outcome
+  /** The first complaint of its kernel in this life that counts. */
+  readonly complaint?: string | undefined
 }
 
 const FIELDS = {
@@ -64,13 +66,14 @@ const STATES: readonly unknown[] = [
 /** Whether what was written down is a VM, perhaps of another klab: what it was asked to be is looked at when it is used. */
 export function isVmRecord(value: unknown): value is VmRecord {
   if (!hasFields(value, FIELDS) || !STATES.includes(value['state'])) return false
-  const { keeper, qemu, daemons = {}, published, outcome } = value
+  const { keeper, qemu, daemons = {}, published, outcome, complaint } = value
   return (
     isRecord(daemons) &&
     [keeper, qemu, ...Object.values(daemons)].every(
       (process) => process === undefined || isProcessIdentity(process),
     ) &&
     (published === undefined || Array.isArray(published)) &&
-    (outcome === undefined || isOutcome(outcome))
+    (outcome === undefined || isOutcome(outcome)) &&
+    (complaint === undefined || typeof complaint === 'string')
   )
 }
