@@ -10,12 +10,12 @@ import { lockFile, processesEndingWith } from '../../host/index.ts'
 const dir = mkdtempSync(join(tmpdir(), 'klab-local-builder-'))
 afterAll(() => rmSync(dir, { recursive: true }))
 // What no other process on this machine does.
-const seconds = `20.${process.pid}`
-const compilers = () => processesEndingWith(['sleep', seconds])
+const mark = `compiler-${process.pid}`
+const compilers = () => processesEndingWith([mark])
 
 /** A klab that builds: its make starts make, and that what takes long. */
 function building(claim: string) {
-  const makefile = `all:\n\t$(MAKE) -f ${dir}/Makefile below\nbelow:\n\tsetsid sleep ${seconds}\n`
+  const makefile = `all:\n\t$(MAKE) -f ${dir}/Makefile below\nbelow:\n\tsetsid sh -c 'sleep 20; :' ${mark}\n`
   writeFileSync(join(dir, 'Makefile'), makefile)
   const site = { source: dir, output: dir, claim, log: join(dir, 'log'), env: process.env }
   const script = `
