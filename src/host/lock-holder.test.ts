@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { holderIn } from './lock-holder.ts'
+import { holderIn, lockHolders } from './lock-holder.ts'
 
 const LOCKS = `1: FLOCK  ADVISORY  WRITE 4885 fe:00:9978777 0 EOF
 2: POSIX  ADVISORY  READ 3295 fe:00:9979110 128 128
@@ -20,4 +20,8 @@ test.each([
   [1, undefined],
 ])('the lock of inode %i is held by %s', (inode, pid) => {
   expect(holderIn(LOCKS, inode)).toBe(pid)
+})
+
+test('nobody holds the lock of a file that is gone', () => {
+  expect(lockHolders('/no/such/lock')).toEqual([])
 })

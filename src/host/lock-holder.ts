@@ -5,7 +5,10 @@ import type { Peer } from './patience.ts'
 
 /** Who has the lock of a file, as far as the kernel tells (proc_locks(5)): the process that took it, and the klab that this one holds it for. */
 export function lockHolders(path: string): Peer[] {
-  const pid = holderIn(readFileSync('/proc/locks', 'latin1'), statSync(path).ino)
+  // Whoever prunes may have taken the file away; what is locked then is nobody's any more.
+  const inode = statSync(path, { throwIfNoEntry: false })?.ino
+  if (inode === undefined) return []
+  const pid = holderIn(readFileSync('/proc/locks', 'latin1'), inode)
   if (pid === undefined) return []
   const parent = parentOf(pid)
   return [
