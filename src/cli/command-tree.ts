@@ -55,6 +55,7 @@ const GROUPS: Readonly<Record<string, Loaders>> = {
     doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
     config: async () => (await import('./commands/config.ts')).addConfigCommand,
     trust: async () => (await import('./commands/trust.ts')).addTrustCommand,
+    audit: async () => (await import('./commands/audit.ts')).addAuditCommand,
     template: async () => (await import('./commands/template.ts')).addTemplateCommand,
     completion: async () => (await import('./commands/completion.ts')).addCompletionCommand,
     'ssh-config': async () => (await import('./commands/ssh.ts')).addSshConfigCommand,

@@ -17,7 +17,10 @@ async function start(args: readonly string[]): Promise<number> {
   return await main(args)
 }
 
+const args = process.argv.slice(2)
+// Everybody sees what a process was started with, and a variable may be a secret.
+if (args.some((arg) => /^--env(?:=|$)/.test(arg))) process.title = `klab ${args[0]}`
 // Not awaited at the top: the bundle is CommonJS.
-void start(process.argv.slice(2)).then((code) => {
+void start(args).then((code) => {
   process.exitCode = code
 })

@@ -1,14 +1,15 @@
 import { trusting, type Lab, type TrustQuestion } from '../lab/index.ts'
+import { tellAudit } from './audited.ts'
 import { err } from './render/print.ts'
 import { canAsk, saysYes } from './question.ts'
 
 /** Asks whoever is at a terminal whether he trusts the project's file, and remembers a yes. Elsewhere nobody is asked, and it is no. */
-export async function isTrustedNow({ paths, cwd }: Lab): Promise<boolean> {
+export async function isTrustedNow(lab: Lab): Promise<boolean> {
   if (!canAsk()) return false
   const { trustQuestion } = await trusting()
-  const answer = await trustQuestion(paths, cwd)
+  const answer = await trustQuestion(lab, lab.cwd)
   if (answer.isTrusted || !(await isTrustedByUser(answer))) return answer.isTrusted
-  await answer.trust()
+  tellAudit(await answer.trust())
   return true
 }
 

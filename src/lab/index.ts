@@ -7,6 +7,7 @@ export type { Diagnosis, Finding } from './doctor/doctor.ts'
 export type { Inspection } from './dumps/index.ts'
 export type { LabEvent, PublishedPort } from './outcome/events.ts'
 export type { AnalysedLog, LogDifference, Pattern } from './logs/index.ts'
+export type { Deed } from './audit/audit-log.ts'
 export { askedFor } from './outcome/allow-rule.ts'
 export { RUN_POLICIES, VM_POLICIES } from './outcome/crash-policy.ts'
 export { describeOutcome, exitCodeOf, type Outcome } from './outcome/outcome.ts'
@@ -20,6 +21,7 @@ export type { NameKind } from './names/names.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
 
 // Use cases are loaded by the commands that need them: starting klab must cost next to nothing.
+export const auditing = () => import('./audit/audit-log.ts')
 export const crashes = () => import('./crashes/index.ts')
 export const configEditing = () => import('./config/edit.ts')
 export const configLeaves = () => import('./config/leaves.ts')

@@ -1,20 +1,23 @@
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
-import { runOk } from '../../src/host/index.ts'
+import { run, runOk } from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
-import { klab } from '../support/klab.ts'
+import { klab, startKlab } from '../support/klab.ts'
+import { processesNaming } from '../support/processes.ts'
 
 /** A project with a configuration and a history of its own. */
 const project = mkdtempSync(join(tmpdir(), 'klab-history-'))
@@ -44,7 +47,9 @@ test('a crash is shown with what helps to understand it', async () => {
   expect(stdout).toMatch(/^seen: +in 2 runs, /m)
   // The trap's own instruction, the same in each kernel.
   expect(stdout).toMatch(/^=> ud2$/m)
-  expect(stdout).toContain('Reproduce\n\nklab run --kernel ')
+  expect(stdout).toContain(
+    'Reproduce\n\n# values are not kept: TOKEN must be in the environment\nklab run --kernel ',
+  )
   expect(stdout).toContain(`-- sh -c 'echo BUG > ${DIRECT}'`)
 })
 
@@ -90,7 +95,9 @@ test('all of a crash goes into one archive, without secrets', async () => {
   expect(read('console.log')).toContain('kernel BUG at')
   expect(read('config')).toContain('CONFIG_LKDTM=y')
   expect(read('versions.txt')).toMatch(/^klab \d.*\n.*\nQEMU/)
-  expect(read('reproduce.sh')).toContain('--env TOKEN=[removed]')
+  expect(read('reproduce.sh')).toContain('--env TOKEN --no-tty')
+  expect(read('reproduce.sh')).toContain('values are not kept: TOKEN must be in the environment')
+  expect(statSync(archive).mode & 0o077).toBe(0)
   for (const name of ['reproduce.sh', 'README.md', 'crash.json', 'runs.json'])
     expect(read(name)).not.toContain('abcdef123')
   const missing = await inProject(['crash', 'export', 'lkdtm_BUG', '--dump'])
@@ -136,6 +143,47 @@ test('a crash is ignored with a reason, and counts again', async () => {
   expect((await crashing('WARNING')).code).toBe(100)
   expect(readFileSync(join(project, 'klab.yaml'), 'utf8')).toContain(before)
   expect((await inProject(['crash', 'ignore', 'lkdtm_WARNING', '--undo'])).code).toBe(2)
+})
+
+test('the value of a variable is kept nowhere (S10), and given again', async () => {
+  const value = 'correct-horse-battery'
+  const argv = ['sh', '-c', 'echo "$PASS" | md5sum; exit 4']
+  const given = ['--env', `PASS=${value}`]
+  const first = await inProject(
+    ['run', '-q', '--json', '--tree', testTree(), ...given, '--', ...argv],
+    'input',
+  )
+  const { id } = JSON.parse(first.stdout)
+  expect(first.code).toBe(4)
+  const refused = await inProject(['runs', 'replay', id])
+  expect(refused.code).toBe(125)
+  expect(refused.stderr).toContain(`run ${id} was given a value for PASS, and klab keeps no values`)
+  for (const again of [
+    await inProject(['runs', 'replay', id, ...given]),
+    await klab(['runs', 'replay', id], { cwd: project, env: { ...env, PASS: value } }),
+  ])
+    expect(again).toMatchObject({ code: 0, stdout: first.stderr })
+  const { exit } = await run('grep', ['-ra', value, join(home, 'state'), join(home, 'run')])
+  expect(exit).toEqual({ kind: 'exited', code: 1 })
+  const { stdout: open } = await run('find', [
+    ...[join(home, 'state'), join(home, 'run'), '!', '-type', 'l', '-perm', '/077'],
+  ])
+  expect(open).toBe('')
+})
+
+test('a process that was given a value shows it to nobody', async () => {
+  const child = startKlab(
+    ['run', '-q', '--tree', testTree(), '--env', 'PASS=correct-horse', '--', 'sleep', '60'],
+    { cwd: project, env },
+  )
+  try {
+    // QEMU runs: it alone names the sockets of its VM.
+    await vi.waitUntil(() => processesNaming(join(home, 'run')).length > 0, { timeout: 60_000 })
+    expect(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1')).not.toContain('correct-horse')
+  } finally {
+    child.kill('SIGTERM')
+    await once(child, 'close')
+  }
 })
 
 test('a run is done again, with its input, and compared', async () => {

@@ -45,6 +45,7 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
       name: 'spec',
       purpose: 'what is asked for, as data: kernel, machine, shares, network, command, judge',
     },
+    { name: 'audit', purpose: 'what touched this machine, or let somebody in: who, when, whence' },
     {
       name: 'session',
       purpose:

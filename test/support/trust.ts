@@ -5,5 +5,5 @@ import { pathsFor, preparePaths } from '../../src/lab/session/paths.ts'
 export async function trustProject(dir: string, home: string): Promise<void> {
   const paths = pathsFor({ KLAB_HOME: home }, 0)
   preparePaths(paths)
-  await (await trustQuestion(paths, dir)).trust()
+  await (await trustQuestion({ paths, env: {} }, dir)).trust()
 }

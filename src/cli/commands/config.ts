@@ -93,7 +93,8 @@ async function openFile({ user }: Flags) {
     trusting(),
   ])
   const file = api.editedFile(process.cwd(), paths.userConfig, { isUsers: user ?? false })
-  const changing = (change: () => Promise<void>) => keepingTrust(paths, file, change)
+  const changing = (change: () => Promise<void>) =>
+    keepingTrust({ paths, env: process.env }, file, change)
   return { api, file, changing }
 }
 

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { formatBytes, formatDuration } from '../../base/index.ts'
 import { guestUser, vmCopying } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { Status } from '../render/status.ts'
 
@@ -58,6 +59,8 @@ async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<vo
   }
   const [source, target] = [from, to].map((text) => parseCopyEnd(text, process.cwd()))
   if (!source || !target) return
+  // What goes into a VM stays there.
+  if (target.kind === 'host') await audited({ what: 'copy', subject: from, detail: target.path })
   const user = findUser(flags.user ?? userInfo().username).ids
   using interrupts = processInterrupts(() => undefined)
   try {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 
 import { formatBytes, UsageError } from '../../base/index.ts'
 import { crashes } from '../../lab/index.ts'
+import { audited } from '../audited.ts'
 import { lookingLab } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 import { err, out } from '../render/print.ts'
@@ -30,6 +31,7 @@ export async function exportOne(wanted: string, flags: ExportFlags): Promise<voi
     withKernel: flags.kernel ?? false,
     withDump: flags.dump ?? false,
   })
+  if (flags.dump) await audited({ what: 'export', subject: wanted, detail: path })
   const { size } = statSync(path)
   if (flags.json) {
     out.json({ path, bytes: size, files, scrubbed })

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { formatBytes, UsageError } from '../../base/index.ts'
 import { dumps, logs, vmDumping, vms } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { audited } from '../audited.ts'
 import { lookingLab, currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 import { err, out } from '../render/print.ts'
@@ -45,6 +46,7 @@ async function dump(name: string, { output, format, json }: DumpFlags): Promise<
   const path = resolve(output ?? `${name}.dump`)
   using progress = new Progress()
   using interrupts = processInterrupts(() => undefined)
+  await audited({ what: 'dump', subject: name, detail: path })
   const facts = await dumpVm(paths, vm, {
     ...{ path, format, signal: interrupts.stop },
     advice: 'name another place with -o, or use --format kdump',

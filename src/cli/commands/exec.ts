@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { constants, userInfo } from 'node:os'
 
 import { describeOutcome, exitCodeOf, guestUser, vms } from '../../lab/index.ts'
+import { audited } from '../audited.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes, collect, limitOf } from '../options.ts'
@@ -103,6 +104,7 @@ export async function exec(
     user: user.ids,
     ...(terminal.tty && { tty: terminal.tty }),
   }
+  await audited({ what: 'exec', subject: name, detail: `${user.name}: ${request.argv.join(' ')}` })
   const outcome = await execInVm(paths, vm, {
     ...{ request, terminal, interrupts, limits, graceMs: vm.request.judge.graceMs },
   })

@@ -13,7 +13,7 @@ import {
   shown,
   UsageError,
 } from '../../base/index.ts'
-import { integer } from '../options.ts'
+import { collect, integer } from '../options.ts'
 import { printPruned } from '../render/pruned.ts'
 import { date } from '../render/date.ts'
 import { Status } from '../render/status.ts'
@@ -45,6 +45,7 @@ interface ShowFlags {
 interface ReplayFlags {
   readonly json?: boolean
   readonly quiet?: boolean
+  readonly env: readonly string[]
   readonly repeat?: number
   readonly jobs: number
   readonly untilSame?: boolean
@@ -89,6 +90,12 @@ export function addRunsCommand(program: Command, finish: (code: number) => void)
     .command('replay <run-id>')
     .description(
       'the same kernel, machine, command and input again; exits with 0 when it ends in the same way, else with 1',
+    )
+    .option(
+      '--env <name=value>',
+      'a variable that it was given, whose value is not kept; may be repeated',
+      collect,
+      [],
     )
     .option('--repeat <n>', 'so many times: exits with 0 when any ends in the same way', integer)
     .option('--jobs <n>', 'with --repeat: so many at a time', integer, 1)
@@ -207,7 +214,10 @@ function replayFlags(flags: ReplayFlags): ReplayFlags {
   throw new UsageError('--jobs and --until-same go with --repeat')
 }
 
-async function replay(id: string, { json = false, quiet = false }: ReplayFlags): Promise<number> {
+async function replay(
+  id: string,
+  { json = false, quiet = false, env }: ReplayFlags,
+): Promise<number> {
   const [{ replayRun }, lab] = await Promise.all([replaying(), currentLab()])
   const status = new Status({ quiet, verbose: false })
   using interrupts = processInterrupts(() =>
@@ -218,10 +228,14 @@ async function replay(id: string, { json = false, quiet = false }: ReplayFlags):
     stdoutTo: json ? 'stderr' : 'stdout',
   })
   try {
-    const replayed = await replayRun(lab, id, {
-      ...{ terminal, interrupts },
-      onEvent: (event) => status.handle(event),
-    })
+    const replayed = await replayRun(
+      lab,
+      { id, env },
+      {
+        ...{ terminal, interrupts },
+        onEvent: (event) => status.handle(event),
+      },
+    )
     const { of, before, isSame } = replayed
     if (json) out.json(replayed)
     status.line(
@@ -234,7 +248,7 @@ async function replay(id: string, { json = false, quiet = false }: ReplayFlags):
 }
 
 async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
-  const { json = false, quiet = false, repeat: count = 1, jobs, untilSame = false } = flags
+  const { json = false, quiet = false, env, repeat: count = 1, jobs, untilSame = false } = flags
   const [{ replayOften }, lab, { outcomeLines, withTable }] = await Promise.all([
     replaying(),
     currentLab(),
@@ -243,7 +257,7 @@ async function replayMany(id: string, flags: ReplayFlags): Promise<number> {
   const status = new Status({ quiet, verbose: false })
   using interrupts = processInterrupts(() => undefined)
   const summary = await withTable(count, { status, quiet }, (onEvent) =>
-    replayOften(lab, { id, count, jobs, untilSame }, { stop: interrupts.stop, onEvent }),
+    replayOften(lab, { id, env, count, jobs, untilSame }, { stop: interrupts.stop, onEvent }),
   )
   const { of, before, same, runs } = summary
   if (json) out.json(summary)

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 
 import { UsageError } from '../../base/index.ts'
 import { ssh as useCases } from '../../lab/index.ts'
+import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes } from '../options.ts'
 import { Status } from '../render/status.ts'
@@ -64,6 +65,7 @@ export function addSshConfigCommand(program: Command, finish: (code: number) => 
 export function addSshProxyCommand(program: Command, finish: (code: number) => void): void {
   program.command('ssh-proxy <host>', { hidden: true }).action(async (host: string) => {
     const [paths, { sshProxy }] = await Promise.all([currentPaths(), useCases()])
+    await audited({ what: 'ssh', subject: host, detail: '' })
     out.outliveReader()
     using terminal = await localTerminal({
       ...{ tty: false, stdin: true, stdoutTo: 'stdout' },

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 
 import { UsageError } from '../../base/index.ts'
 import { trusting, type TrustQuestion } from '../../lab/index.ts'
+import { tellAudit } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { date } from '../render/date.ts'
 import { out } from '../render/print.ts'
@@ -50,9 +51,9 @@ async function trust(dir: string, flags: Flags): Promise<number> {
   if (flags.list) return await list(flags)
   if (flags.revoke) return await revoke(dir, flags)
   const [paths, { trustQuestion }] = await Promise.all([currentPaths(), trusting()])
-  const { trust: remember, ...question } = await trustQuestion(paths, dir)
+  const { trust: remember, ...question } = await trustQuestion({ paths, env: process.env }, dir)
   const isTrusted = question.isTrusted || (await isAgreed(question, flags))
-  if (isTrusted && !question.isTrusted) await remember()
+  if (isTrusted && !question.isTrusted) tellAudit(await remember())
   if (flags.json) out.json({ ...question, isTrusted })
   else out.line(`${question.path} ${told({ ...question, isTrusted })}`)
   return isTrusted ? 0 : 1
@@ -88,7 +89,7 @@ async function list({ json }: Flags): Promise<number> {
 
 async function revoke(dir: string, { json }: Flags): Promise<number> {
   const [paths, { revokeTrust }] = await Promise.all([currentPaths(), trusting()])
-  const path = revokeTrust(paths, dir)
+  const path = revokeTrust({ paths, env: process.env }, dir)
   if (json) out.json({ path, isTrusted: false })
   else out.line(`${path} is trusted no more`)
   return 0

@@ -1,4 +1,5 @@
 import { configLeaves, type Leaf } from './leaves.ts'
+import { trustOf } from './trust-rules.ts'
 
 const HEAD = `# Configuration
 
@@ -21,8 +22,11 @@ machines:
 \`klab config set\`, have commas between their items, or are JSON as \`klab config get\` prints it; \`none\` takes a limit away. The settings of
 a machine with a name have paths of their own: \`klab config set machines.big.cpus 8\`.
 
-| setting | type | default | variable | meaning |
-|---|---|---|---|---|
+In a \`klab.yaml\`, what is *free* holds for everybody; what needs *trust* only for a user who has said \`klab trust\` (trust.md, which also tells which part is
+free of what is so in part). \`run.hide\` of a project is added to the user's own.
+
+| setting | type | default | in \`klab.yaml\` | variable | meaning |
+|---|---|---|---|---|---|
 `
 
 /** docs/configuration.md. A test fails when the checked-in file differs. */
@@ -30,7 +34,9 @@ export function configReference(): string {
   return HEAD + configLeaves().map(row).join('')
 }
 
+const TRUST = { free: 'free', partly: 'free in part', 'needs trust': 'trust' } as const
+
 function row({ path, type, default: fallback, variable, description }: Leaf): string {
   const shown = fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``
-  return `| \`${path}\` | ${type.replaceAll('|', '\\|')} | ${shown} | \`${variable}\` | ${description.replaceAll('|', '\\|')} |\n`
+  return `| \`${path}\` | ${type.replaceAll('|', '\\|')} | ${shown} | ${TRUST[trustOf(path)]} | \`${variable}\` | ${description.replaceAll('|', '\\|')} |\n`
 }

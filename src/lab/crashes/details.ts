@@ -34,7 +34,7 @@ export interface ReportDetails {
   readonly kernel: Manifest | undefined
   /** The command that does it again. */
   readonly reproduce: string | undefined
-  /** What of it klab does not vouch for, as a comment; undefined where there is nothing. */
+  /** What of it klab does not vouch for, or does not know, as a comment; undefined where there is nothing. */
   readonly unsupported: string | undefined
 }
 
@@ -68,12 +68,20 @@ async function manifestOf(lab: Lab, id: string | null | undefined): Promise<Mani
 function reproduceOf(run: RunRow): Pick<ReportDetails, 'reproduce' | 'unsupported'> {
   const asked = requestOfRow(run)
   const { qemuArgs = [] } = asked?.request.vm.machine ?? {}
+  const { unkept = [] } = asked ?? {}
+  const remarks = [
+    ...(qemuArgs.length === 0
+      ? []
+      : [
+          `unsupported: QEMU was given arguments of the user's own (--qemu-arg): ${qemuArgs.map(shellWord).join(' ')}`,
+        ]),
+    ...(unkept.length === 0
+      ? []
+      : [`values are not kept: ${unkept.join(', ')} must be in the environment`]),
+  ]
   return {
     reproduce: asked && commandLineOf(asked.request, asked.input),
-    unsupported:
-      qemuArgs.length === 0
-        ? undefined
-        : `# unsupported: QEMU was given arguments of the user's own (--qemu-arg): ${qemuArgs.map(shellWord).join(' ')}`,
+    unsupported: remarks.length === 0 ? undefined : `# ${remarks.join('; ')}`,
   }
 }
 

@@ -3,7 +3,16 @@ import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:
 import { homedir, hostname, tmpdir, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
-import { block, field, InfraError, json, messageOf, shown, type Shown } from '../../base/index.ts'
+import {
+  block,
+  field,
+  InfraError,
+  json,
+  messageOf,
+  newId,
+  shown,
+  type Shown,
+} from '../../base/index.ts'
 import { scrub } from '../../crash/index.ts'
 import { run as runProgram, runOk } from '../../host/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
@@ -35,6 +44,7 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
   const name = `klab-crash-${crash.fingerprint.slice(0, 8)}`
   const path = resolve(lab.cwd, request.output ?? `${name}.tar.gz`)
   const work = await mkdtemp(join(tmpdir(), 'klab-export-'))
+  const partial = `${path}.${newId()}.partial`
   try {
     const bundle = new Bundle(join(work, name))
     await mkdir(bundle.dir)
@@ -62,7 +72,8 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
         )
       await bundle.file('vmcore', dump)
     }
-    const partial = `${path}.partial`
+    // tar keeps the mode of the file that is there: memory and consoles are for nobody else to read.
+    await writeFile(partial, '', { flag: 'wx', mode: 0o600 })
     await runOk('tar', ['-C', work, '-czSf', partial, '--owner=0', '--group=0', name])
     await rename(partial, path)
     return { path, files: bundle.files, scrubbed: bundle.scrubbed }
@@ -70,7 +81,7 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
     if (error instanceof InfraError) throw error
     throw new InfraError('EXPORT', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
   } finally {
-    await rm(`${path}.partial`, { force: true })
+    await rm(partial, { force: true })
     await rm(work, { recursive: true, force: true })
   }
 }

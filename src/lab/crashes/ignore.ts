@@ -41,6 +41,6 @@ export async function ignoreCrash(
     },
     comment: (rule: unknown) => (isThis(rule) ? ` ${String(field(title))}` : undefined),
   }
-  await keepingTrust(lab.paths, file, () => editList(file, SETTING, edit))
+  await keepingTrust(lab, file, () => editList(file, SETTING, edit))
   return { file, title, fingerprint }
 }

@@ -159,7 +159,7 @@ test('a full disk takes no verdict away, and what is in the history can be seen 
   const state = join(home.path, 'state')
   mkdirSync(state)
   const { stdout, stderr } = await inMounts(`
-    mount -t tmpfs -o size=400k none ${state}
+    mount -t tmpfs -o size=400k,mode=700 none ${state}
     ${commandOf('run', home.path, 'first')}
     head -c 80k /dev/zero >${state}/runs/first/console.log
     head -c 1M /dev/zero >${state}/filler 2>&- || echo full

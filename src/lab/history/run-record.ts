@@ -19,6 +19,7 @@ import type { RunRequest } from '../spec/run-request.ts'
 import type { MachineSpec } from '../spec/vm-spec.ts'
 import { ownerNow } from './owner.ts'
 import { leaveRecord, takeInRecords } from './record-files.ts'
+import { keptEnv } from './kept-env.ts'
 import type { KeptInput } from './run-input.ts'
 
 /** Opens the database of runs, with what they have left as files. Throws InfraError. */
@@ -72,6 +73,8 @@ interface RunEnd {
 /** What a run was asked for, as it is recorded: ready to be asked for again. */
 export interface RecordedRequest {
   readonly request: RunRequest
+  /** The variables that were given values, which are not kept. */
+  readonly unkept: readonly string[]
   /** Known at its end. */
   readonly input?: KeptInput
 }
@@ -84,7 +87,7 @@ export class RunRecord {
   readonly #lab: Lab
   readonly #writer: RunWriter
   readonly #row: NewRun
-  readonly #request: RunRequest | undefined
+  readonly #request: RecordedRequest | undefined
   readonly #onNote: (message: string) => void
   /** Among all runs, where the database told. */
   #number: number | undefined
@@ -189,22 +192,22 @@ export class RunRecord {
 
   #asked(input?: KeptInput): string | null {
     if (!this.#request) return null
-    const asked: RecordedRequest = { request: this.#request, ...(input && { input }) }
+    const asked: RecordedRequest = { ...this.#request, ...(input && { input }) }
     return JSON.stringify(asked)
   }
 }
 
-/** The request with the kernel that it came to, and all that the configuration had to say. Variables that are passed on keep their names alone. */
-function recorded(lab: Lab, request: RunRequest, kernel: string): RunRequest {
+/** The request with the kernel that it came to, and all that the configuration had to say. Variables keep their names alone. */
+function recorded(lab: Lab, request: RunRequest, kernel: string): RecordedRequest {
   const { vm, command, judge } = request
+  const { env, unkept } = keptEnv([...lab.config.run.env, ...command.env])
   return {
-    vm: { ...vm, kernel: { kernel, options: [], configFiles: [] } },
-    command: {
-      ...command,
-      cwd: command.cwd ?? lab.cwd,
-      env: [...lab.config.run.env, ...command.env],
+    request: {
+      vm: { ...vm, kernel: { kernel, options: [], configFiles: [] } },
+      command: { ...command, cwd: command.cwd ?? lab.cwd, env },
+      judge,
     },
-    judge,
+    unkept,
   }
 }
 

@@ -2,6 +2,7 @@ import { isRecord, isStringList, tryDecodeJson } from '../../base/index.ts'
 import type { RunRow } from '../../store/index.ts'
 import { isOutcome } from '../outcome/is-outcome.ts'
 import type { Outcome } from '../outcome/outcome.ts'
+import { keptEnv } from './kept-env.ts'
 import type { RecordedRequest } from './run-record.ts'
 
 /** How a run ended; null while it goes on. What cannot be read, by damage or because a newer klab has more outcomes, is lost. */
@@ -13,7 +14,19 @@ export function outcomeOfRow({ outcome, detail }: RunRow): Outcome | null {
 
 /** What was asked for; undefined for what cannot be asked for again. */
 export function requestOfRow({ request }: RunRow): RecordedRequest | undefined {
-  return request === null ? undefined : tryDecodeJson(request, isRecordedRequest)
+  return request === null ? undefined : recordedRequest(request)
+}
+
+/** As klabs before this one wrote it as well, which kept values: they are not shown, nor used. */
+export function recordedRequest(text: string): RecordedRequest | undefined {
+  const asked = tryDecodeJson(text, isRecordedRequest)
+  if (!asked) return undefined
+  const { request } = asked
+  const { env, unkept } = keptEnv(request.command.env)
+  return {
+    ...{ ...asked, unkept: [...(asked.unkept ?? []), ...unkept] },
+    request: { ...request, command: { ...request.command, env } },
+  }
 }
 
 /** A list of words in a column; empty if it cannot be read. */
@@ -36,10 +49,14 @@ function isTimes(value: unknown): value is Record<string, number> {
 }
 
 /** A request as this klab writes it, as far as it is used without looking again. */
-export function isRecordedRequest(value: unknown): value is RecordedRequest {
+function isRecordedRequest(
+  value: unknown,
+): value is Omit<RecordedRequest, 'unkept'> & Partial<RecordedRequest> {
   if (!isRecord(value) || !isRecord(value['request'])) return false
   const { vm, command, judge } = value['request']
+  const { unkept } = value
   return (
+    (unkept === undefined || isStringList(unkept)) &&
     isRecord(vm) &&
     isRecord(vm['kernel']) &&
     isRecord(vm['machine']) &&

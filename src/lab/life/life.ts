@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { Interrupted, interruptOf, messageOf } from '../../base/index.ts'
 import { cpuCount } from '../../host/index.ts'
 import type { PhaseTimings, Vm } from '../../vm/index.ts'
+import { audit } from '../audit/audit-log.ts'
+import { vmDeeds } from '../audit/vm-deeds.ts'
 import { boot } from '../boot/boot.ts'
 import type { BootHooks, BootRequest } from '../boot/boot-request.ts'
 import type { Booted } from '../boot/booted.ts'
@@ -109,6 +111,7 @@ class Life {
     const { id } = this.#request
     this.#onEvent({ kind: 'run', id, dir: this.#runDir })
     this.#record.begin()
+    this.#audit()
     const reports = this.#reports
     try {
       const stop = this.#stop()
@@ -163,6 +166,13 @@ class Life {
   readonly #onEvent = (event: LabEvent): void => {
     if (event.kind === 'phase') this.phases = withPhase(this.phases, event)
     this.#purpose.onEvent({ ...event, run: this.#request.id })
+  }
+
+  /** Before it happens: who touches something may end us. */
+  #audit(): void {
+    const { id, vm } = this.#request
+    const problem = audit(this.#lab, vmDeeds(vm, id))
+    if (problem !== undefined) this.#onEvent({ kind: 'note', message: problem })
   }
 
   /** Aborted when the VM is not wanted any more: by its user, or because its kernel is a wrong guess. */

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
-import { InfraError, tryDecodeJson } from '../../base/index.ts'
+import { InfraError } from '../../base/index.ts'
 import type { Lab } from '../session/context.ts'
 import { viewOf, withStore, type RunView } from '../history/history.ts'
 import { isSameOutcome, type Outcome } from '../outcome/outcome.ts'
 import { hasInput, inputPath } from '../history/run-input.ts'
-import { isRecordedRequest } from '../history/stored-run.ts'
+import { envAgain } from '../history/kept-env.ts'
+import { recordedRequest } from '../history/stored-run.ts'
+import type { RecordedRequest } from '../history/run-record.ts'
 import { repeatRun, type RepeatParts } from './repeat.ts'
 import type { RunRequest } from '../spec/run-request.ts'
 import { runInVm, type RunParts, type RunResult } from './run.ts'
@@ -33,8 +35,12 @@ export interface ReplaySummary extends RepeatSummary {
  * The same kernel, machine, command, directory and input again, in a fresh VM, and whether it ends in the same way. Throws InfraError for a run
  * that cannot be done again: one that goes on, whose input was typed or was not kept, or a VM that stayed.
  */
-export async function replayRun(lab: Lab, id: string, parts: RunParts): Promise<Replay> {
-  const { run, before, request, stdin } = await recordedRun(lab, id)
+export async function replayRun(
+  lab: Lab,
+  { id, env }: ReplayWish,
+  parts: RunParts,
+): Promise<Replay> {
+  const { run, before, request, stdin } = await recordedRun(lab, { id, env })
   const terminal = { ...parts.terminal, ...(stdin && { stdin: stdin() }) }
   const result = await runInVm(asThen(lab, run, request), request, { ...parts, terminal })
   return { of: run.id, before, result, isSame: isSameOutcome(before, result.outcome) }
@@ -43,10 +49,10 @@ export async function replayRun(lab: Lab, id: string, parts: RunParts): Promise<
 /** As replayRun, several times: how often it ends in the same way. With `untilSame` it stops at the first that does. */
 export async function replayOften(
   lab: Lab,
-  { id, untilSame, ...times }: ReplayTimes,
+  { id, env, untilSame, ...times }: ReplayTimes,
   parts: RepeatParts,
 ): Promise<ReplaySummary> {
-  const { run, before, request, stdin } = await recordedRun(lab, id)
+  const { run, before, request, stdin } = await recordedRun(lab, { id, env })
   let same = 0
   const isLast = ({ outcome }: RunResult) => {
     const isSame = isSameOutcome(before, outcome)
@@ -68,9 +74,14 @@ export async function replayOften(
   return { of: run.id, before, same, ...summary }
 }
 
-/** Which run is to be done again, and how often. */
-export interface ReplayTimes {
+/** Which run is to be done again, and with which variables: values that were given are not kept. */
+export interface ReplayWish {
   readonly id: string
+  readonly env: readonly string[]
+}
+
+/** As ReplayWish, and how often. */
+export interface ReplayTimes extends ReplayWish {
   readonly count: number
   readonly jobs: number
   readonly untilSame: boolean
@@ -93,7 +104,7 @@ interface Recorded {
   readonly stdin: (() => AsyncIterable<Uint8Array>) | undefined
 }
 
-async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
+async function recordedRun(lab: Lab, { id, env }: ReplayWish): Promise<Recorded> {
   const row = await withStore(lab, (store) => store.run(id))
   const run = viewOf(row)
   const refuse = (why: string) => {
@@ -103,7 +114,7 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     throw new InfraError('REPLAY', `run ${run.id} goes on; klab runs shows it`)
   if (row.request === null)
     return refuse('it is of a VM that stayed, or of a klab that did not record what was asked for')
-  const asked = tryDecodeJson(row.request, isRecordedRequest)
+  const asked = recordedRequest(row.request)
   if (!asked) return refuse('what it was asked for is damaged, or of a klab of another version')
   const dir = join(lab.paths.state, 'runs', run.id)
   switch (asked.input) {
@@ -117,10 +128,27 @@ async function recordedRun(lab: Lab, id: string): Promise<Recorded> {
     case 'none':
     case undefined:
   }
-  const { request, input } = asked
+  const { input } = asked
+  const request = withEnv(lab, asked, { run: run.id, env })
   // Now: the run may be removed as the oldest while it is done again.
   const bytes = input === 'all' ? await readFile(inputPath(dir)) : undefined
   const stdin = bytes && (() => Readable.from([bytes]))
   // The outcome was written by us too.
   return { run, before: run.outcome as Outcome, request, stdin }
+}
+
+/** With the values of its variables, as they are given now. Throws InfraError for one that is not. */
+function withEnv(
+  lab: Lab,
+  { request, unkept }: RecordedRequest,
+  { run, env }: { readonly run: string; readonly env: readonly string[] },
+): RunRequest {
+  const { command } = request
+  // Those of the configuration may be among them; others of it are not this run's.
+  const configured = lab.config.run.env.filter((item) =>
+    unkept.includes(item.split('=', 1)[0] ?? ''),
+  )
+  const sources = [...configured, ...env]
+  const again = envAgain({ env: command.env, unkept }, { run, sources, env: lab.env })
+  return { ...request, command: { ...command, env: again } }
 }

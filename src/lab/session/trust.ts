@@ -5,6 +5,7 @@ import { InfraError, shellWord, UsageError } from '../../base/index.ts'
 import { findProjectFile, PROJECT_FILE, readProject } from '../config/project-file.ts'
 import type { Ask } from '../config/trust-rules.ts'
 import { sha256, TrustStore, type Trust } from '../config/trust-store.ts'
+import { audit, type Audited } from '../audit/audit-log.ts'
 import type { Lab } from './context.ts'
 import type { Paths } from './paths.ts'
 
@@ -19,14 +20,12 @@ export interface TrustQuestion {
 
 /** An answer to it. */
 export interface TrustAnswer extends TrustQuestion {
-  readonly trust: () => Promise<Trust>
+  /** Remembers a yes; returns what went wrong with the audit log. */
+  readonly trust: () => Promise<string | undefined>
 }
 
 /** What the file of the project in, or above, a directory asks for. Throws UsageError where there is none that could be trusted. */
-export async function trustQuestion(
-  paths: Pick<Paths, 'state'>,
-  dir: string,
-): Promise<TrustAnswer> {
+export async function trustQuestion(audited: Audited, dir: string): Promise<TrustAnswer> {
   const { file, ignored } = readProject(dir)
   const [theirs] = ignored
   if (theirs)
@@ -38,11 +37,15 @@ export async function trustQuestion(
   const { withheld } = await loadConfig({
     ...{ files: [{ ...file, isTrusted: false }], env: {}, flags: new Map() },
   })
-  const store = new TrustStore(paths.state)
+  const store = new TrustStore(audited.paths.state)
+  const detail = withheld.map(describeAsk).join(', ')
   return {
     ...{ path: file.path, sha256: sha256(file.text), asks: withheld },
     isTrusted: withheld.length === 0 || store.trusts(file),
-    trust: () => store.add(file),
+    trust: async () => {
+      await store.add(file)
+      return audit(audited, [{ what: 'trust', subject: file.path, detail }])
+    },
   }
 }
 
@@ -96,11 +99,12 @@ function stateOf(trust: Trust): TrustEntry['state'] {
 }
 
 /** Trusts the file of a project no more, whatever it contained; returns its path. Throws UsageError where it was not. */
-export function revokeTrust(paths: Pick<Paths, 'state'>, dir: string): string {
+export function revokeTrust(audited: Audited, dir: string): string {
   const path = findProjectFile(dir) ?? join(resolve(dir), PROJECT_FILE)
   const place = existsSync(dirname(path)) ? join(realpathSync(dirname(path)), PROJECT_FILE) : path
-  if (new TrustStore(paths.state).revoke(place) === 0)
+  if (new TrustStore(audited.paths.state).revoke(place) === 0)
     throw new UsageError(`${place} is not trusted (klab trust --list)`)
+  audit(audited, [{ what: 'revoke', subject: place, detail: '' }])
   return place
 }
 
@@ -108,24 +112,24 @@ export function revokeTrust(paths: Pick<Paths, 'state'>, dir: string): string {
  * Changes a file by a command of its user. What he trusts, or what asked for nothing, is trusted as it is then: he has said himself what is new in it.
  */
 export async function keepingTrust<T>(
-  paths: Paths,
+  audited: Audited & { readonly paths: Pick<Paths, 'userConfig'> },
   file: string,
   change: () => Promise<T>,
 ): Promise<T> {
-  if (file === paths.userConfig) return await change()
-  const isTrusted = !existsSync(file) || (await answerFor(paths, file))?.isTrusted === true
+  if (file === audited.paths.userConfig) return await change()
+  const isTrusted = !existsSync(file) || (await answerFor(audited, file))?.isTrusted === true
   const result = await change()
   if (isTrusted && existsSync(file)) {
-    const after = await answerFor(paths, file)
+    const after = await answerFor(audited, file)
     if (after && !after.isTrusted) await after.trust()
   }
   return result
 }
 
 /** Undefined for a file that is not valid, or of others: it gets no trust by being mended. */
-async function answerFor(paths: Paths, file: string): Promise<TrustAnswer | undefined> {
+async function answerFor(audited: Audited, file: string): Promise<TrustAnswer | undefined> {
   try {
-    return await trustQuestion(paths, dirname(file))
+    return await trustQuestion(audited, dirname(file))
   } catch {
     return undefined
   }
