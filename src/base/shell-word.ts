@@ -1,11 +1,12 @@
+import { field } from './shown.ts'
+
 const PLAIN = /^[\w@%+=:,./-]+$/
-/** Printable ASCII and letters: what a quoted word can hold and a terminal be given. */
-const QUOTABLE = /^[^\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{M}]*$/u
 
 /** A word that a shell takes as it is. One that cannot be seen is written byte by byte, as bash, zsh and POSIX of 2024 read it. */
 export function shellWord(text: string): string {
   if (PLAIN.test(text)) return text
-  return QUOTABLE.test(text) ? `'${text.replaceAll("'", `'\\''`)}'` : `$'${escaped(text)}'`
+  const isVisible = String(field(text, Number.POSITIVE_INFINITY)) === text
+  return isVisible ? `'${text.replaceAll("'", `'\\''`)}'` : `$'${escaped(text)}'`
 }
 
 function escaped(text: string): string {

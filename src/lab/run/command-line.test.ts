@@ -158,7 +158,7 @@ test('what is as always is left out', async () => {
 
 /** What klab makes of a line, without a configuration. */
 async function typed(line: string): Promise<{ request: RunRequest; flags: RunFlags }> {
-  const printed = await runOk('sh', ['-c', `set -- ${line}; printf '%s\\0' "$@"`], { cwd })
+  const printed = await runOk('bash', ['-c', `set -- ${line}; printf '%s\\0' "$@"`], { cwd })
   const [klab, ...args] = printed.split('\0').slice(0, -1)
   expect(klab).toBe('klab')
   const program = new Command('klab').enablePositionalOptions().exitOverride()
