@@ -12,15 +12,17 @@ export interface Confinement {
   readonly isTogether?: boolean
   /** A directory that becomes a read-only view of this machine, and what is hidden in it. */
   readonly export?: { readonly dir: string; readonly hidden: readonly string[] }
-  /** Directories to be seen elsewhere: [source, place, read-only]. */
+  /** It can write to its working directory alone, where this user may have namespaces. */
+  readonly writesHereOnly?: true
   /** A tap device of a bridge, which the command finds open at that descriptor. */
   readonly tap?: { readonly bridge: string; readonly helper: string; readonly fd: number }
+  /** Directories to be seen elsewhere: [source, place, read-only]. */
   readonly binds?: readonly { from: string; at: string; readOnly: boolean }[]
 }
 
 /** The launcher's own arguments, up to and with `--`. Pure. */
 export function launcherArgs(confinement: Confinement, parentPid: number): string[] {
-  const { lock, claim, isTogether, tap, binds = [] } = confinement
+  const { lock, claim, isTogether, tap, writesHereOnly, binds = [] } = confinement
   const exported = confinement.export
   return [
     // Before the namespace: as another user than root the helper has no rights in it.
@@ -29,6 +31,7 @@ export function launcherArgs(confinement: Confinement, parentPid: number): strin
     exported ? ['--export', exported.dir] : [],
     exported?.hidden.flatMap((path) => ['--hide', exported.dir, path]) ?? [],
     binds.flatMap(({ from, at, readOnly }) => [readOnly ? '--bind-ro' : '--bind', from, at]),
+    writesHereOnly ? ['--write-only-here'] : [],
     lock === undefined ? [] : ['--lock', lock],
     claim === undefined ? [] : ['--claim', claim],
     isTogether ? ['--together'] : [],
