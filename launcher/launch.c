@@ -12,6 +12,7 @@
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
  *     --write-only-here   the working directory alone can be written to; where there may be no namespace, all can
  *     --empty DIR         DIR is an empty tmpfs
+ *     --plain-files SHIM  what the command makes is its user's, and nothing privileged (plain-files.c)
  *     --tap HELPER BRIDGE FD  the command finds a tap device of the bridge open at FD; QEMU's helper makes it
  *   klab-launch --hold FILE  hold an exclusive lock on FILE until stdin ends or the parent is gone; say `waiting` if
  *                         somebody has it, and `held` when it is ours
@@ -47,6 +48,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plain-files.h"
 #include "settle.h"
 #include "tree-state.h"
 
@@ -410,7 +412,7 @@ static void raise_file_limit(void)
 
 int main(int argc, char **argv)
 {
-	const char *exported = NULL;
+	const char *exported = NULL, *shim = NULL;
 	bool is_together = false;
 	int at = 1;
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
@@ -432,6 +434,8 @@ int main(int argc, char **argv)
 		} else if (strcmp(option, "--remove") == 0 && left >= 1) {
 			raise_file_limit();
 			return remove_staged(argv[at + 1]);
+		} else if (strcmp(option, "--plain-files") == 0 && left >= 1) {
+			shim = argv[++at];
 		} else if (strcmp(option, "--write-only-here") == 0) {
 			write_only_here();
 		} else if (strcmp(option, "--namespace") == 0) {
@@ -478,6 +482,8 @@ int main(int argc, char **argv)
 	/* After all that a command gets: it has another parent from here on. */
 	if (is_together)
 		together();
+	if (shim)
+		make_plain_files(shim);
 	execvp(argv[at + 1], argv + at + 1);
 	fprintf(stderr, "klab-launch: %s: %s\n", argv[at + 1], strerror(errno));
 	return errno == ENOENT ? 127 : 126;

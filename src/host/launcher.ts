@@ -1,6 +1,12 @@
 import { nativeProgram, type NativeProgram } from './native.ts'
 
-export const LAUNCHER: NativeProgram = { name: 'klab-launch', sources: 'launcher' }
+export const LAUNCHER: NativeProgram = {
+  ...{ name: 'klab-launch', kind: 'program', sources: 'launcher' },
+}
+/** Of --plain-files. */
+export const SHIM: NativeProgram = {
+  ...{ name: 'klab-shim', kind: 'preloaded', sources: 'launcher/shim' },
+}
 
 /** What a process that belongs to us may see and how long it lives (launcher/launch.c). */
 export interface Confinement {
@@ -14,6 +20,8 @@ export interface Confinement {
   readonly export?: { readonly dir: string; readonly hidden: readonly string[] }
   /** It can write to its working directory alone, where this user may have namespaces. */
   readonly writesHereOnly?: true
+  /** What it makes for a guest belongs to its user and is nothing privileged (launcher/plain-files.c). */
+  readonly plainFiles?: true
   /** A tap device of a bridge, which the command finds open at that descriptor. */
   readonly tap?: { readonly bridge: string; readonly helper: string; readonly fd: number }
   /** Directories to be seen elsewhere: [source, place, read-only]. */
@@ -48,5 +56,6 @@ export async function confined(
   cacheDir: string,
 ): Promise<[string, string[]]> {
   const launcher = await nativeProgram(LAUNCHER, cacheDir)
-  return [launcher, [...launcherArgs(confinement, process.pid), ...command]]
+  const plain = confinement.plainFiles ? ['--plain-files', await nativeProgram(SHIM, cacheDir)] : []
+  return [launcher, [...plain, ...launcherArgs(confinement, process.pid), ...command]]
 }

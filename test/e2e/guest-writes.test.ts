@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -52,5 +53,61 @@ describe('a hostile guest that is copied from', () => {
     expect(readdirSync(host)).toEqual(['file'])
     expect(readFileSync(join(here, 'out/dir/file'), 'utf8')).toBe('evil\n')
     expect(readdirSync(here)).toEqual(['out'])
+  })
+})
+
+describe.each(['9p', 'virtiofs'])('a rw share by %s', (transport) => {
+  /** As root in the guest; each line fails or not. */
+  const attack = `
+    cd /mnt/s
+    cp /bin/true suid && chmod 6755 suid
+    mkdir sgid && chmod 2775 sgid
+    touch theirs && chown 1234:1234 theirs
+    setpriv --reuid 1000 --regid 1000 --clear-groups touch by-other
+    mknod null c 1 3 2>/dev/null && echo made a device
+    mknod disk b 8 0 2>/dev/null && echo made a disk
+    perl -e 'use Fcntl; sysopen(F, "born", O_CREAT | O_WRONLY, 04755) and print "born with it\\n"'
+    perl -e 'syscall(188, "suid", "security.capability", pack("V5", 0x2000001, -1, 0, 0, 0), 20, 0) == 0 and print "capable\\n"'
+    echo more >> before
+    chmod 4751 before`
+
+  test('keeps owners, set-ID bits, devices and capabilities of a hostile guest from this machine', async () => {
+    await using vms = new TestVms()
+    const shared = directory(`priv-${transport}`)
+    chmodSync(shared, 0o777)
+    const before = join(shared, 'before')
+    writeFileSync(before, 'mine\n')
+    chmodSync(before, 0o6777)
+    const share = ['--share', `rw:${shared}:/mnt/s`, '--transport', transport]
+    const name = await vms.start(`priv-${transport}`, ...share)
+    const made = await klab(['exec', '--user', 'root', name, '--', 'sh', '-c', attack])
+    expect(made).toMatchObject({ stdout: '' })
+
+    const facts = readdirSync(shared).map((file) => {
+      const { mode, uid, gid } = lstatSync(join(shared, file))
+      return [file, (mode & 0o7777).toString(8), uid, gid]
+    })
+    const [uid, gid] = [process.getuid?.(), process.getgid?.()]
+    expect(facts.toSorted()).toEqual([
+      ['before', '751', uid, gid],
+      ['by-other', '644', uid, gid],
+      ['sgid', '775', uid, gid],
+      ['suid', '755', uid, gid],
+      ['theirs', '644', uid, gid],
+    ])
+  })
+
+  test('has FIFOs and sockets that work in the guest', async () => {
+    await using vms = new TestVms()
+    const shared = directory(`fifo-${transport}`)
+    const share = ['--share', `rw:${shared}:/mnt/s`, '--transport', transport]
+    const name = await vms.start(`fifo-${transport}`, ...share)
+    const script = `
+      cd /mnt/s && mkfifo -m 640 fifo && { echo through > fifo & cat fifo; }
+      perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "sock", Listen => 1) or die;
+        IO::Socket::UNIX->new(Peer => "sock") and print "connected\\n"'`
+    const { stdout } = await klab(['exec', name, '--', 'sh', '-c', script])
+    expect(stdout).toBe('through\nconnected\n')
+    expect(lstatSync(join(shared, 'fifo')).mode & 0o7777).toBe(0o640)
   })
 })

@@ -33,8 +33,6 @@ export async function fetchFile(
     await file.chmod(mode)
     await rename(temporary, inIt(basename(place)))
   } catch (error) {
-    // One that is only being opened would be there again after it was removed.
-    if (!stream.closed) await new Promise<void>((closed) => stream.once('close', closed).destroy())
     await rm(temporary, { force: true })
     throw error
   }
