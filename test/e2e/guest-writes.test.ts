@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 
+import { testTree } from '../support/kernels.ts'
 import { klab } from '../support/klab.ts'
 import { TestVms } from '../support/vms.ts'
 
@@ -110,4 +111,15 @@ describe.each(['9p', 'virtiofs'])('a rw share by %s', (transport) => {
     expect(stdout).toBe('through\nconnected\n')
     expect(lstatSync(join(shared, 'fifo')).mode & 0o7777).toBe(0o640)
   })
+})
+
+test('a place for shares that nothing is on shows an empty directory', async () => {
+  const shared = directory('only')
+  const script =
+    'mkdir /tmp/m && mount -t 9p -o trans=virtio,version=9p2000.L klab.share3 /tmp/m && ls -A /tmp/m && echo mounted'
+  const result = await klab([
+    ...['run', '-q', '--user', 'root', '--tree', testTree(), '--share', `ro:${shared}:/mnt/s`],
+    ...['--', 'sh', '-c', script],
+  ])
+  expect(result).toMatchObject({ code: 0, stdout: 'mounted\n' })
 })

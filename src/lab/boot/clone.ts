@@ -12,7 +12,7 @@ import { reachOrAsk } from './boot-reach.ts'
 import type { Snapshot } from './boot-request.ts'
 import { cloneObstacle } from './clone-obstacle.ts'
 import { bringUp } from './enter.ts'
-import { slottedExports, specOf, startQemu, type Scene } from './scene.ts'
+import { emptyPlace, slottedExports, specOf, startQemu, type Scene } from './scene.ts'
 import { templateKey, TemplateStore, type Template } from './templates.ts'
 
 /** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
@@ -49,7 +49,7 @@ export async function cloneTemplate(scene: Scene): Promise<Booted | undefined> {
 export async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<Booted> {
   const change = {
     ...(layout === 'template' && {
-      exports: slottedExports(scene, dir),
+      exports: slottedExports(scene, await emptyPlace(scene)),
       memory: { kind: 'own' } as const,
     }),
     incoming: true,
@@ -133,11 +133,10 @@ async function clone(
   scene: Scene,
   { template, isNew }: { template: Template; isNew: boolean },
 ): Promise<Booted> {
-  const { lab, request, view } = scene
+  const { view } = scene
   const { dir, facts } = template
-  const empty = join(lab.paths.runtime, request.id)
   const change = {
-    exports: slottedExports(scene, empty),
+    exports: slottedExports(scene, await emptyPlace(scene)),
     memory: { kind: 'file', path: join(dir, 'memory'), share: false } as const,
     incoming: true,
   }
