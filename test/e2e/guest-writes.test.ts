@@ -84,12 +84,14 @@ describe.each(['9p', 'virtiofs'])('a rw share by %s', (transport) => {
     const made = await klab(['exec', '--user', 'root', name, '--', 'sh', '-c', attack])
     expect(made).toMatchObject({ stdout: '' })
 
-    const facts = readdirSync(shared).map((file) => {
-      const { mode, uid, gid } = lstatSync(join(shared, file))
-      return [file, (mode & 0o7777).toString(8), uid, gid]
-    })
+    const facts = readdirSync(shared)
+      .toSorted()
+      .map((file) => {
+        const { mode, uid, gid } = lstatSync(join(shared, file))
+        return [file, (mode & 0o7777).toString(8), uid, gid]
+      })
     const [uid, gid] = [process.getuid?.(), process.getgid?.()]
-    expect(facts.toSorted()).toEqual([
+    expect(facts).toEqual([
       ['before', '751', uid, gid],
       ['by-other', '644', uid, gid],
       ['sgid', '775', uid, gid],
