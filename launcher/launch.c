@@ -10,12 +10,16 @@
  *     --export DIR        DIR becomes a read-only view of the whole file system, without /proc, /sys, /dev and /run
  *     --hide DIR PATH     in the export at DIR, PATH is empty
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
+ *     --write-only-here   the working directory alone can be written to; where there may be no namespace, all can
  *     --empty DIR         DIR is an empty tmpfs
+ *     --plain-files SHIM  what the command makes is its user's, and nothing privileged (plain-files.c)
  *     --tap HELPER BRIDGE FD  the command finds a tap device of the bridge open at FD; QEMU's helper makes it
  *   klab-launch --hold FILE  hold an exclusive lock on FILE until stdin ends or the parent is gone; say `waiting` if
  *                         somebody has it, and `held` when it is ours
  *   klab-launch --is-locked FILE  exit 75 if somebody holds the lock of FILE, 0 if nobody does
  *   klab-launch --tree DIR [WITHOUT...]  print one number for the state of a source tree (tree-state.c)
+ *   klab-launch --settle FROM INTO  what a guest has sent moves into a directory (settle.c)
+ *   klab-launch --remove DIR  a directory with what a guest has sent is taken away (settle.c)
  *   klab-launch --pin TID CPU [TID CPU...]  bind threads to CPUs
  *   klab-launch --tsc     measure the time-stamp counter and print its frequency in kHz
  *
@@ -44,6 +48,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plain-files.h"
+#include "settle.h"
 #include "tree-state.h"
 
 /* sys/mount.h and linux/mount.h cannot both be included with this libc. */
@@ -229,12 +235,12 @@ static int is_locked(const char *path)
 	return EXIT_LOCKED;
 }
 
-static void enter_namespace(void)
+static int try_namespace(void)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) < 0)
-		die("unshare", "mount namespace");
+		return -1;
 	if (uid != 0) {
 		write_file("/proc/self/setgroups", "deny");
 		write_file("/proc/self/uid_map", "%u %u 1", uid, uid);
@@ -242,6 +248,13 @@ static void enter_namespace(void)
 	}
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		die("make private", "/");
+	return 0;
+}
+
+static void enter_namespace(void)
+{
+	if (try_namespace() < 0)
+		die("unshare", "mount namespace");
 }
 
 static void empty(const char *path)
@@ -301,6 +314,21 @@ static void bind_mount(const char *source, const char *target)
 {
 	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
 		die("bind", source);
+}
+
+/* For a program that reads what a guest has sent: whatever it is made to believe, it changes nothing else. */
+static void write_only_here(void)
+{
+	/* An ordinary user where there are no user namespaces, or before v5.2: the program itself is trusted not to. */
+	if (try_namespace() < 0)
+		return;
+	int here = syscall(SYS_open_tree, AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (here < 0)
+		return;
+	/* A mount of its own, which is nowhere in the tree that is made read-only, and can be left but not found again. */
+	read_only("/", AT_RECURSIVE);
+	if (fchdir(here) < 0)
+		die("enter", "the directory to write to");
 }
 
 /* QEMU's helper sends the descriptor of the tap device it has made over a socket pair (qemu-bridge-helper.c). */
@@ -398,7 +426,7 @@ static void raise_file_limit(void)
 
 int main(int argc, char **argv)
 {
-	const char *exported = NULL;
+	const char *exported = NULL, *shim = NULL;
 	bool is_together = false;
 	int at = 1;
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
@@ -414,6 +442,16 @@ int main(int argc, char **argv)
 			return hold_lock(argv[at + 1]);
 		} else if (strcmp(option, "--is-locked") == 0 && left >= 1) {
 			return is_locked(argv[at + 1]);
+		} else if (strcmp(option, "--settle") == 0 && left >= 2) {
+			raise_file_limit();
+			return settle(argv[at + 1], argv[at + 2]);
+		} else if (strcmp(option, "--remove") == 0 && left >= 1) {
+			raise_file_limit();
+			return remove_staged(argv[at + 1]);
+		} else if (strcmp(option, "--plain-files") == 0 && left >= 1) {
+			shim = argv[++at];
+		} else if (strcmp(option, "--write-only-here") == 0) {
+			write_only_here();
 		} else if (strcmp(option, "--namespace") == 0) {
 			enter_namespace();
 		} else if (strcmp(option, "--parent") == 0 && left >= 1) {
@@ -458,6 +496,8 @@ int main(int argc, char **argv)
 	/* After all that a command gets: it has another parent from here on. */
 	if (is_together)
 		together();
+	if (shim)
+		make_plain_files(shim);
 	execvp(argv[at + 1], argv + at + 1);
 	fprintf(stderr, "klab-launch: %s: %s\n", argv[at + 1], strerror(errno));
 	return errno == ENOENT ? 127 : 126;

@@ -30,7 +30,7 @@ function readByCode(): string[] {
     ...[...text.matchAll(/packagePath\(('[^)`$]*'|'[^']*')/g)].map(([, args = '']) =>
       args.replaceAll("'", '').split(', ').join('/'),
     ),
-    ...[...text.matchAll(/\bsources: '([\w-]+)'/g)].map(([, dir = '']) => dir),
+    ...[...text.matchAll(/\bsources: '([\w/-]+)'/g)].map(([, dir = '']) => dir),
   ])
 }
 
@@ -43,7 +43,8 @@ describe('the package', () => {
       files.has(path) || [...files].some((file) => file.startsWith(`${path}/`))
     expect([...read, ...Object.values(manifest.bin)].filter((path) => !isThere(path))).toEqual([])
     for (const dir of ['guest', 'launcher', 'profiles'])
-      for (const file of readdirSync(dir)) expect(files).toContain(`${dir}/${file}`)
+      for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true }))
+        if (entry.isFile()) expect(files).toContain(`${entry.parentPath}/${entry.name}`)
   })
 
   test('brings its manual', async () => {

@@ -1,4 +1,4 @@
 import type { NativeProgram } from '../host/index.ts'
 
 /** The guest's PID 1. */
-export const AGENT: NativeProgram = { name: 'klab-agent', sources: 'guest' }
+export const AGENT: NativeProgram = { kind: 'program', name: 'klab-agent', sources: 'guest' }

@@ -1,5 +1,5 @@
 export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
-export { confined, LAUNCHER, type Confinement } from './launcher.ts'
+export { confined, LAUNCHER, SHIM, type Confinement } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
 export { ensurePrivateDirectory } from './directories.ts'
 export { cacheFile, setAside, writeAtomically } from './kept-file.ts'

@@ -1,6 +1,12 @@
 import { nativeProgram, type NativeProgram } from './native.ts'
 
-export const LAUNCHER: NativeProgram = { name: 'klab-launch', sources: 'launcher' }
+export const LAUNCHER: NativeProgram = {
+  ...{ name: 'klab-launch', kind: 'program', sources: 'launcher' },
+}
+/** Of --plain-files. */
+export const SHIM: NativeProgram = {
+  ...{ name: 'klab-shim', kind: 'preloaded', sources: 'launcher/shim' },
+}
 
 /** What a process that belongs to us may see and how long it lives (launcher/launch.c). */
 export interface Confinement {
@@ -12,15 +18,19 @@ export interface Confinement {
   readonly isTogether?: boolean
   /** A directory that becomes a read-only view of this machine, and what is hidden in it. */
   readonly export?: { readonly dir: string; readonly hidden: readonly string[] }
-  /** Directories to be seen elsewhere: [source, place, read-only]. */
+  /** It can write to its working directory alone, where this user may have namespaces. */
+  readonly writesHereOnly?: true
+  /** What it makes for a guest belongs to its user and is nothing privileged (launcher/plain-files.c). */
+  readonly plainFiles?: true
   /** A tap device of a bridge, which the command finds open at that descriptor. */
   readonly tap?: { readonly bridge: string; readonly helper: string; readonly fd: number }
+  /** Directories to be seen elsewhere: [source, place, read-only]. */
   readonly binds?: readonly { from: string; at: string; readOnly: boolean }[]
 }
 
 /** The launcher's own arguments, up to and with `--`. Pure. */
 export function launcherArgs(confinement: Confinement, parentPid: number): string[] {
-  const { lock, claim, isTogether, tap, binds = [] } = confinement
+  const { lock, claim, isTogether, tap, writesHereOnly, binds = [] } = confinement
   const exported = confinement.export
   return [
     // Before the namespace: as another user than root the helper has no rights in it.
@@ -29,6 +39,7 @@ export function launcherArgs(confinement: Confinement, parentPid: number): strin
     exported ? ['--export', exported.dir] : [],
     exported?.hidden.flatMap((path) => ['--hide', exported.dir, path]) ?? [],
     binds.flatMap(({ from, at, readOnly }) => [readOnly ? '--bind-ro' : '--bind', from, at]),
+    writesHereOnly ? ['--write-only-here'] : [],
     lock === undefined ? [] : ['--lock', lock],
     claim === undefined ? [] : ['--claim', claim],
     isTogether ? ['--together'] : [],
@@ -45,5 +56,6 @@ export async function confined(
   cacheDir: string,
 ): Promise<[string, string[]]> {
   const launcher = await nativeProgram(LAUNCHER, cacheDir)
-  return [launcher, [...launcherArgs(confinement, process.pid), ...command]]
+  const plain = confinement.plainFiles ? ['--plain-files', await nativeProgram(SHIM, cacheDir)] : []
+  return [launcher, [...plain, ...launcherArgs(confinement, process.pid), ...command]]
 }

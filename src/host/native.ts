@@ -11,12 +11,17 @@ import { describeExit, run } from './process.ts'
 /** A small C program of ours: its sources in the package, and the binary that a release ships beside them. */
 export interface NativeProgram {
   readonly name: string
+  /** A library that is loaded into the programs of others is not static, and needs nothing that they do not have. */
+  readonly kind: 'program' | 'preloaded'
   /** Directory of its *.c and *.h, relative to the package. */
   readonly sources: string
 }
 
-const FLAGS =
-  '-std=gnu11 -Os -Wall -Wextra -static -ffunction-sections -fdata-sections -Wl,--gc-sections -s'
+const COMMON = '-std=gnu11 -Os -Wall -Wextra -s'
+const FLAGS = {
+  program: `${COMMON} -static -ffunction-sections -fdata-sections -Wl,--gc-sections`,
+  preloaded: `${COMMON} -shared -fPIC -nostdlib`,
+} as const satisfies Record<NativeProgram['kind'], string>
 
 /** Both src/host and dist/code are two levels below the package. */
 export function packagePath(...parts: string[]): string {
@@ -29,7 +34,7 @@ export function packagePath(...parts: string[]): string {
  */
 export async function nativeProgram(program: NativeProgram, cacheDir: string): Promise<string> {
   const files = sourceFiles(program)
-  const id = sourceId(files)
+  const id = sourceId(program, files)
   const shipped = packagePath('dist', 'native', `${program.name}-${process.arch}-${id}`)
   if (existsSync(shipped)) return shipped
   // A cache may be on a file system that machines of several architectures share.
@@ -66,7 +71,7 @@ function sealPath(path: string): string {
 
 /** Where a release build puts the binary of a program (see `shipped` above). */
 export function shippedPath(program: NativeProgram): string {
-  const id = sourceId(sourceFiles(program))
+  const id = sourceId(program, sourceFiles(program))
   return packagePath('dist', 'native', `${program.name}-${process.arch}-${id}`)
 }
 
@@ -85,10 +90,10 @@ function sourceFiles({ sources }: NativeProgram): string[] {
 /** By the files: within a process they are read once. */
 const ids = new Map<string, string>()
 
-function sourceId(files: readonly string[]): string {
+function sourceId({ kind }: NativeProgram, files: readonly string[]): string {
   const known = ids.get(files.join())
   if (known !== undefined) return known
-  const hash = createHash('sha256').update(FLAGS)
+  const hash = createHash('sha256').update(FLAGS[kind])
   for (const file of files) hash.update(readFileSync(file))
   const id = hash.digest('hex').slice(0, 16)
   ids.set(files.join(), id)
@@ -99,16 +104,20 @@ function sourceId(files: readonly string[]): string {
 const NO_ROOM = /No space left on device|Disk quota exceeded|File too large|Read-only file system/
 
 async function compile(
-  { name }: NativeProgram,
+  { name, kind }: NativeProgram,
   files: readonly string[],
   target: string,
 ): Promise<void> {
   // Also of one process two may be at it: runs that are repeated go several at a time.
   const temporary = `${target}.${newId()}.tmp`
   const sources = files.filter((file) => file.endsWith('.c'))
-  const { exit, stderr } = await run('gcc', [...FLAGS.split(' '), '-o', temporary, ...sources], {
-    env: { ...process.env, LC_ALL: 'C' },
-  })
+  const { exit, stderr } = await run(
+    'gcc',
+    [...FLAGS[kind].split(' '), '-o', temporary, ...sources],
+    {
+      env: { ...process.env, LC_ALL: 'C' },
+    },
+  )
   if (exit.kind !== 'exited' || exit.code !== 0) {
     await rm(temporary, { force: true })
     const noRoom = NO_ROOM.exec(stderr)?.[0]

@@ -187,15 +187,15 @@ test('a process that was given a value shows it to nobody', async () => {
 })
 
 test('a run is done again, with its input, and compared', async () => {
-  const run = ['run', '-q', '--json', '--tree', testTree()]
-  const first = await inProject([...run, '--', 'sh', '-c', 'cat; exit 3'], 'what it read\n')
+  const asRun = ['run', '-q', '--json', '--tree', testTree()]
+  const first = await inProject([...asRun, '--', 'sh', '-c', 'cat; exit 3'], 'what it read\n')
   const { id } = JSON.parse(first.stdout)
   const again = await inProject(['runs', 'replay', id])
   expect(again).toMatchObject({ code: 0, stdout: 'what it read\n' })
   expect(again.stderr).toContain(`as run ${id}`)
-  const once = join(project, 'once')
+  const made = join(project, 'once')
   const share = ['--share', `rw:${project}`]
-  const other = await inProject([...run, ...share, '--', 'mkdir', once])
+  const other = await inProject([...asRun, ...share, '--', 'mkdir', made])
   const replayed = await inProject(['runs', 'replay', '--json', JSON.parse(other.stdout).id])
   expect(replayed.code).toBe(1)
   expect(JSON.parse(replayed.stdout)).toMatchObject({
@@ -226,7 +226,7 @@ test('a run is done again many times, to tell how often it ends so', async () =>
   expect(often.code).toBe(0)
   expect(JSON.parse(often.stdout)).toMatchObject({ asked: 9, runs: 9, same: 1, passed: 1 })
   rmSync(counter)
-  const once = [...rest, '--until-same']
-  const until = await inProject(['runs', 'replay', JSON.parse(passed.stdout).id, ...once])
+  const untilSame = [...rest, '--until-same']
+  const until = await inProject(['runs', 'replay', JSON.parse(passed.stdout).id, ...untilSame])
   expect(JSON.parse(until.stdout)).toMatchObject({ asked: 9, runs: 1, same: 1 })
 })

@@ -8,7 +8,7 @@ import type { Snapshot } from './boot-request.ts'
 import { cloneObstacle } from './clone-obstacle.ts'
 import { bringUp } from './enter.ts'
 import { readyTemplate, templateSpec, type ReadyTemplate } from './ready-template.ts'
-import { slottedExports, type Scene } from './scene.ts'
+import { emptyPlace, slottedExports, type Scene } from './scene.ts'
 import { templateKey, TemplateStore } from './templates.ts'
 
 /** A clone of the template of this request, made now if need be; undefined when there cannot be one. */
@@ -58,7 +58,7 @@ function isOfState(error: unknown): error is BootFailure {
 export async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<Booted> {
   const change = {
     ...(layout === 'template' && {
-      exports: slottedExports(scene, dir),
+      exports: slottedExports(scene, await emptyPlace(scene)),
       memory: { kind: 'own' } as const,
     }),
     incoming: true,
@@ -75,11 +75,10 @@ export async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<B
 }
 
 async function clone(scene: Scene, { template, isNew }: ReadyTemplate): Promise<Booted> {
-  const { lab, request, view } = scene
+  const { view } = scene
   const { dir, facts } = template
-  const empty = join(lab.paths.runtime, request.id)
   const change = {
-    exports: slottedExports(scene, empty),
+    exports: slottedExports(scene, await emptyPlace(scene)),
     memory: { kind: 'file', path: join(dir, 'memory'), share: false } as const,
     incoming: true,
   }

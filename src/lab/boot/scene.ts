@@ -46,6 +46,13 @@ export function slottedExports({ request, view }: Scene, empty: string) {
   return withSlots(nineExports(view), { hasRoot: request.vm.root.kind === 'host', empty })
 }
 
+/** The empty directory of a VM's own. It goes with the VM. */
+export async function emptyPlace({ lab, request }: Scene): Promise<string> {
+  const dir = join(lab.paths.runtime, request.id, 'empty')
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return dir
+}
+
 /** Starts QEMU for a scene. Throws BootFailure. */
 export async function startQemu(
   { lab, request, hooks, decision }: Scene,

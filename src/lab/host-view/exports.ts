@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { MountRequest } from '../../guest/index.ts'
 import type { Confinement, LiveProcess } from '../../host/index.ts'
 import { startVirtiofsd, type Export } from '../../vm/index.ts'
-import { virtiofsdPath, type Lab } from '../session/context.ts'
+import { isCVirtiofsd, virtiofsdPath, type Lab } from '../session/context.ts'
 import type { Share } from '../spec/shares.ts'
 import type { Root } from '../spec/vm-spec.ts'
 import { hiddenPaths } from './hidden.ts'
@@ -107,6 +107,8 @@ export async function virtiofsExports(
 ): Promise<{ readonly exports: readonly Export[]; readonly daemons: readonly Daemon[] }> {
   const exports: Export[] = []
   const daemons: Daemon[] = []
+  const daemon = virtiofsdPath(lab) ?? ''
+  const isRust = !isCVirtiofsd(daemon)
   await mkdir(socketDir, { recursive: true, mode: 0o700 })
   if (rootConfinement.export)
     await mkdir(rootConfinement.export.dir, { recursive: true, mode: 0o700 })
@@ -114,13 +116,15 @@ export async function virtiofsExports(
     const { tag } = request
     const socket = join(socketDir, `${tag}.sock`)
     const readOnly = request.mode !== 'rw'
-    const own = readOnly ? { binds: [{ from: path, at: path, readOnly }] } : {}
+    const own: Confinement = readOnly
+      ? { binds: [{ from: path, at: path, readOnly }] }
+      : { plainFiles: true }
     const process = resources.use(
       await startVirtiofsd({
-        daemon: virtiofsdPath(lab) ?? '',
+        ...{ daemon, isRust },
         dir: path,
         socket,
-        cached,
+        ...{ cached, readOnly },
         uid: lab.uid,
         confinement: request.target === 'root' ? rootConfinement : own,
         cacheDir: lab.paths.cache,

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs'
 import { lstat, mkdir, readdir, readlink } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
+import { InfraError, messageOf } from '../../base/index.ts'
 import type { Agent } from '../../guest/index.ts'
 import { fetchFile } from './fetch-file.ts'
 import type { Share } from '../spec/shares.ts'
+import { stageFor } from './staging.ts'
 
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
@@ -43,29 +44,37 @@ async function putOne(agent: Agent, path: string, place: string): Promise<void> 
 
 /**
  * Copies what a guest has made of a share back over the host's directory: what is new or changed comes, what was deleted
- * in the guest stays. Nothing is written outside of the share, whatever the guest says.
+ * in the guest stays. Nothing is written outside of the share, whatever the guest says: names are checked, and links not followed.
  */
-export async function copyShareBack(agent: Agent, { host, guest }: Share): Promise<void> {
-  for (const { path, mode } of await agent.list(guest, MAX_LISTING)) {
-    const parts = path.split('/')
+export async function copyShareBack(
+  agent: Agent,
+  { host, guest }: Share,
+  cacheDir: string,
+): Promise<void> {
+  const listed = await agent.list(guest, MAX_LISTING)
+  await using staging = await stageFor(host, cacheDir)
+  for (const entry of listed) {
+    const parts = entry.path.split('/')
     if (parts.some((part) => part === '' || part === '.' || part === '..')) continue
-    const place = join(host, ...parts)
-    await checkParents(host, place)
-    if ((mode & S_IFMT) === S_IFDIR)
-      await mkdir(place, { mode: mode & 0o777 }).catch(ignoreExisting)
-    else if ((mode & S_IFMT) === S_IFREG)
-      await fetchFile(agent, { source: posix.join(guest, path), place })
+    await fetchEntry(agent, { ...entry, guest }, join(staging.dir, ...parts))
   }
+  await staging.settle()
 }
 
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
-}
-
-/** A link of the share's own must not lead the guest's bytes out of it. */
-async function checkParents(host: string, place: string): Promise<void> {
-  for (let dir = dirname(place); dir !== host; dir = dirname(dir)) {
-    if ((await lstat(dir)).isDirectory()) continue
-    throw new InfraError('SHARE', `${dir} is a link, and nothing is copied back through one`)
+/** All that is above a place in the staging directory was made here, and is no link. */
+async function fetchEntry(
+  agent: Agent,
+  { path, mode, guest }: { path: string; mode: number; guest: string },
+  place: string,
+): Promise<void> {
+  try {
+    const isDirectory = (mode & S_IFMT) === S_IFDIR
+    if (isDirectory) await mkdir(place, { recursive: true, mode: (mode & 0o777) | 0o700 })
+    if ((mode & S_IFMT) !== S_IFREG) return
+    await mkdir(dirname(place), { recursive: true, mode: 0o700 })
+    await fetchFile(agent, { source: posix.join(guest, path), place })
+  } catch (error) {
+    if (error instanceof InfraError) throw error
+    throw new InfraError('SHARE', `cannot copy ${place} back from the guest: ${messageOf(error)}`)
   }
 }

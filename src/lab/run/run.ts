@@ -263,12 +263,12 @@ const UNWRITTEN =
   'what the command has written to rw shares may be incomplete here: the guest was asked to write it back, and has not answered'
 
 /** What the command has written to rw shares becomes the host's. */
-async function keepWrites({ booted, request }: Living): Promise<void> {
+async function keepWrites({ lab, booted, request }: Living): Promise<void> {
   const { boots, copiesShares } = booted
   const { agent } = boots
   const written = request.vm.shares.filter(({ mode }) => mode === 'rw')
   if (written.length === 0 || !agent) return
-  if (copiesShares) for (const share of written) await copyShareBack(agent, share)
+  if (copiesShares) for (const share of written) await copyShareBack(agent, share, lab.paths.cache)
   else await agent.sync().catch(() => undefined)
 }
 

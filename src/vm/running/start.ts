@@ -108,7 +108,12 @@ async function startQemu(
 ): Promise<LiveProcess> {
   const command = [spec.qemu, ...qemuArgs(spec, sockets)]
   onCommand?.(command)
-  const [file, args] = await confined(command, confinement, cacheDir)
+  const writes = spec.exports.some((one) => one.transport === '9p' && !one.readOnly)
+  const [file, args] = await confined(
+    command,
+    { ...confinement, ...(writes && { plainFiles: true }) },
+    cacheDir,
+  )
   // QEMU quits on SIGINT, and the first Ctrl-C is for the command.
   return start(file, args, { cwd: runDir, env: qemuEnvironment(spec), stdio, ownSession: true })
 }

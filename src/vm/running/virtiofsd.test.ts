@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 
 import { virtiofsdCommand } from './virtiofsd.ts'
 
-const served = { daemon: '/usr/libexec/virtiofsd', dir: '/srv', socket: '/run/s', cached: true }
+const served = {
+  daemon: '/usr/libexec/virtiofsd',
+  dir: '/srv',
+  socket: '/run/s',
+  cached: true,
+  readOnly: true,
+  isRust: true,
+}
 
 test.each([
   ['root changes its root directory', 0, true, 'source=/srv,cache=always,sandbox=chroot,xattr'],
@@ -16,6 +23,11 @@ test.each([
   ],
 ])('virtiofsd: %s', (...[, uid, cached, options]) => {
   expect(virtiofsdCommand({ ...served, uid, cached })).toEqual([
-    ...['/usr/libexec/virtiofsd', '--socket-path=/run/s', '-o', options],
+    ...['/usr/libexec/virtiofsd', '--socket-path=/run/s', '-o', options, '--no-announce-submounts'],
   ])
+})
+
+test('a daemon that writes asks for no capability that the launcher takes', () => {
+  const c = { ...served, uid: 0, readOnly: false, isRust: false }
+  expect(virtiofsdCommand(c).at(-1)).toMatch(/,xattr,modcaps=-fsetid:-setfcap:-mknod$/)
 })

@@ -13,15 +13,21 @@ import {
 const READY_LIMIT_MS = 5_000
 
 /** The command line of a daemon that serves a directory to one VM, for whoever has that uid. Pure. */
-export function virtiofsdCommand({ daemon, dir, socket, cached, uid }: Served): string[] {
+export function virtiofsdCommand(served: Served): string[] {
+  const { daemon, dir, socket, cached, uid, readOnly, isRust } = served
   // The Rust daemon lets root alone change its root directory; a user has namespaces of its own for that. Never none: what
   // a guest makes the daemon open has to stay below the directory.
   const sandbox = uid === 0 ? 'chroot' : 'namespace'
   const cache = cached ? 'always' : 'auto'
+  // Those that the launcher lets it keep (launcher/plain-files.c): it insists on all that it wants.
+  const capabilities = readOnly ? '' : ',modcaps=-fsetid:-setfcap:-mknod'
   // The C daemon of QEMU 7 and the Rust one share this old spelling.
-  const options = `source=${dir},cache=${cache},sandbox=${sandbox},xattr`
-  return [daemon, `--socket-path=${socket}`, '-o', options]
+  const options = `source=${dir},cache=${cache},sandbox=${sandbox},xattr${capabilities}`
+  return [daemon, `--socket-path=${socket}`, '-o', options, ...(isRust ? RUST_OPTIONS : [])]
 }
+
+// Overlayfs takes no lower layer that mounts by itself what the host has mounted there (EREMOTE); the C daemon never says it.
+const RUST_OPTIONS = ['--no-announce-submounts'] as const
 
 /** A directory that a daemon serves. */
 interface Served {
@@ -30,6 +36,10 @@ interface Served {
   readonly socket: string
   /** What the host changes need not be seen. */
   readonly cached: boolean
+  /** The guest can write to it, if it is not so. */
+  readonly readOnly: boolean
+  /** Not the C daemon of QEMU 7. */
+  readonly isRust: boolean
   /** Whose daemon it is. */
   readonly uid: number
 }

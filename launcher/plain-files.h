@@ -1,0 +1,1 @@
+void make_plain_files(const char *shim);
