@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import * as events from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
-import { run, runOk } from '../../src/host/index.ts'
+import * as host from '../../src/host/index.ts'
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
 import { klab, startKlab } from '../support/klab.ts'
@@ -90,7 +90,7 @@ test('all of a crash goes into one archive, without secrets', async () => {
   ])
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${archive}\n` })
   expect(stderr).toMatch(/taken out: look before you send it/)
-  await runOk('tar', ['-xzf', archive, '-C', project, '--strip-components=1'])
+  await host.runOk('tar', ['-xzf', archive, '-C', project, '--strip-components=1'])
   const read = (name: string) => readFileSync(join(project, name), 'utf8')
   expect(read('console.log')).toContain('kernel BUG at')
   expect(read('config')).toContain('CONFIG_LKDTM=y')
@@ -163,9 +163,9 @@ test('the value of a variable is kept nowhere (S10), and given again', async () 
     await klab(['runs', 'replay', id], { cwd: project, env: { ...env, PASS: value } }),
   ])
     expect(again).toMatchObject({ code: 0, stdout: first.stderr })
-  const { exit } = await run('grep', ['-ra', value, join(home, 'state'), join(home, 'run')])
+  const { exit } = await host.run('grep', ['-ra', value, join(home, 'state'), join(home, 'run')])
   expect(exit).toEqual({ kind: 'exited', code: 1 })
-  const { stdout: open } = await run('find', [
+  const { stdout: open } = await host.run('find', [
     ...[join(home, 'state'), join(home, 'run'), '!', '-type', 'l', '-perm', '/077'],
   ])
   expect(open).toBe('')
@@ -182,7 +182,7 @@ test('a process that was given a value shows it to nobody', async () => {
     expect(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1')).not.toContain('correct-horse')
   } finally {
     child.kill('SIGTERM')
-    await once(child, 'close')
+    await events.once(child, 'close')
   }
 })
 

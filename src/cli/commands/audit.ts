@@ -23,7 +23,7 @@ Examples:
 export function addAuditCommand(program: Command, finish: (code: number) => void): void {
   program
     .command('audit')
-    .summary('what touched this machine or let somebody into a VM: who, when, from where')
+    .summary('who touched this machine, or entered a VM, and when')
     .description(
       'what has touched this machine, or let somebody into a VM: who, when, what, from where',
     )

@@ -28,7 +28,7 @@ export interface TrustAnswer extends TrustQuestion {
 export async function trustQuestion(audited: Audited, dir: string): Promise<TrustAnswer> {
   const { file, ignored } = readProject(dir)
   const [theirs] = ignored
-  if (theirs)
+  if (!file && theirs)
     throw new UsageError(
       `${theirs.path} cannot be trusted: ${theirs.why}; make a ${PROJECT_FILE} of your own of it, in a directory of yours`,
     )
