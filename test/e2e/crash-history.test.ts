@@ -1,4 +1,4 @@
-import * as events from 'node:events'
+import { once as onceOf } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -182,7 +182,7 @@ test('a process that was given a value shows it to nobody', async () => {
     expect(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1')).not.toContain('correct-horse')
   } finally {
     child.kill('SIGTERM')
-    await events.once(child, 'close')
+    await onceOf(child, 'close')
   }
 })
 
