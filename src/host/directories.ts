@@ -18,9 +18,9 @@ import { ownerName, pathProblem } from './own-path.ts'
  * its place, and that it can be written. One that others can read is closed. Throws InfraError.
  */
 export function ensurePrivateDirectory(path: string, purpose: string): void {
-  const problem = pathProblem(path)
-  if (problem !== undefined) throw notOurs(path, purpose, problem)
   try {
+    const problem = pathProblem(path)
+    if (problem !== undefined) throw notOurs(path, purpose, problem)
     makeDirectories(path, 0o700)
     const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
     try {
