@@ -21,7 +21,12 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   'what this system says of itself: /proc, /etc/passwd, /etc/hosts': [
     ...['host/facts.ts', 'host/identity.ts', 'host/lock-holder.ts', 'host/own-path.ts'],
     ...['lab/host-view/hidden.ts', 'lab/life/life.ts', 'lab/names/names.ts', 'lab/net/network.ts'],
-    ...['lab/schedule/ticket.ts', 'lab/session/guest-user.ts', 'lab/vms/usage.ts'],
+    ...[
+      'lab/schedule/ticket.ts',
+      'lab/session/guest-user.ts',
+      'lab/vms/usage.ts',
+      'lab/audit/origin.ts',
+    ],
   ],
   'what klab has written, in directories that are its own': [
     ...['cli/commands/logs.ts', 'kernel/build/build-dir.ts', 'kernel/build/collect.ts'],
@@ -33,11 +38,17 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
     ...['lab/symbols/file-cache.ts', 'lab/vms/start.ts', 'vm/facts/accelerator.ts'],
     ...['vm/facts/qemu-facts.ts', 'vm/running/start.ts', 'host/directories.ts'],
     ...['lab/history/record-files.ts', 'lab/net/segment.ts', 'lab/vms/registry.ts'],
-    ...['lab/vms/snapshots.ts'],
+    ...['lab/vms/snapshots.ts', 'kernel/ready-made/kernel-store.ts', 'lab/audit/audit-log.ts'],
   ],
   'what it writes': [
     ...['host/process.ts', 'lab/dumps/dump-file.ts', 'lab/history/output-record.ts'],
-    ...['store/database.ts', 'vm/running/console.ts', 'vm/running/scratch.ts'],
+    ...[
+      'store/database.ts',
+      'vm/running/console.ts',
+      'vm/running/scratch.ts',
+      'lab/host-view/fetch-file.ts',
+      'lab/host-view/staging.ts',
+    ],
   ],
   'files that were just found to be regular, in a tree or a share': [
     ...['kernel/tree/fingerprint.ts', 'lab/host-view/share-copy.ts'],

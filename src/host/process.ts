@@ -40,7 +40,9 @@ export async function run(
     ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
     ...(options.signal !== undefined && { signal: options.signal }),
   })
-  const output = Promise.all([textOf(child.stdout), textOf(child.stderr)])
+  // What a tool makes of a hostile file may have no end.
+  const tooMuch = () => void child.kill('SIGKILL')
+  const output = Promise.all([textOf(child.stdout, tooMuch), textOf(child.stderr, tooMuch)])
   // A program that does not read its input ends with EPIPE on our side; its exit tells the story.
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(options.input)
@@ -193,10 +195,21 @@ async function exitOf(child: ChildProcess): Promise<ProcessExit> {
   }
 }
 
-async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+/** A program that prints more is ended; `nm` of a kernel with everything built in prints 20 MiB. */
+const MAX_OUTPUT = 128 * 1024 * 1024
+
+async function textOf(
+  stream: NodeJS.ReadableStream | null,
+  onTooMuch: () => void,
+): Promise<string> {
   const chunks: Buffer[] = []
+  let bytes = 0
   try {
-    for await (const chunk of stream ?? []) chunks.push(chunk as Buffer)
+    for await (const chunk of stream ?? []) {
+      bytes += chunk.length
+      if (bytes <= MAX_OUTPUT) chunks.push(chunk as Buffer)
+      else onTooMuch()
+    }
   } catch {
     // The stream of a process that never started.
   }

@@ -25,7 +25,7 @@ export function ownPatterns(modules: readonly string[]): string[] {
 }
 
 /** What a pattern matches, more or less: of alternatives one, of what may be repeated one or none. */
-export function sampleOf(pattern: string, random: Random): string {
+function sampleOf(pattern: string, random: Random): string {
   const plain = pattern
     .replaceAll(/\(\?(?:[:=!]|<[=!]|<\w+>)/g, '(')
     .replaceAll(/\[((?:\\.|[^\]\\])*)\]/g, (_, inside: string) => memberOf(inside))

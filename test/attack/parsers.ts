@@ -31,10 +31,20 @@ async function work({ seed, from, only, dir, files }: Work): Promise<void> {
   const asked = process.env['ATTACK_ONLY'] ?? ''
   const targets = targetsFor(seedsFrom(files), dir).filter(({ name }) => name.includes(asked))
   for (let number = from; ; number++) {
-    parentPort?.postMessage({ begin: number })
-    parentPort?.postMessage({ end: await attempt(targets, { seed, number, dir }) })
+    tell({ begin: number })
+    tell({ end: await attempt(targets, { seed, number, dir }) })
     if (only) return
   }
+}
+
+interface Said {
+  readonly begin?: number
+  readonly end?: Attempt
+}
+
+function tell(said: Said): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort?.postMessage(said)
 }
 
 /** What happened. */
@@ -75,7 +85,7 @@ async function watched(parts: Work, tally: Tally, until: number): Promise<number
   const worker = new Worker(import.meta.filename, { workerData: parts })
   const over = Promise.withResolvers<number | undefined>()
   let [current, startedAt] = [-1, performance.now()]
-  worker.on('message', (said: { begin?: number; end?: Attempt }) => {
+  worker.on('message', (said: Said) => {
     if (said.begin !== undefined) [current, startedAt] = [said.begin, performance.now()]
     if (said.end) tally.add(said.end)
   })
