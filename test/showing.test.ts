@@ -185,15 +185,17 @@ describe('what was recorded', () => {
   const asked = ['runs', 'show', RUNS[0], '--console']
 
   test('is as it was for a pipe', async () => {
-    const { output } = await klab(asked, { cwd: lab.project, env: { KLAB_HOME: lab.home } })
-    expect(output).toEqual(readFileSync(join(lab.home, 'state/runs', RUNS[0], 'console.log')))
+    using whole = await hostileHome()
+    const { output } = await klab(asked, { cwd: whole.project, env: { KLAB_HOME: whole.home } })
+    expect(output).toEqual(readFileSync(join(whole.home, 'state/runs', RUNS[0], 'console.log')))
   })
 
   test('is made visible on a terminal', async () => {
+    using whole = await hostileHome()
     const { stdout } = await run(
       'script',
       ['-q', '-e', '-c', [PROGRAM, ...asked].join(' '), '/dev/null'],
-      { cwd: lab.project, env: { ...process.env, KLAB_HOME: lab.home } },
+      { cwd: whole.project, env: { ...process.env, KLAB_HOME: whole.home } },
     )
     expect(stdout).toContain(String.raw`Linux version 6.1.0-x\x1b[2J\x1b]0;t\x07`)
     // The terminal itself adds the carriage returns.

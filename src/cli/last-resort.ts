@@ -1,4 +1,5 @@
 import { printError } from './render/errors.ts'
+import { err } from './render/print.ts'
 
 /**
  * Whatever escapes, in a handler of a socket or a promise that nobody waits for, ends klab with one sentence and 125: Node would print a
@@ -13,5 +14,5 @@ export function catchWhatEscapes(): void {
     process.exit()
   })
   // There is nobody to tell it to.
-  process.stderr.on('error', () => undefined)
+  err.outliveReader()
 }

@@ -45,9 +45,9 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 /** Options that do what a test must not. */
 const OPTIONS_LEFT_OUT = /^--(?:fix|yes|tty|no-tty)$/
 
-/** They take away what the others show. */
-const LAST =
-  /^(?:crash ignore|rename|config (?!list|get|validate|schema)|rm|trust --revoke|\w+ (?:rm|prune|clean)) /
+/** They change what the others show, and then take it away. */
+const CHANGES = /^(?:crash ignore|rename|config (?!list|get|validate|schema)|trust --revoke) /
+const REMOVES = /^(?:rm|\w+ (?:rm|prune|clean)) /
 
 /**
  * Command lines of every command: as it is meant, with each of its options, and with a hostile name for each of its arguments and of the
@@ -59,8 +59,9 @@ export async function allCommandLines(): Promise<string[][]> {
     path.join(' ') in LEFT_OUT ? [] : linesOf(command, path),
   )
   const whole = [[], ['--help'], [NAME], [`--${NAME}`], ...lines]
-  const key = (line: readonly string[]) => (LAST.test(`${line.join(' ')} `) ? 1 : 0)
-  return whole.toSorted((a, b) => key(a) - key(b))
+  const turnOf = (line: readonly string[]) =>
+    [CHANGES, REMOVES].findIndex((some) => some.test(`${line.join(' ')} `))
+  return [-1, 0, 1].flatMap((turn) => whole.filter((line) => turnOf(line) === turn))
 }
 
 interface Leaf {

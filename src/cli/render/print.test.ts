@@ -59,11 +59,13 @@ test('a guest that does not boot is quoted, and not obeyed', async () => {
     String.raw`klab: a\nb`,
     String.raw`  \x1b\n`,
   ])
-  expect(lines.slice(102, 106)).toEqual([
+  expect(lines.slice(102, 105)).toEqual([
     String.raw`  \x1b\n`,
     '  … and 200 more',
     String.raw`klab: open \x1b`,
-    'klab: this is a bug in klab; please report it with the lines below',
   ])
-  expect(lines[106]).toBe(String.raw`Error: \x1b[2J`)
+  expect(lines.slice(105)).toEqual([
+    expect.stringContaining(String.raw`klab: this is a bug in klab: Error: \x1b[2J (`),
+    '',
+  ])
 })
