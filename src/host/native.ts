@@ -100,8 +100,9 @@ function sourceId({ kind }: NativeProgram, files: readonly string[]): string {
   return id
 }
 
-/** As strerror(3) says it. */
-const NO_ROOM = /No space left on device|Disk quota exceeded|File too large|Read-only file system/
+/** As strerror(3) and strsignal(3) say it. */
+const NO_ROOM =
+  /No space left on device|Disk quota exceeded|File (?:too large|size limit exceeded)|Read-only file system/
 
 async function compile(
   { name, kind }: NativeProgram,
@@ -122,7 +123,10 @@ async function compile(
     await rm(temporary, { force: true })
     const noRoom = NO_ROOM.exec(stderr)?.[0]
     if (noRoom !== undefined)
-      throw new InfraError('COMPILE', `cannot write ${target}: ${noRoom}; make room there`)
+      throw new InfraError(
+        'COMPILE',
+        `cannot write ${target}: ${noRoom}; make room there, or raise the limit (ulimit -f)`,
+      )
     throw new InfraError(
       'COMPILE',
       `cannot compile klab's ${name} with gcc: ${describeExit(exit)}; install gcc and the static C library (klab doctor --fix)`,
