@@ -1,4 +1,5 @@
 import { printError } from './render/errors.ts'
+import { err } from './render/print.ts'
 
 /**
  * Whatever escapes, in a handler of a socket or a promise that nobody waits for, ends klab with one sentence and 125: Node would print a
@@ -12,6 +13,6 @@ export function catchWhatEscapes(): void {
     isOver = true
     process.exit()
   })
-  // There is nobody to tell it to.
-  process.stderr.on('error', () => undefined)
+  // What cannot be said there can be said nowhere.
+  err.outliveReader()
 }

@@ -112,13 +112,10 @@ async function compile(
   // Also of one process two may be at it: runs that are repeated go several at a time.
   const temporary = `${target}.${newId()}.tmp`
   const sources = files.filter((file) => file.endsWith('.c'))
-  const { exit, stderr } = await run(
-    'gcc',
-    [...FLAGS[kind].split(' '), '-o', temporary, ...sources],
-    {
-      env: { ...process.env, LC_ALL: 'C' },
-    },
-  )
+  // In words that are known here.
+  const { exit, stderr } = await run('env', [
+    ...['LC_ALL=C', 'gcc', ...FLAGS[kind].split(' '), '-o', temporary, ...sources],
+  ])
   if (exit.kind !== 'exited' || exit.code !== 0) {
     await rm(temporary, { force: true })
     const noRoom = NO_ROOM.exec(stderr)?.[0]
