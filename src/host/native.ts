@@ -100,8 +100,9 @@ function sourceId({ kind }: NativeProgram, files: readonly string[]): string {
   return id
 }
 
-/** As strerror(3) says it. */
-const NO_ROOM = /No space left on device|Disk quota exceeded|File too large|Read-only file system/
+/** As strerror(3) and strsignal(3) say it. */
+const NO_ROOM =
+  /No space left on device|Disk quota exceeded|File (?:too large|size limit exceeded)|Read-only file system/
 
 async function compile(
   { name, kind }: NativeProgram,
@@ -111,18 +112,18 @@ async function compile(
   // Also of one process two may be at it: runs that are repeated go several at a time.
   const temporary = `${target}.${newId()}.tmp`
   const sources = files.filter((file) => file.endsWith('.c'))
-  const { exit, stderr } = await run(
-    'gcc',
-    [...FLAGS[kind].split(' '), '-o', temporary, ...sources],
-    {
-      env: { ...process.env, LC_ALL: 'C' },
-    },
-  )
+  // In words that are known here.
+  const { exit, stderr } = await run('env', [
+    ...['LC_ALL=C', 'gcc', ...FLAGS[kind].split(' '), '-o', temporary, ...sources],
+  ])
   if (exit.kind !== 'exited' || exit.code !== 0) {
     await rm(temporary, { force: true })
     const noRoom = NO_ROOM.exec(stderr)?.[0]
     if (noRoom !== undefined)
-      throw new InfraError('COMPILE', `cannot write ${target}: ${noRoom}; make room there`)
+      throw new InfraError(
+        'COMPILE',
+        `cannot write ${target}: ${noRoom}; make room there, or raise the limit (ulimit -f)`,
+      )
     throw new InfraError(
       'COMPILE',
       `cannot compile klab's ${name} with gcc: ${describeExit(exit)}; install gcc and the static C library (klab doctor --fix)`,
