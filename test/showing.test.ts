@@ -117,6 +117,7 @@ describe('every command, with every option and each argument hostile', () => {
     )
     expect([...names].toSorted()).toEqual([
       ...[
+        'audit',
         'build',
         'complete crash',
         'complete run',

@@ -358,8 +358,11 @@ async function sendAll(
   execution: Execution,
   data: AsyncIterable<Uint8Array> | Uint8Array,
 ): Promise<void> {
-  if (data instanceof Uint8Array) await execution.send(data)
-  else for await (const chunk of data) await execution.send(chunk)
+  for await (const chunk of data instanceof Uint8Array ? [data] : data) {
+    await execution.send(chunk)
+    // The rest of a large file need not be read.
+    if (execution.isOver) return
+  }
   execution.endInput()
 }
 

@@ -95,6 +95,11 @@ export class Execution {
     }
   }
 
+  /** Nothing that is sent arrives any more. */
+  get isOver(): boolean {
+    return this.#over
+  }
+
   endInput(): void {
     void this.#send({ name: 'stdin', stream: this.#stream, data: new Uint8Array() })
   }

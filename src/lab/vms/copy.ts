@@ -108,8 +108,10 @@ async function copyIn({ agent, source, target }: Way, options: CopyOptions): Pro
     ...options,
     stdout: () => undefined,
   })
-  for await (const chunk of counted(outputOf(packer), options.onProgress))
+  for await (const chunk of counted(outputOf(packer), options.onProgress)) {
     await unpacking.execution.send(chunk)
+    if (unpacking.execution.isOver) break
+  }
   unpacking.execution.endInput()
   await unpacking.finished
   await checkTar(packer)
