@@ -15,6 +15,7 @@ import { digest, KERNEL_PARTS } from '../../src/kernel/ready-made/manifest.ts'
 import { TEST_HOME } from './home.ts'
 import { testTree } from './kernels.ts'
 import { klab, type KlabOptions, type KlabResult } from './klab.ts'
+import { processesNaming } from './processes.ts'
 
 /** A directory for KLAB_HOME in which there is one of everything, and copies of it to be damaged. */
 export class SoundHome implements Disposable {
@@ -81,6 +82,7 @@ export class SoundHome implements Disposable {
 
   /** A copy to be damaged, at the place where the sound one was made: templates know their kernel by its path and inode. */
   renew(): void {
+    this.#endAll()
     rmSync(this.path, { recursive: true, force: true })
     execFileSync('cp', ['-al', this.#sound, this.path])
     // What is written in place must be its own.
@@ -91,7 +93,18 @@ export class SoundHome implements Disposable {
     }
   }
 
+  /** A VM that was restored lives on, with a home that is not there any more. */
+  #endAll(): void {
+    for (const pid of processesNaming(this.path))
+      try {
+        process.kill(Number(pid), 'SIGKILL')
+      } catch {
+        // QEMU ends with its keeper.
+      }
+  }
+
   [Symbol.dispose](): void {
+    this.#endAll()
     rmSync(this.#place, { recursive: true, force: true })
   }
 }
