@@ -13,7 +13,7 @@ export class AgentLost extends InfraError {
 }
 
 /** What a guest says of a file that cannot be had. */
-export class GuestFileError extends InfraError {
+class GuestFileError extends InfraError {
   /** `ENOENT`, `EISDIR` … */
   readonly errno: string
 
