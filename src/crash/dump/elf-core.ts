@@ -24,14 +24,39 @@ export function readElfCore(source: Source): Dump {
     if (type === PT_NOTE && notes.length === 0)
       notes = source.read(at, sane(fileSize, MAX_READ, 'note'))
   }
-  segments.sort((a, b) => a.physical - b.physical)
+  const memory = disjoint(segments)
   return {
     format: 'elf',
     arch,
     vmcoreinfo: vmcoreinfoIn(notes),
     registers: registersIn(arch, notes),
-    readPhysical: (at, length) => readSegments(source, segments, { at, length }),
+    readPhysical: (at, length) => readSegments(source, memory, { at, length }),
   }
+}
+
+/** In the order of their addresses, each with what is in none before: the kernel's image is in two, where it lies and where it is mapped. */
+function disjoint(segments: readonly Segment[]): Segment[] {
+  const parts: Segment[] = []
+  let end = 0
+  for (const { physical, at, size } of segments.toSorted((a, b) => a.physical - b.physical)) {
+    const known = Math.max(0, end - physical)
+    if (known >= size) continue
+    parts.push({ physical: physical + known, at: at + known, size: size - known })
+    end = physical + size
+  }
+  return parts
+}
+
+/** A file may tell of a million of them. */
+function lastBefore(segments: readonly Segment[], address: number): Segment | undefined {
+  let low = 0
+  let high = segments.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((segments[middle]?.physical ?? 0) <= address) low = middle + 1
+    else high = middle
+  }
+  return segments[low - 1]
 }
 
 function readSegments(
@@ -42,10 +67,9 @@ function readSegments(
   const parts: Buffer[] = []
   let from = at
   while (from < at + length) {
-    const segment = segments.find(
-      ({ physical, size }) => from >= physical && from < physical + size,
-    )
-    if (!segment) throw new DumpError(`it has no memory at ${hex(from)}`)
+    const segment = lastBefore(segments, from)
+    if (!segment || from >= segment.physical + segment.size)
+      throw new DumpError(`it has no memory at ${hex(from)}`)
     const inside = from - segment.physical
     const part = Math.min(at + length - from, segment.size - inside)
     parts.push(source.read(segment.at + inside, part))
