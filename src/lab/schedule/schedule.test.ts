@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 
-import { cpuCount } from '../../host/index.ts'
+import { newId } from '../../base/index.ts'
+import { cpuCount, processIdentity } from '../../host/index.ts'
 import { takePlace } from './schedule.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-schedule-'))
@@ -58,6 +59,31 @@ test('another process counts as long as it lives, and no longer', async () => {
   holder.kill('SIGKILL')
   using place = await waiting
   expect(place.crowded).toBe(true)
+})
+
+test('whoever is about to take a place may be earlier: he is waited for, if he lives', async () => {
+  const paths = pathsAt('drafts')
+  const tickets = join(paths.runtime, 'tickets')
+  mkdirSync(tickets, { recursive: true })
+  const living = processIdentity(process.pid)
+  const draft = (pid: number | undefined) =>
+    join(tickets, `.${pid}.${living?.startTicks}.${newId(6)}`)
+  // Killed on its way.
+  writeFileSync(draft(2 ** 22), '{')
+  const drawn = process.hrtime.bigint()
+  const mine = draft(living?.pid)
+  writeFileSync(mine, '')
+  const taken = takePlace(paths, all, { stop, onWait: () => undefined })
+  expect(await Promise.race([taken, sleep(100, 'waits')])).toBe('waits')
+  // The other one had drawn his number before, and hangs it up now.
+  writeFileSync(mine, JSON.stringify({ claim: all, owner: living }))
+  const earlier = join(tickets, `${String(drawn).padStart(20, '0')}-other`)
+  renameSync(mine, earlier)
+  expect(await Promise.race([taken, sleep(100, 'waits')])).toBe('waits')
+  rmSync(earlier)
+  const place = await taken
+  place[Symbol.dispose]()
+  expect(readdirSync(tickets)).toEqual([])
 })
 
 test('who gives up gives his place back', async () => {

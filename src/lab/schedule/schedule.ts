@@ -1,5 +1,6 @@
 import { watch } from 'node:fs'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { InfraError } from '../../base/index.ts'
 import { cpuCount, memoryMiB } from '../../host/index.ts'
@@ -9,6 +10,9 @@ import { TicketRack, type Ticket } from './ticket.ts'
 
 /** Memory comes and goes by the hand of others too, of whom no file tells. */
 const LOOK_AGAIN_MS = 1_000
+
+/** Writing a ticket takes less than that, where whoever does it has a CPU. */
+const DRAFT_MS = 2
 
 /** A place for one VM on this machine; disposing of it gives it back. */
 export interface Place extends Disposable {
@@ -48,8 +52,14 @@ async function untilAdmitted(
   { stop, onWait }: { readonly stop: AbortSignal; readonly onWait: (why: string) => void },
 ): Promise<void> {
   let isSaid = false
+  // One that stands still with its draft (Ctrl-Z) holds nobody up.
+  const until = performance.now() + LOOK_AGAIN_MS
   for (;;) {
     stop.throwIfAborted()
+    if (performance.now() < until && rack.isBeingWritten) {
+      await sleep(DRAFT_MS)
+      continue
+    }
     const before = rack.before(ticket)
     const machine = { cpus: cpuCount(), ...memoryMiB() }
     const verdict = mayRun(ticket.claim, before, machine)

@@ -43,19 +43,34 @@ export class TicketRack {
   }
 
   take(claim: Claim): Ticket {
-    // Two of one moment are told apart, and ordered, by the id.
-    const name = `${String(process.hrtime.bigint()).padStart(20, '0')}-${newId(6)}`
-    this.#write(name, { claim, owner: this.#self })
-    return { name, claim }
+    const id = newId(6)
+    // Two of one moment are told apart, and ordered, by the id. The number is drawn after the draft can be seen: see isBeingWritten.
+    const draw = () => `${String(process.hrtime.bigint()).padStart(20, '0')}-${id}`
+    return { name: this.#write(draw, { claim, owner: this.#self }), claim }
   }
 
   /** Writes down which process of QEMU has the memory of a ticket. */
   occupy({ name, claim }: Ticket, qemu: number): void {
-    this.#write(name, { claim, owner: this.#self, qemu })
+    this.#write(() => name, { claim, owner: this.#self, qemu })
   }
 
   giveBack({ name }: Ticket): void {
     rmSync(join(this.directory, name), { force: true })
+  }
+
+  /**
+   * Whether somebody is about to hang a ticket up, who may have drawn an earlier number than those that hang (Lamport's bakery). Whoever comes with a draft
+   * after this has a later one.
+   */
+  get isBeingWritten(): boolean {
+    return readdirSync(this.directory).some((name) => {
+      const [, pid, startTicks] = DRAFT.exec(name) ?? []
+      if (pid === undefined || startTicks === undefined) return false
+      if (isAlive({ ...this.#self, pid: Number(pid), startTicks })) return true
+      // Of a klab that was killed.
+      rmSync(join(this.directory, name), { force: true })
+      return false
+    })
   }
 
   /** The claims that came before a ticket and still hold; those of klabs that are dead are removed. */
@@ -72,17 +87,20 @@ export class TicketRack {
       })
   }
 
-  #write(name: string, written: Written): void {
-    const path = join(this.directory, name)
-    // Hidden from readers until it is whole: a dot sorts before every number.
-    const temporary = join(this.directory, `.${name}`)
+  #write(draw: () => string, written: Written): string {
+    const { pid, startTicks } = this.#self
+    // No ticket until it is whole.
+    const draft = join(this.directory, `.${pid}.${startTicks}.${newId(6)}`)
     try {
-      writeFileSync(temporary, JSON.stringify(written), { mode: 0o600 })
-      renameSync(temporary, path)
+      writeFileSync(draft, JSON.stringify(written), { mode: 0o600 })
+      const name = draw()
+      renameSync(draft, join(this.directory, name))
+      return name
     } catch (error) {
-      rmSync(temporary, { force: true })
+      rmSync(draft, { force: true })
       // On a full disk the others do not see its claim, which is no reason not to run.
       if (!isNoRoom(error)) throw error
+      return draw()
     }
   }
 
@@ -95,6 +113,9 @@ export class TicketRack {
     }
   }
 }
+
+/** The name of a draft: whose it is. */
+const DRAFT = /^\.(\d+)\.(\d+)\./
 
 function isWritten(value: unknown): value is Written {
   return (
