@@ -184,11 +184,18 @@ export async function firstLine(
     const chunk = socket.read() as Buffer | null
     if (chunk === null) {
       if (socket.readableEnded || socket.destroyed) return undefined
+      // Those who have waited in vain leave no listener: a keeper beats for as long as a dump takes.
+      const heard = new AbortController()
+      const next = ['readable', 'end', 'close'].map((event) =>
+        once(socket, event, { signal: heard.signal }),
+      )
       try {
-        await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')])
+        await Promise.race(next)
       } catch {
         // Cut off, which is an end like another.
         return undefined
+      } finally {
+        heard.abort()
       }
       continue
     }
