@@ -83,11 +83,16 @@ async function keptProof(path: string, prove: () => Promise<KvmProof>): Promise<
 }
 
 async function keptTsc(path: string, cacheDir: string): Promise<number> {
-  const before = await readKept(path, (value) => typeof value === 'number')
-  if (before !== undefined) return before
-  const value = await measureTsc(cacheDir)
-  await cacheFile(path, JSON.stringify(value))
-  return value
+  // Not a bare number: the beginning of one is a number too, and no guest boots with such a frequency.
+  const before = await readKept(path, isTsc)
+  if (before) return before.kHz
+  const kHz = await measureTsc(cacheDir)
+  await cacheFile(path, JSON.stringify({ kHz }))
+  return kHz
+}
+
+function isTsc(value: unknown): value is { readonly kHz: number } {
+  return hasFields(value, { kHz: 'number' })
 }
 
 function isProof(value: unknown): value is KeptProof {
