@@ -1,4 +1,6 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
+
+import { openOutside } from '../../host/index.ts'
 
 /** What a file's name, and where need be its beginning, say that it is. */
 interface Look {
@@ -134,7 +136,7 @@ const BEGINNING = 64 * 1024
 function beginningOf(path: string): string {
   const buffer = Buffer.alloc(BEGINNING)
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+    const fd = openOutside(path)
     try {
       return buffer.toString('latin1', 0, readSync(fd, buffer))
     } finally {
