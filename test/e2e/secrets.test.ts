@@ -207,8 +207,9 @@ test('klab doctor --exposed finds in the view of a guest what looks like a secre
 })
 
 describe.runIf(isRoot)('an ordinary user', () => {
-  const place = realpathSync(mkdtempSync(join(tmpdir(), 'klab-ordinary-')))
-  afterAll(() => rmSync(place, { recursive: true }))
+  // Not in the directory of the other tests, whose secrets would be above it. Made by the first that needs it.
+  const place = `${dir}-ordinary`
+  afterAll(() => rmSync(place, { recursive: true, force: true }))
   const home = join(place, 'h')
   const clone = join(place, 'clone')
 
