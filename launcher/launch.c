@@ -7,8 +7,9 @@
  *     --claim FILE        hold a shared lock on FILE as long as the command, or anything that it started, lives
  *     --together          all that the command starts ends with it, and with us: in a PID namespace of its own
  *     --namespace         a mount namespace of its own (as another user than root: with a user namespace)
- *     --export DIR        DIR becomes a read-only view of the whole file system, without /proc, /sys, /dev and /run
- *     --hide DIR PATH     in the export at DIR, PATH is empty
+ *     --apart             the same where it is allowed: nothing is hidden then, but what is mounted later is not seen
+ *     --hide PATH         no sieve shows PATH, nor what is below it; --show PATH: but this it does show
+ *     --sieve SRC DST     DST shows SRC but for what is hidden, and takes no new names (sieve.c); --sieve-ro: nothing new
  *     --bind SRC DST      DST shows SRC; --bind-ro SRC DST: read-only
  *     --write-only-here   the working directory alone can be written to; where there may be no namespace, all can
  *     --empty DIR         DIR is an empty tmpfs
@@ -32,7 +33,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +48,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mounts.h"
+#include "namespace.h"
 #include "plain-files.h"
 #include "settle.h"
+#include "sieve.h"
 #include "tree-state.h"
 
 /* sys/mount.h and linux/mount.h cannot both be included with this libc. */
@@ -61,21 +64,10 @@ int mount(const char *source, const char *target, const char *type, unsigned lon
 #define AT_RECURSIVE 0x8000
 #endif
 
-static _Noreturn void die(const char *step, const char *on)
+_Noreturn void die(const char *step, const char *on)
 {
 	fprintf(stderr, "klab-launch: %s %s: %s\n", step, on, strerror(errno));
 	exit(EXIT_FAILED);
-}
-
-static void write_file(const char *path, const char *format, ...)
-{
-	va_list args;
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	va_start(args, format);
-	if (fd < 0 || vdprintf(fd, format, args) < 0)
-		die("write", path);
-	va_end(args);
-	close(fd);
 }
 
 static void die_with_parent(const char *pid)
@@ -235,35 +227,13 @@ static int is_locked(const char *path)
 	return EXIT_LOCKED;
 }
 
-static int try_namespace(void)
+void empty(const char *path)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	if (unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) < 0)
-		return -1;
-	if (uid != 0) {
-		write_file("/proc/self/setgroups", "deny");
-		write_file("/proc/self/uid_map", "%u %u 1", uid, uid);
-		write_file("/proc/self/gid_map", "%u %u 1", gid, gid);
-	}
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		die("make private", "/");
-	return 0;
-}
-
-static void enter_namespace(void)
-{
-	if (try_namespace() < 0)
-		die("unshare", "mount namespace");
-}
-
-static void empty(const char *path)
-{
-	if (mount("klab", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+	if (mount("klab", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m") < 0)
 		die("empty", path);
 }
 
-static void read_only(const char *path, unsigned flags)
+void read_only(const char *path, unsigned flags)
 {
 	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
 	if (syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &attributes, sizeof attributes) == 0)
@@ -273,46 +243,14 @@ static void read_only(const char *path, unsigned flags)
 		die("make read-only", path);
 }
 
-/* What is covered by a tmpfs in every export: the machine's own state, and every process's secrets. */
-static const char *const MACHINE[] = { "/proc", "/sys", "/dev", "/run" };
-
-static void export_tree(const char *dir)
+int bind_tree(const char *source, const char *target)
 {
-	char path[4096];
-	if (mount("/", dir, NULL, MS_BIND | MS_REC, NULL) < 0)
-		die("bind / on", dir);
-	for (size_t i = 0; i < sizeof MACHINE / sizeof *MACHINE; i++) {
-		struct stat st;
-		snprintf(path, sizeof path, "%s%s", dir, MACHINE[i]);
-		if (stat(path, &st) == 0)
-			empty(path);
-	}
-}
-
-static void hide(const char *dir, const char *what)
-{
-	char path[4096], blank[4096];
-	struct stat st;
-	snprintf(path, sizeof path, "%s%s", dir, what);
-	if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
-		return;
-	if (S_ISDIR(st.st_mode)) {
-		empty(path);
-		return;
-	}
-	/* An empty file on the tmpfs over /run. */
-	snprintf(blank, sizeof blank, "%s/run/.empty", dir);
-	int fd = open(blank, O_CREAT | O_WRONLY | O_CLOEXEC, 0444);
-	if (fd < 0)
-		die("create", blank);
-	close(fd);
-	if (mount(blank, path, NULL, MS_BIND, NULL) < 0)
-		die("hide", path);
+	return mount(source, target, NULL, MS_BIND | MS_REC, NULL);
 }
 
 static void bind_mount(const char *source, const char *target)
 {
-	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+	if (bind_tree(source, target) < 0)
 		die("bind", source);
 }
 
@@ -320,7 +258,7 @@ static void bind_mount(const char *source, const char *target)
 static void write_only_here(void)
 {
 	/* An ordinary user where there are no user namespaces, or before v5.2: the program itself is trusted not to. */
-	if (try_namespace() < 0)
+	if (enter_namespace_if_allowed() < 0)
 		return;
 	int here = syscall(SYS_open_tree, AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (here < 0)
@@ -426,7 +364,7 @@ static void raise_file_limit(void)
 
 int main(int argc, char **argv)
 {
-	const char *exported = NULL, *shim = NULL;
+	const char *shim = NULL;
 	bool is_together = false;
 	int at = 1;
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
@@ -462,17 +400,26 @@ int main(int argc, char **argv)
 			claim(argv[++at]);
 		} else if (strcmp(option, "--together") == 0) {
 			is_together = true;
-		} else if (strcmp(option, "--export") == 0 && left >= 1) {
-			exported = argv[++at];
-			export_tree(exported);
+		} else if (strcmp(option, "--apart") == 0) {
+			enter_namespace_if_allowed();
+		} else if (strcmp(option, "--hide") == 0 && left >= 1) {
+			hide_path(argv[++at]);
+		} else if (strcmp(option, "--show") == 0 && left >= 1) {
+			show_path(argv[++at]);
+		} else if (strcmp(option, "--sieve") == 0 && left >= 2) {
+			make_sieve(argv[at + 1], argv[at + 2]);
+			/* What a guest wrote there would be lost, and its host would not know. */
+			read_only(argv[at + 2], 0);
+			at += 2;
+		} else if (strcmp(option, "--sieve-ro") == 0 && left >= 2) {
+			make_sieve(argv[at + 1], argv[at + 2]);
+			read_only(argv[at + 2], AT_RECURSIVE);
+			at += 2;
 		} else if (strcmp(option, "--empty") == 0 && left >= 1) {
 			empty(argv[++at]);
 		} else if (strcmp(option, "--tap") == 0 && left >= 3) {
 			open_tap(argv[at + 1], argv[at + 2], atoi(argv[at + 3]));
 			at += 3;
-		} else if (strcmp(option, "--hide") == 0 && left >= 2) {
-			hide(argv[at + 1], argv[at + 2]);
-			at += 2;
 		} else if (strcmp(option, "--bind") == 0 && left >= 2) {
 			bind_mount(argv[at + 1], argv[at + 2]);
 			at += 2;
@@ -489,9 +436,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "klab-launch: no command\n");
 		return EXIT_FAILED;
 	}
-	/* Last: before, there were covers to be made in it. */
-	if (exported)
-		read_only(exported, AT_RECURSIVE);
 	raise_file_limit();
 	/* After all that a command gets: it has another parent from here on. */
 	if (is_together)

@@ -16,11 +16,16 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   'the door itself': ['host/outside-file.ts'],
   'what klab is made of': [
     ...['cli/man/list-man.ts', 'cli/own-files.ts', 'host/native.ts'],
-    ...['kernel/kconfig/profiles.ts', 'lab/session/own-program.ts'],
+    ...[
+      'lab/host-view/generate-docs.ts',
+      'kernel/kconfig/profiles.ts',
+      'lab/session/own-program.ts',
+    ],
   ],
   'what this system says of itself: /proc, /etc/passwd, /etc/hosts': [
     ...['host/facts.ts', 'host/identity.ts', 'host/lock-holder.ts', 'host/own-path.ts'],
-    ...['lab/host-view/hidden.ts', 'lab/life/life.ts', 'lab/names/names.ts', 'lab/net/network.ts'],
+    ...['lab/host-view/guest-rules.ts', 'lab/host-view/guest-shadow.ts', 'lab/life/life.ts'],
+    ...['lab/names/names.ts', 'lab/net/network.ts'],
     ...[
       'lab/schedule/ticket.ts',
       'lab/session/guest-user.ts',

@@ -1,5 +1,5 @@
 export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
-export { confined, LAUNCHER, SHIM, type Confinement } from './launcher.ts'
+export { confined, LAUNCHER, SHIM, type Confinement, type Rules, type View } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'
 export { ensurePrivateDirectory } from './directories.ts'
 export { cacheFile, setAside, writeAtomically } from './kept-file.ts'
@@ -11,6 +11,7 @@ export {
   memoryMiB,
   openFileLimit,
 } from './facts.ts'
+export { askForAccount } from './getent.ts'
 export { withFileBytes } from './file-bytes.ts'
 export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
 export { isLocked, lockFile, tryLockFile } from './lock.ts'

@@ -13,19 +13,23 @@ import { nativeProgram } from './native.ts'
 import { run } from './process.ts'
 
 test('the parent-death signal is armed after the namespace, whose entry would clear it', () => {
-  const args = launcherArgs({ lock: '/l', export: { dir: '/e', hidden: ['/root/.ssh'] } }, 42)
-  expect(args).toEqual([
-    '--namespace',
-    '--export',
-    '/e',
-    '--hide',
-    '/e',
-    '/root/.ssh',
-    '--lock',
-    '/l',
-    '--parent',
-    '42',
-    '--',
+  const rules = { hide: ['/root/.ssh'], show: [] }
+  const views = [{ from: '/', at: '/e', access: { kind: 'read-only' } }] as const
+  expect(launcherArgs({ lock: '/l', views, rules }, 42)).toEqual([
+    ...['--namespace', '--hide', '/root/.ssh', '--sieve-ro', '/', '/e'],
+    ...['--lock', '/l', '--parent', '42', '--'],
+  ])
+})
+
+test('of a writable directory only those parts are sieves in which something is hidden', () => {
+  const rules = { hide: ['/p/a/key'], show: [] }
+  const views = [{ from: '/p', at: '/e', access: { kind: 'rw', sieves: ['/p/a'] } }] as const
+  expect(launcherArgs({ isApart: true, views, rules }, 42)).toEqual([
+    ...['--namespace', '--hide', '/p/a/key', '--bind', '/p', '/e', '--sieve', '/p/a', '/e/a'],
+    ...['--parent', '42', '--'],
+  ])
+  expect(launcherArgs({ isApart: true, views: [], rules }, 42)).toEqual([
+    ...['--apart', '--parent', '42', '--'],
   ])
 })
 

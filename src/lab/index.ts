@@ -4,6 +4,7 @@ export type { Interrupts, Terminal } from './session/terminal.ts'
 export type { MachineInput } from './config/machine.ts'
 export type { Lab } from './session/context.ts'
 export type { Diagnosis, Finding } from './doctor/doctor.ts'
+export type { Exposure } from './doctor/exposed.ts'
 export type { Inspection } from './dumps/index.ts'
 export type { LabEvent, PublishedPort } from './outcome/events.ts'
 export type { AnalysedLog, LogDifference, Pattern } from './logs/index.ts'
@@ -16,6 +17,7 @@ export type { TrustQuestion } from './session/trust.ts'
 export type { RepeatEvent } from './run/repeat.ts'
 export type { RepeatSummary } from './run/tally.ts'
 export type { RunResult } from './run/run.ts'
+export { ownAccount } from './session/own-account.ts'
 export type { CommandSpec, RunRequest } from './spec/run-request.ts'
 export type { NameKind } from './names/names.ts'
 export type { NamedVm, VmUsage } from './vms/index.ts'
@@ -28,6 +30,7 @@ export const configLeaves = () => import('./config/leaves.ts')
 export const context = () => import('./session/context.ts')
 export const debugging = () => import('./debug/index.ts')
 export const doctor = () => import('./doctor/doctor.ts')
+export const exposure = () => import('./doctor/exposed.ts')
 export const firstLook = () => import('./doctor/first-look.ts')
 export const dumps = () => import('./dumps/index.ts')
 export const specs = () => import('./spec/from-config.ts')

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
-import { userInfo } from 'node:os'
 
 import { formatBytes, formatDuration } from '../../base/index.ts'
-import { guestUser, vmCopying } from '../../lab/index.ts'
+import { guestUser, ownAccount, vmCopying } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
@@ -61,7 +60,7 @@ async function copyFiles(from: string, to: string, flags: CopyFlags): Promise<vo
   if (!source || !target) return
   // What goes into a VM stays there.
   if (target.kind === 'host') await audited({ what: 'copy', subject: from, detail: target.path })
-  const user = findUser(flags.user ?? userInfo().username).ids
+  const user = findUser(flags.user ?? ownAccount().name, process.env).ids
   using interrupts = processInterrupts(() => undefined)
   try {
     await copy(paths, [source, target], { user, onProgress, signal: interrupts.stop })

@@ -1,9 +1,16 @@
 import type { Command } from 'commander'
 
 import { joined, shown, type Shown } from '../../base/index.ts'
-
-import { doctor as examination, type Diagnosis, type Finding, type Lab } from '../../lab/index.ts'
+import {
+  doctor as examination,
+  exposure,
+  type Diagnosis,
+  type Exposure,
+  type Finding,
+  type Lab,
+} from '../../lab/index.ts'
 import { lookingLab } from '../lab.ts'
+import { collect } from '../options.ts'
 import { saysYes } from '../question.ts'
 import { color } from '../render/color.ts'
 import { err, out } from '../render/print.ts'
@@ -12,6 +19,8 @@ interface Flags {
   readonly fix?: boolean
   readonly yes?: boolean
   readonly json?: boolean
+  readonly exposed?: boolean
+  readonly share: readonly string[]
 }
 
 export function addDoctorCommand(program: Command, finish: (code: number) => void): void {
@@ -22,11 +31,41 @@ export function addDoctorCommand(program: Command, finish: (code: number) => voi
     .option('--fix', 'install what is missing; asks first')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'as JSON')
+    .option('--exposed', 'look for what a guest would see here that looks like a secret')
+    .option(
+      '--share <[ro|rw|cow[,cached]:]host[:guest]>',
+      'with --exposed: as for klab run, may be repeated',
+      collect,
+      [],
+    )
     .addHelpText(
       'after',
-      '\nExit codes: 0 all is well or merely limited; 1 something is missing.\n\nExamples:\n  klab doctor\n  klab doctor --fix',
+      '\nExit codes: 0 all is well or merely limited; 1 something is missing, or exposed.\n\nExamples:\n  klab doctor\n  klab doctor --fix\n  klab doctor --exposed --share rw:$PWD',
     )
-    .action(async (flags: Flags) => finish(await doctor(flags)))
+    .action(async (flags: Flags) => finish(await (flags.exposed ? exposed(flags) : doctor(flags))))
+}
+
+/** Searches the view that a guest would get. */
+async function exposed({ share, json }: Flags): Promise<number> {
+  const [lab, { findExposed }] = await Promise.all([lookingLab(), exposure()])
+  err.line('klab: looking through all that a guest would see; this may take minutes')
+  const seen = await findExposed(lab, share)
+  if (json) out.json(seen)
+  else printExposed(seen)
+  return seen.found.length > 0 ? 1 : 0
+}
+
+function printExposed({ found, hidden }: Exposure): void {
+  const width = Math.max(0, ...found.map(({ kind }) => kind.length))
+  for (const { kind, path, guest } of found) {
+    const there = guest === path ? '' : ` (${guest})`
+    out.line(shown`${color(kind.padEnd(width), 'yellow')}  ${path}${there}`)
+  }
+  out.line(
+    found.length === 0
+      ? `a guest sees nothing that looks like a secret; ${hidden.length} places are hidden from it`
+      : shown`\n${found.length} are to be seen by a guest; to hide more, add to run.hide (klab config edit --user); ${hidden.length} places are hidden`,
+  )
 }
 
 async function doctor(flags: Flags): Promise<number> {

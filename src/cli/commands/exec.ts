@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { constants, userInfo } from 'node:os'
+import { constants } from 'node:os'
 
-import { describeOutcome, exitCodeOf, guestUser, vms } from '../../lab/index.ts'
+import { describeOutcome, exitCodeOf, guestUser, ownAccount, vms } from '../../lab/index.ts'
 import { audited } from '../audited.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentPaths } from '../lab.ts'
@@ -96,7 +96,7 @@ export async function exec(
     stdoutTo: 'stdout',
     onEscape: () => interrupts.end(constants.signals.SIGHUP),
   })
-  const user = findUser(flags.user ?? userInfo().username)
+  const user = findUser(flags.user ?? ownAccount().name, process.env)
   const request = {
     argv: argv.length > 0 ? argv : [user.shell, ...(terminal.tty ? ['-i'] : [])],
     env: guestEnvironment(process.env, user, [...vm.request.env, ...flags.env]),

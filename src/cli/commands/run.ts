@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { constants, userInfo } from 'node:os'
+import { constants } from 'node:os'
 
 import { UsageError } from '../../base/index.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type LabEvent,
   type RunRequest,
   type RunResult,
+  ownAccount,
 } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
 import { currentLab } from '../lab.ts'
@@ -201,7 +202,7 @@ export async function runRequest(
       start: flags.fresh ? 'boot' : 'clone',
     }),
     command: {
-      ...{ argv, user: flags.user ?? userInfo().username, env: flags.env },
+      ...{ argv, user: flags.user ?? ownAccount().name, env: flags.env },
       ...(flags.cwd !== undefined && { cwd: flags.cwd }),
       ...(tty && { tty }),
     },

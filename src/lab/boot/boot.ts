@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { copyShareIn } from '../host-view/share-copy.ts'
-import { nineExports, planView, virtiofsExports } from '../host-view/exports.ts'
+import { confinementFor, nineExports, planView, virtiofsExports } from '../host-view/exports.ts'
+import { hiddenBy } from '../host-view/rules.ts'
 import { prepareNetwork, type Network } from '../net/network.ts'
 import type { Lab } from '../session/context.ts'
 import type { Booted } from './booted.ts'
@@ -30,7 +31,7 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
       message: `unsupported: QEMU gets arguments that klab knows nothing of: ${machine.qemuArgs.join(' ')}`,
     })
   const { vm } = request
-  const viewer = { id: request.id, root: vm.root, shares: copiesShares ? [] : vm.shares }
+  const viewer = { id: request.id, root: vm.root, shares: vm.shares, copiesShares }
   const scene: Scene = {
     ...{ lab, request, hooks, decision },
     view: planView(lab, viewer, decision.plan.transport),
@@ -44,7 +45,8 @@ export async function boot(lab: Lab, request: BootRequest, hooks: BootHooks): Pr
   )
   if (copiesShares) {
     onEvent({ kind: 'note', message: 'the kernel can mount no share: they are copied in' })
-    for (const share of vm.shares) await copyShareIn(await booted.boots.untilUp(), share)
+    const isHidden = hiddenBy(scene.view.rules)
+    for (const share of vm.shares) await copyShareIn(await booted.boots.untilUp(), share, isHidden)
   }
   const owned = resources.move()
   return { ...booted, [Symbol.asyncDispose]: () => owned.disposeAsync() }
@@ -78,7 +80,7 @@ async function bootCold(scene: Scene): Promise<Booted> {
     // What is in memory on most machines has room when the disk of the runs has none.
     dirs: [request.runDir, socketDir],
   })
-  const confinement = byNineP ? view.rootConfinement : {}
+  const confinement = byNineP ? confinementFor(view.rules, view.mounts) : {}
   const booted = resources.use(
     await bringUp(
       scene,

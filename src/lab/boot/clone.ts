@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { AGENT } from '../../guest/index.ts'
 import { nativeProgram } from '../../host/index.ts'
 import { BootFailure } from '../../vm/index.ts'
+import { confinementFor } from '../host-view/exports.ts'
 import type { Booted } from './booted.ts'
 import type { Snapshot } from './boot-request.ts'
 import { cloneObstacle } from './clone-obstacle.ts'
@@ -69,7 +70,8 @@ export async function takeUp(scene: Scene, { dir, layout }: Snapshot): Promise<B
     consolePath: join(dir, 'console.log'),
     isHeard: true,
   }
-  const { rootConfinement: confinement } = scene.view
+  const { rules, mounts: seen } = scene.view
+  const confinement = confinementFor(rules, seen)
   // What it has mounted, it has mounted.
   return await bringUp(scene, change, { confinement, frozen, layout, mounts: [] })
 }
@@ -88,7 +90,7 @@ async function clone(scene: Scene, { template, isNew }: ReadyTemplate): Promise<
     consolePath: join(dir, 'console.log'),
     isHeard: isNew,
   }
-  const confinement = view.rootConfinement
+  const confinement = confinementFor(view.rules, view.mounts)
   const knownNotes = facts.notes
   return await bringUp(scene, change, { confinement, frozen, knownNotes, layout: 'template' })
 }

@@ -4,6 +4,7 @@ import type { Agent, AgentFacts } from '../../guest/index.ts'
 import type { Confinement } from '../../host/index.ts'
 import type { BootSpec, FrozenState, Reset, Vm } from '../../vm/index.ts'
 import type { Daemon, PlannedMount } from '../host-view/exports.ts'
+import { guestShadow } from '../host-view/guest-shadow.ts'
 import { enterNetworks, networkFiles, type Network } from '../net/network.ts'
 import type { Booted } from './booted.ts'
 import { Boots } from './boots.ts'
@@ -98,6 +99,7 @@ async function enter(
   const files = new Map([
     // Two VMs with the host's machine id (machine-id(5)) would be one.
     ['etc/machine-id', `${parts.machineId}\n`],
+    ['etc/shadow', guestShadow()],
     ...networkFiles(networks, hostname),
   ])
   const hasFiles = request.vm.root.kind === 'host'

@@ -9,7 +9,7 @@ import {
   type Vm,
   type VmOptions,
 } from '../../vm/index.ts'
-import { nineExports, withSlots, type HostView } from '../host-view/exports.ts'
+import { makePlaces, nineExports, withSlots, type HostView } from '../host-view/exports.ts'
 import type { Network } from '../net/network.ts'
 import type { Lab } from '../session/context.ts'
 import type { BootHooks, BootRequest } from './boot-request.ts'
@@ -66,7 +66,7 @@ export async function startQemu(
 ): Promise<Vm> {
   const { confinement } = parts
   // Made here and not once: it goes with each VM.
-  if (confinement.export) await mkdir(confinement.export.dir, { recursive: true, mode: 0o700 })
+  await makePlaces(confinement)
   return await startVm({
     spec,
     stop: hooks.stop,

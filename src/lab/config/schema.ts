@@ -240,7 +240,9 @@ export const configSchema = z.strictObject({
       hide: z
         .array(z.string())
         .default([])
-        .describe('further paths of this machine that guests never see'),
+        .describe(
+          'further paths of this machine that guests never see, absolute or from the home directory',
+        ),
     })
     .prefault({})
     .describe('how commands are run'),

@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir, hostname, tmpdir, userInfo } from 'node:os'
+import { homedir, hostname, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 import {
@@ -17,6 +17,7 @@ import { scrub } from '../../crash/index.ts'
 import { run as runProgram, runOk } from '../../host/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
 import { qemuPath, type Lab } from '../session/context.ts'
+import { ownAccount } from '../session/own-account.ts'
 import { ownVersion } from '../session/own-program.ts'
 import { CRASH_FORMATS } from './formats/index.ts'
 import { showCrash, type CrashView } from './list.ts'
@@ -145,7 +146,7 @@ class Bundle {
   readonly dir: string
   readonly files: string[] = []
   scrubbed = 0
-  readonly #private = { home: homedir(), user: userInfo().username, host: hostname() }
+  readonly #private = { home: homedir(), user: ownAccount().name, host: hostname() }
 
   constructor(dir: string) {
     this.dir = dir

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { confined, describeExit, findProgram, run, runInteractive } from '../../host/index.ts'
@@ -166,7 +166,8 @@ async function namespaces(lab: Lab): Promise<Finding[]> {
     name: 'mount namespaces',
     purpose:
       'the read-only view of this machine for guests, without its secrets; read-only sources while building',
-    without: 'only --root none; builds use the real paths',
+    without:
+      'only --root none, and shares in which nothing is hidden; what is mounted in them meanwhile is seen; builds use the real paths',
   }
   const [file, args] = await confined(
     ['true'],
@@ -176,10 +177,10 @@ async function namespaces(lab: Lab): Promise<Finding[]> {
   const { exit, stderr } = await run(file, args)
   if (exit.kind === 'exited' && exit.code === 0)
     return [{ ...common, state: 'ok', detail: lab.uid === 0 ? 'as root' : 'with a user namespace' }]
-  const fix = existsSync('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')
-    ? 'sysctl kernel.apparmor_restrict_unprivileged_userns=0'
-    : 'sysctl kernel.unprivileged_userns_clone=1'
-  return [{ ...common, state: 'missing', detail: stderr.trim() || 'not allowed', fix }]
+  const detail = stderr.trim().replace(/^klab-launch: /, '') || 'not allowed'
+  // The launcher knows which one it is, where one is at fault.
+  const setting = /sysctl \S+/.exec(detail)?.[0]
+  return [{ ...common, state: 'missing', detail, ...(setting !== undefined && { fix: setting }) }]
 }
 
 async function virtiofsd(lab: Lab): Promise<Finding[]> {

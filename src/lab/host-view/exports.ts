@@ -1,18 +1,22 @@
+import { lstatSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { MountRequest } from '../../guest/index.ts'
-import type { Confinement, LiveProcess } from '../../host/index.ts'
+import type { Confinement, LiveProcess, Rules, View } from '../../host/index.ts'
 import { startVirtiofsd, type Export } from '../../vm/index.ts'
 import { isCVirtiofsd, virtiofsdPath, type Lab } from '../session/context.ts'
 import type { Share } from '../spec/shares.ts'
 import type { Root } from '../spec/vm-spec.ts'
-import { hiddenPaths } from './hidden.ts'
+import { rulesOf } from './lab-rules.ts'
+import { hasRulesIn, sievesOf } from './rules.ts'
 
 /** A host directory on its way into the guest. */
 export interface PlannedMount {
   readonly request: MountRequest
+  /** What is served: the directory itself, or the place of a view of it. */
   readonly path: string
+  readonly view?: View
   readonly cached: boolean
 }
 
@@ -22,8 +26,7 @@ const NINE_P_OPTIONS = 'trans=virtio,version=9p2000.L,msize=512000,access=any'
 /** Everything that a VM sees of this machine: root first, then the shares in their order. */
 export interface HostView {
   readonly mounts: readonly PlannedMount[]
-  /** For whoever serves the root: QEMU itself with 9p, the daemon with virtiofs. */
-  readonly rootConfinement: Confinement
+  readonly rules: Rules
 }
 
 /** Whose view is planned: a VM with its root and shares. */
@@ -31,33 +34,65 @@ export interface Viewer {
   readonly id: string
   readonly root: Root
   readonly shares: readonly Share[]
+  /** They are not mounted, but copied. */
+  readonly copiesShares: boolean
 }
 
-/** Plans what the guest sees of this machine. */
+/** Plans what the guest sees of this machine. Throws InfraError for a share of what no guest sees. */
 export function planView(
   lab: Lab,
-  { id, root: asked, shares }: Viewer,
+  { id, root: asked, shares: wanted, copiesShares }: Viewer,
   transport: '9p' | 'virtiofs',
 ): HostView {
-  const dir = join(lab.paths.runtime, id, 'root')
+  const rules = rulesOf(
+    lab,
+    wanted.map(({ host }) => host),
+  )
+  const shares = copiesShares ? [] : wanted
+  const dir = (name: string) => join(lab.paths.runtime, id, name)
   const options = (cache: 'loose' | 'none') =>
     transport === '9p' ? `${NINE_P_OPTIONS},cache=${cache}` : ''
   const root: PlannedMount = {
-    path: dir,
+    ...mountOf(rules, { from: '/', at: dir('root'), mode: 'cow' }),
     cached: true,
     request: { transport, tag: ROOT_TAG, target: 'root', mode: 'cow', options: options('loose') },
   }
   const shared = shares.map(({ mode, host, guest, cached }, index): PlannedMount => ({
-    path: host,
+    ...mountOf(rules, { from: host, at: dir(shareTag(index)), mode }),
     cached,
     request: {
       ...{ transport, tag: shareTag(index), target: { path: guest }, mode },
       options: options(cached ? 'loose' : 'none'),
     },
   }))
-  if (asked.kind !== 'host') return { mounts: shared, rootConfinement: {} }
-  const hidden = hiddenPaths(lab.env['HOME'] ?? '/', lab.cwd, { more: lab.config.run.hide })
-  return { mounts: [root, ...shared], rootConfinement: { export: { dir, hidden } } }
+  return { mounts: asked.kind === 'host' ? [root, ...shared] : shared, rules }
+}
+
+/** A directory as it is where nothing is hidden in it; a view of it otherwise. */
+function mountOf(
+  rules: Rules,
+  { from, at, mode }: { readonly from: string; readonly at: string; readonly mode: Share['mode'] },
+): Pick<PlannedMount, 'path' | 'view'> {
+  if (!hasRulesIn(rules, from)) return { path: from }
+  const sieves = () =>
+    sievesOf(rules, from, (path) => lstatSync(path, QUIETLY)?.isDirectory() ?? false)
+  const access: View['access'] =
+    mode === 'rw' ? { kind: 'rw', sieves: sieves() } : { kind: 'read-only' }
+  return { path: at, view: { from, at, access } }
+}
+
+const QUIETLY = { throwIfNoEntry: false } as const
+
+/** For whoever serves some of the mounts: QEMU itself with 9p, a daemon each with virtiofs. */
+export function confinementFor(rules: Rules, mounts: readonly PlannedMount[]): Confinement {
+  const views = mounts.flatMap(({ view }) => (view ? [view] : []))
+  // What the host mounts in a share meanwhile would be seen.
+  return mounts.length === 0 ? {} : { isApart: true, rules, views }
+}
+
+/** Makes the places for the views. */
+export async function makePlaces({ views = [] }: Confinement): Promise<void> {
+  for (const { at } of views) await mkdir(at, { recursive: true, mode: 0o700 })
 }
 
 const ROOT_TAG = 'klab.root'
@@ -102,7 +137,7 @@ export interface Daemon {
 /** Starts a daemon for each directory of a view; they end when the stack is disposed of. */
 export async function virtiofsExports(
   lab: Lab,
-  { mounts, rootConfinement }: HostView,
+  { mounts, rules }: HostView,
   { socketDir, resources }: { socketDir: string; resources: AsyncDisposableStack },
 ): Promise<{ readonly exports: readonly Export[]; readonly daemons: readonly Daemon[] }> {
   const exports: Export[] = []
@@ -110,15 +145,17 @@ export async function virtiofsExports(
   const daemon = virtiofsdPath(lab) ?? ''
   const isRust = !isCVirtiofsd(daemon)
   await mkdir(socketDir, { recursive: true, mode: 0o700 })
-  if (rootConfinement.export)
-    await mkdir(rootConfinement.export.dir, { recursive: true, mode: 0o700 })
-  for (const { request, path, cached } of mounts) {
+  for (const mount of mounts) {
+    const { request, path, cached, view } = mount
     const { tag } = request
     const socket = join(socketDir, `${tag}.sock`)
     const readOnly = request.mode !== 'rw'
-    const own: Confinement = readOnly
-      ? { binds: [{ from: path, at: path, readOnly }] }
-      : { plainFiles: true }
+    const confinement: Confinement = {
+      ...confinementFor(rules, [mount]),
+      ...(readOnly && !view && { binds: [{ from: path, at: path, readOnly }] }),
+      ...(!readOnly && { plainFiles: true }),
+    }
+    await makePlaces(confinement)
     const process = resources.use(
       await startVirtiofsd({
         ...{ daemon, isRust },
@@ -126,7 +163,7 @@ export async function virtiofsExports(
         socket,
         ...{ cached, readOnly },
         uid: lab.uid,
-        confinement: request.target === 'root' ? rootConfinement : own,
+        confinement,
         cacheDir: lab.paths.cache,
       }),
     )

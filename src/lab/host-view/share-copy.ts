@@ -16,11 +16,19 @@ const S_IFREG = 0o100000
 /** What a guest may say of the names in a share. */
 const MAX_LISTING = 64 * 1024 * 1024
 
-/** Copies a share's directory into a guest that cannot mount it. Devices and sockets stay behind. */
-export async function copyShareIn(agent: Agent, { host, guest }: Share): Promise<void> {
+/** Tells of a path of this machine that no guest sees it. */
+type IsHidden = (path: string) => boolean
+
+/** Copies a share's directory into a guest that cannot mount it. Devices and sockets stay behind, and what is hidden. */
+export async function copyShareIn(
+  agent: Agent,
+  { host, guest }: Share,
+  isHidden: IsHidden,
+): Promise<void> {
   await putOne(agent, host, guest)
   for (const entry of await readdir(host, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
+    if (isHidden(path)) continue
     await putOne(agent, path, posix.join(guest, path.slice(host.length)))
   }
 }
@@ -49,13 +57,15 @@ async function putOne(agent: Agent, path: string, place: string): Promise<void> 
 export async function copyShareBack(
   agent: Agent,
   { host, guest }: Share,
-  cacheDir: string,
+  { cacheDir, isHidden }: { readonly cacheDir: string; readonly isHidden: IsHidden },
 ): Promise<void> {
   const listed = await agent.list(guest, MAX_LISTING)
   await using staging = await stageFor(host, cacheDir)
   for (const entry of listed) {
     const parts = entry.path.split('/')
     if (parts.some((part) => part === '' || part === '.' || part === '..')) continue
+    // Not over what is hidden, where the guest has found nothing.
+    if (isHidden(join(host, ...parts))) continue
     await fetchEntry(agent, { ...entry, guest }, join(staging.dir, ...parts))
   }
   await staging.settle()

@@ -2,6 +2,8 @@ import type { Agent, ExecRequest } from '../../guest/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { formatDuration, newId } from '../../base/index.ts'
 import { InputRecord } from '../history/run-input.ts'
+import { rulesOf } from '../host-view/lab-rules.ts'
+import { hiddenBy } from '../host-view/rules.ts'
 import { copyShareBack } from '../host-view/share-copy.ts'
 import { peerOf } from '../boot/peer.ts'
 import { lastKernel } from '../kernels/last-kernel.ts'
@@ -268,12 +270,17 @@ async function keepWrites({ lab, booted, request }: Living): Promise<void> {
   const { agent } = boots
   const written = request.vm.shares.filter(({ mode }) => mode === 'rw')
   if (written.length === 0 || !agent) return
-  if (copiesShares) for (const share of written) await copyShareBack(agent, share, lab.paths.cache)
-  else await agent.sync().catch(() => undefined)
+  if (!copiesShares) {
+    await agent.sync().catch(() => undefined)
+    return
+  }
+  const hosts = written.map(({ host }) => host)
+  const parts = { cacheDir: lab.paths.cache, isHidden: hiddenBy(rulesOf(lab, hosts)) }
+  for (const share of written) await copyShareBack(agent, share, parts)
 }
 
 function execRequest(lab: Lab, { vm, command }: RunRequest): ExecRequest {
-  const user = findUser(command.user)
+  const user = findUser(command.user, lab.env)
   const { tty } = command
   return {
     argv: command.argv.length > 0 ? command.argv : [user.shell, ...(tty ? ['-i'] : [])],

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 
 import { UsageError } from '../../base/index.ts'
 import type { ExecRequest } from '../../guest/index.ts'
+import { askForAccount } from '../../host/index.ts'
+import { ownAccount } from './own-account.ts'
 
 export interface GuestUser {
   readonly ids: ExecRequest['user']
@@ -10,17 +12,29 @@ export interface GuestUser {
   readonly shell: string
 }
 
-/** The account of this machine, and so of the guest, by name or number. Throws UsageError if there is none. */
-export function findUser(who: string): GuestUser {
-  const entries = readLines('/etc/passwd')
-  const entry = entries.find(([name, , uid]) => name === who || uid === who)
-  if (!entry) throw new UsageError(`there is no user ${who} on this machine`)
-  const [name = '', , uid, gid, , home = '/', shell = '/bin/sh'] = entry
+/**
+ * The account of this machine, and so of the guest, by name or number: from its files, or from whoever else knows
+ * accounts (LDAP, SSSD). Of our own number there need be none. Throws UsageError if there is none.
+ */
+export function findUser(who: string, env: NodeJS.ProcessEnv): GuestUser {
+  const listed = readLines('/etc/passwd').find(([name, , uid]) => name === who || uid === who)
+  if (listed) return userOf(listed)
+  const own = ownAccount()
+  if (who === own.name || who === String(own.uid)) {
+    const { name, uid, gid, groups, home = env['HOME'] ?? '/', shell = '/bin/sh' } = own
+    return { ids: { uid, gid, groups: [...new Set([gid, ...groups])] }, name, home, shell }
+  }
+  const asked = askForAccount(who)
+  if (asked !== undefined) return userOf(asked.split(':'))
+  throw new UsageError(`there is no user ${who} on this machine`)
+}
+
+function userOf([name = '', , uid, gid, , home, shell]: readonly string[]): GuestUser {
   const groups = readLines('/etc/group')
     .filter(([, , , members = '']) => members.split(',').includes(name))
     .map(([, , number]) => Number(number))
   const ids = { uid: Number(uid), gid: Number(gid), groups: [...new Set([Number(gid), ...groups])] }
-  return { ids, name, home, shell }
+  return { ids, name, home: home || '/', shell: shell || '/bin/sh' }
 }
 
 function readLines(path: string): string[][] {

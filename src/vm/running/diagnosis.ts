@@ -84,6 +84,11 @@ const QEMU_CAUSES: readonly Cause[] = [
       `${m[1]} may not make a device for ${m[2]}: it has to be set-user-ID root (chmod u+s ${m[1]})`,
   },
   {
+    match: /klab-launch: (cannot .+)/,
+    says: (m) =>
+      `without a mount namespace a guest would see the secrets of this machine, and there can be none: ${m[1]}; root can have one, and --root none with shares that hold no secrets needs none`,
+  },
+  {
     match: /klab-launch: (.+)/,
     says: (m) => `the sandbox of the VM could not be made (${m[1]})`,
   },
