@@ -165,7 +165,7 @@ describe('a tree', () => {
     await runOk('make', ['-C', buildDir, `M=${module}`, 'modules'])
     // finit_module(2), for machines without insmod.
     const insmod = 'open my $f, "<", $ARGV[0]; $a = ""; exit(syscall(313, fileno($f), $a, 0) != 0)'
-    const load = 'perl -e "$1" "$2" && dmesg | tail -n 1'
+    const load = 'perl -e "$1" "$2" && dmesg | grep "hello from"'
     const command = ['sh', '-c', load, 'sh', insmod, join(module, 'hello.ko')]
     const run = await klab(['run', '-q', '--user', 'root', '--kernel', id, '--', ...command])
     expect(run.stdout).toContain('hello from a module')

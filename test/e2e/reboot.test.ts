@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,10 +27,12 @@ afterAll(() => rmSync(dir, { recursive: true }))
 const run = (options: readonly string[], ...argv: string[]) =>
   klab(['run', '--no-stdin', '--tree', testTree(), ...options, '--', ...argv])
 
-/** Guest and host share the file system, so the initramfs of the run is found where the host has it. */
-const kexec = (initrd: string) => [
-  ...['sh', '-c', `exec ${dir}/kexec ${image} ${initrd} "$(cat /proc/cmdline)"`],
-]
+/** Guest and host share the file system, but for what klab keeps: so copies are made. */
+const kexec = (initrd: string) => {
+  copyFileSync(image, join(dir, 'image'))
+  copyFileSync(initrd, join(dir, 'initrd'))
+  return ['sh', '-c', `exec ${dir}/kexec ${dir}/image ${dir}/initrd "$(cat /proc/cmdline)"`]
+}
 
 describe('a VM that stays and may reboot', () => {
   test.each(['9p', 'virtiofs'])('is the same VM in its next boots, with %s', async (transport) => {
