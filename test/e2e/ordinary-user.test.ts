@@ -10,7 +10,7 @@ import { TestVms } from '../support/vms.ts'
 
 let user: OrdinaryUser
 beforeAll(async () => (user = await OrdinaryUser.make()))
-afterAll(() => user[Symbol.dispose]())
+afterAll(async () => await user[Symbol.asyncDispose]())
 
 /** A directory of the user's that a guest is given to write to. */
 function shared(name: string): string {

@@ -10,7 +10,7 @@ import { PROGRAM, type KlabResult } from './klab.ts'
 const UID = 54_321
 
 /** Somebody who is not root: whoever runs the tests, or, where that is root, somebody else, with a clone of klab that he can read. */
-export class OrdinaryUser implements Disposable {
+export class OrdinaryUser implements AsyncDisposable {
   readonly uid: number
   /** His home directory, below one that is his as well. */
   readonly home: string
@@ -68,7 +68,10 @@ export class OrdinaryUser implements Disposable {
     return { code: exit.kind === 'exited' ? exit.code : null, stdout, stderr }
   }
 
-  [Symbol.dispose](): void {
+  /** With the VMs that a test has left when it failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const vms = JSON.parse((await this.klab(['ps', '--json'])).stdout) as { name: string }[]
+    for (const { name } of vms) await this.klab(['rm', '--force', name])
     rmSync(this.#place, { recursive: true, force: true })
   }
 }
