@@ -249,7 +249,7 @@ describe('the log of a VM', () => {
   let name = ''
   let runDir = ''
   /** Copies of its memory among the files of its run. */
-  const copies = () => readdirSync(runDir).filter((file) => file.startsWith('memory-'))
+  const copies = () => readdirSync(runDir).filter((file) => file.startsWith('.klab-'))
 
   beforeAll(async () => {
     name = await vms.start('spoken', '--memory', '512M')
@@ -301,10 +301,40 @@ describe('the log of a VM', () => {
       expect(await ended).toEqual([130, null])
       expect([copies(), readdirSync(cwd)]).toEqual([[], []])
       // QEMU cannot be kept from writing all of it, into what is no file any more.
-      while ((await listed(name))?.state === 'paused') await sleep(50)
+      for (let tries = 0; (await listed(name))?.state === 'paused' && tries < 300; tries++)
+        await sleep(50)
       expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
     },
   )
+
+  /** A dump that is being written, in a directory of its own. */
+  async function beingDumped(): Promise<{ ended: Promise<unknown[]> }> {
+    const cwd = mkdtempSync(join(dir, 'dumped-'))
+    const child = startKlab(['dump', name], { cwd })
+    const ended = once(child, 'close')
+    while (readdirSync(cwd).length === 0 && child.exitCode === null) await sleep(5)
+    return { ended }
+  }
+
+  test('is paused while it is dumped, and stays so; resumed meanwhile it goes on after that', async () => {
+    const first = await beingDumped()
+    await klab(['pause', name])
+    expect(await first.ended).toEqual([0, null])
+    expect(await listed(name)).toMatchObject({ state: 'paused' })
+    const second = await beingDumped()
+    expect(await klab(['resume', name])).toMatchObject({ code: 0, stderr: '' })
+    expect(await second.ended).toEqual([0, null])
+    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
+  })
+
+  test('is dumped twice at once', async () => {
+    const all = [await beingDumped(), await beingDumped()]
+    expect(await Promise.all(all.map(({ ended }) => ended))).toEqual([
+      [0, null],
+      [0, null],
+    ])
+    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
+  })
 
   test('that is stopped, and of none, is told with what there is instead', async () => {
     await klab(['stop', '--force', name])

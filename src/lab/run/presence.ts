@@ -49,7 +49,7 @@ export class Presence implements AsyncDisposable {
   async hold(living: Living): Promise<void> {
     const { vm } = living.booted
     // A panic has stopped it already.
-    await vm.qmp.execute('stop').catch(() => undefined)
+    await vm.holds.pause().catch(() => undefined)
     try {
       const name = await this.#announce(living)
       living.onEvent({
