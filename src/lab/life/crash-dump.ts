@@ -1,19 +1,21 @@
-import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { messageOf } from '../../base/index.ts'
 import type { Vm } from '../../vm/index.ts'
-import { convertDump } from '../dumps/dump-file.ts'
+import type { TemporaryPaths } from '../aside/temporary.ts'
+import { writeDump } from '../dumps/write-dump.ts'
 import type { OnEvent } from '../outcome/events.ts'
 
 /** The one dump of a VM that has crashed: at its panic, or when its report is complete, whichever is first. */
 export class CrashDump {
+  readonly #paths: TemporaryPaths
   readonly #path: string
   readonly #onEvent: OnEvent
   #written: Promise<void> | undefined
 
   /** The dump goes to `vmcore` in the directory of the run. */
-  constructor(runDir: string, onEvent: OnEvent) {
+  constructor(paths: TemporaryPaths, runDir: string, onEvent: OnEvent) {
+    this.#paths = paths
     this.#path = join(runDir, 'vmcore')
     this.#onEvent = onEvent
   }
@@ -25,21 +27,15 @@ export class CrashDump {
   }
 
   async #dump(vm: Vm): Promise<void> {
-    const partial = `${this.#path}.partial`
-    const packed = `${this.#path}.packed`
+    const wanted = { path: this.#path, format: 'kdump' } as const
     try {
-      // Packed: most of a guest's memory is empty.
-      await vm.dump(packed, 'kdump-zlib')
-      convertDump(packed, partial, 'kdump')
-      await rename(partial, this.#path)
+      await writeDump(this.#paths, wanted, (packed) => vm.dump(packed, 'kdump-zlib'))
       this.#onEvent({
         kind: 'note',
         message: `memory dumped to ${this.#path} (klab dmesg reads it)`,
       })
     } catch (error) {
       this.#onEvent({ kind: 'note', message: `no dump: ${messageOf(error)}` })
-    } finally {
-      await Promise.all([partial, packed].map((path) => rm(path, { force: true })))
     }
   }
 }

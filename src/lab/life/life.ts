@@ -103,7 +103,7 @@ class Life {
       onNote: (message) => this.#onEvent({ kind: 'note', message }),
     })
     this.#reports = new ReportLog(parts.rules, this.#onEvent)
-    this.#dump = new CrashDump(parts.runDir, this.#onEvent)
+    this.#dump = new CrashDump(lab.paths, parts.runDir, this.#onEvent)
   }
 
   /** Lives it. */

@@ -1,8 +1,5 @@
-import { rename, rm } from 'node:fs/promises'
-
 import { InfraError } from '../../base/index.ts'
-import type { Vm } from '../../vm/index.ts'
-import { convertDump } from '../dumps/dump-file.ts'
+import { writeDump } from '../dumps/write-dump.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Boots } from '../boot/boots.ts'
 import { peerOf } from '../boot/peer.ts'
@@ -62,19 +59,8 @@ export class SessionFailed extends Error {
   }
 }
 
-async function dumpOf(vm: Vm, place: string): Promise<void> {
-  const [packed, partial] = [`${place}.packed`, `${place}.partial`]
-  try {
-    await vm.dump(packed, 'kdump-zlib')
-    convertDump(packed, partial, 'kdump')
-    await rename(partial, place)
-  } finally {
-    await Promise.all([packed, partial].map((path) => rm(path, { force: true })))
-  }
-}
-
 function sessionOf(
-  { booted, reports, request }: Living,
+  { lab: { paths }, booted, reports, request }: Living,
   { ended, dismiss }: { ended: Promise<Outcome>; dismiss: () => Promise<void> },
 ): Session {
   const { boots, vm, slowness } = booted
@@ -106,8 +92,11 @@ function sessionOf(
     id: request.id,
     exec: async (command, parts) => execIn(await guestNow(), command, parts),
     put: async (path, data, mode) => (await present()).put(path, data, { mode, uid: 0, gid: 0 }),
-    get: async (path, place) => fetchFile(await present(), { source: path, place }),
-    dump: (place) => dumpOf(vm, place),
+    get: async (path, place) => fetchFile(await present(), { source: path, place, paths }),
+    dump: async (place) => {
+      const wanted = { path: place, format: 'kdump' } as const
+      await writeDump(paths, wanted, (packed) => vm.dump(packed, 'kdump-zlib'))
+    },
     reports: async () => counted(),
     ended,
     [Symbol.asyncDispose]: dismiss,

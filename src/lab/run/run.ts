@@ -275,7 +275,7 @@ async function keepWrites({ lab, booted, request }: Living): Promise<void> {
     return
   }
   const hosts = written.map(({ host }) => host)
-  const parts = { cacheDir: lab.paths.cache, isHidden: hiddenBy(rulesOf(lab, hosts)) }
+  const parts = { paths: lab.paths, isHidden: hiddenBy(rulesOf(lab, hosts)) }
   for (const share of written) await copyShareBack(agent, share, parts)
 }
 

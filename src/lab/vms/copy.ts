@@ -55,7 +55,7 @@ export async function copy(
   const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
   const vm = registry.getLive(name)
   using agent = await agentOf(paths, vm)
-  const way: Way = { agent, source: from.path, target: to.path, cacheDir: paths.cache }
+  const way: Way = { agent, source: from.path, target: to.path, paths }
   const { signal } = options
   let gaveAt = Date.now()
   const heard: CopyOptions = {
