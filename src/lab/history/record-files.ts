@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { isRecord, tryDecodeJson } from '../../base/index.ts'
 import {
   isProblem,
+  withoutValues,
   type NewRun,
   type RunRow,
   type Store,
@@ -107,7 +108,11 @@ function readRecord(path: string): RecordFile | undefined {
   }
   const record = tryDecodeJson(text, isRecordFile)
   if (!record) putAside(path)
-  return record && { ...record, reports: record.reports.map(wholeReport) }
+  if (!record) return undefined
+  const { run, reports } = record
+  // Of a klab that kept values of variables.
+  const request = run.request === undefined ? null : withoutValues(run.request)
+  return { run: { ...run, request }, reports: reports.map(wholeReport) }
 }
 
 function putAside(path: string): void {

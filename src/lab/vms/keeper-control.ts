@@ -19,6 +19,8 @@ import {
 
 interface Kept {
   readonly booted: Booted
+  /** The variables of every command, as the configuration has them. */
+  readonly env: readonly string[]
   readonly reports: ReportLog
   readonly onState: (state: 'running' | 'paused') => void
   /** Settles when the end is recorded. */
@@ -110,13 +112,15 @@ function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket
 
 async function carryOut(
   request: Plain,
-  { booted, reports }: Kept,
+  { booted, reports, env }: Kept,
   left: AbortSignal,
 ): Promise<unknown> {
   const { vm } = booted
   switch (request.do) {
     case 'status':
       return { ...(await howItIs(booted)), reports: reports.all.map(({ title }) => title) }
+    case 'env':
+      return env
     case 'reports':
       await waitForLateReports(vm, request.graceMs, reports)
       reports.settle()

@@ -143,7 +143,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
   process.once('SIGTERM', onSignal)
   const path = controlPath(lab.paths, { runId: request.id })
   const control = await serveControl(path, {
-    ...{ booted, reports, farewell: registered.farewell },
+    ...{ booted, reports, env: lab.config.run.env, farewell: registered.farewell },
     onState: (state) => {
       isPaused = state === 'paused'
       change({ state })

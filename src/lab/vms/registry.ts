@@ -21,7 +21,7 @@ import {
 } from '../../base/index.ts'
 import { isAlive, processesEndingWith } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
-import { isVmRecord, type VmRecord } from './vm-record.ts'
+import { hasValues, isVmRecord, withoutValues, type VmRecord } from './vm-record.ts'
 
 export type NamedVm = VmRecord & { readonly name: string }
 
@@ -152,7 +152,7 @@ export class VmRegistry {
   write(record: VmRecord): void {
     const path = join(this.directory(record.id), FACTS)
     try {
-      writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 })
+      writeFileSync(`${path}.tmp`, JSON.stringify(withoutValues(record)), { mode: 0o600 })
       renameSync(`${path}.tmp`, path)
     } catch (error) {
       rmSync(`${path}.tmp`, { force: true })
@@ -175,8 +175,10 @@ export class VmRegistry {
 
   /** A record as it is true now; undefined for one that is not there, or damaged. */
   read(id: string): VmRecord | undefined {
-    const record = tryDecodeJson(textOf(join(this.directory(id), FACTS)), isVmRecord)
-    if (!record) return undefined
+    const found = tryDecodeJson(textOf(join(this.directory(id), FACTS)), isVmRecord)
+    if (!found) return undefined
+    const record = withoutValues(found)
+    if (record.state === 'stopped' && hasValues(found)) this.#note(record)
     const isKept = record.keeper !== undefined && isAlive(record.keeper)
     if (record.state === 'stopped' || isKept || isBeingStarted(record)) return record
     if (record.kind === 'run') {
