@@ -70,7 +70,9 @@ const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 async function remove(path: string, cacheDir: string): Promise<void> {
   // A guest may have sent what is in a directory, with modes that keep its owner out.
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
-    await run(await nativeProgram(LAUNCHER, cacheDir), ['--remove', path])
+    await run(await nativeProgram(LAUNCHER, cacheDir), ['--remove', path], {
+      timeoutMs: Number.POSITIVE_INFINITY,
+    })
   else await rm(path, { force: true })
 }
 

@@ -69,7 +69,10 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
     }
     // tar keeps the mode of the file that is there: memory and consoles are for nobody else to read.
     await writeFile(partial, '', { flag: 'wx', mode: 0o600 })
-    await runOk('tar', ['-C', work.path(''), '-czSf', partial, '--owner=0', '--group=0', name])
+    await runOk('tar', ['-C', work.path(''), '-czSf', partial, '--owner=0', '--group=0', name], {
+      // A dump may have any size.
+      timeoutMs: Number.POSITIVE_INFINITY,
+    })
     await rename(partial, path)
     return { path, files: bundle.files, scrubbed: bundle.scrubbed }
   } catch (error) {

@@ -40,7 +40,9 @@ export async function stageFor(into: string, paths: TemporaryPaths): Promise<Sta
       return { dir: held(handle), [Symbol.asyncDispose]: () => handle.close() }
     },
     settle: async () => {
-      const { exit, stderr } = await run(launcher, ['--settle', dir, target])
+      const { exit, stderr } = await run(launcher, ['--settle', dir, target], {
+        timeoutMs: Number.POSITIVE_INFINITY,
+      })
       if (exit.kind === 'exited' && exit.code === 0) return
       throw new InfraError(
         'COPY',

@@ -46,6 +46,9 @@ export function placeOf(target: string, sourceName: string): [into: string, name
   return [target, sourceName]
 }
 
+/** It takes as long as there comes something. */
+const ANY = Number.POSITIVE_INFINITY
+
 /** Unpacks what the guest sends aside, and moves it into place. */
 async function unpackInto(
   { agent, source, target: into, paths }: Way,
@@ -57,7 +60,11 @@ async function unpackInto(
   const command = ['tar', '--no-same-owner', '-xpf', '-']
   // Who shares the directory could put links into it while tar works.
   const [file, args] = await confined(command, { writesHereOnly: true }, paths.cache)
-  const unpacker = start(file, args, { cwd: inside.dir, stdio: ['pipe', 'ignore', 'pipe'] })
+  const unpacker = start(file, args, {
+    cwd: inside.dir,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    limitMs: ANY,
+  })
   await using _unpacker = unpacker
   const broken = new Promise<void>((done) => unpacker.stdin?.once('error', () => done()))
   const stdout = async (chunk: Buffer) => {

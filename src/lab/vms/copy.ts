@@ -102,6 +102,7 @@ async function copyIn({ agent, source, target }: Way, options: CopyOptions): Pro
   const script = 'mkdir -p "$1" && exec tar -C "$1" --numeric-owner -xpf -'
   const packer = start('tar', ['-C', source, '-cf', '-', '.'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    limitMs: Number.POSITIVE_INFINITY,
   })
   await using _packer = packer
   const unpacking = guestTar(agent, ['sh', '-c', script, 'sh', place], {
