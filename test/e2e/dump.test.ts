@@ -307,35 +307,6 @@ describe('the log of a VM', () => {
     },
   )
 
-  /** A dump that is being written, in a directory of its own. */
-  async function beingDumped(): Promise<{ ended: Promise<unknown[]> }> {
-    const cwd = mkdtempSync(join(dir, 'dumped-'))
-    const child = startKlab(['dump', name], { cwd })
-    const ended = once(child, 'close')
-    while (readdirSync(cwd).length === 0 && child.exitCode === null) await sleep(5)
-    return { ended }
-  }
-
-  test('is paused while it is dumped, and stays so; resumed meanwhile it goes on after that', async () => {
-    const first = await beingDumped()
-    await klab(['pause', name])
-    expect(await first.ended).toEqual([0, null])
-    expect(await listed(name)).toMatchObject({ state: 'paused' })
-    const second = await beingDumped()
-    expect(await klab(['resume', name])).toMatchObject({ code: 0, stderr: '' })
-    expect(await second.ended).toEqual([0, null])
-    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
-  })
-
-  test('is dumped twice at once', async () => {
-    const all = [await beingDumped(), await beingDumped()]
-    expect(await Promise.all(all.map(({ ended }) => ended))).toEqual([
-      [0, null],
-      [0, null],
-    ])
-    expect((await vms.exec(name, ['echo', 'alive'])).stdout).toBe('alive\n')
-  })
-
   test('that is stopped, and of none, is told with what there is instead', async () => {
     await klab(['stop', '--force', name])
     const { code, stderr } = await klab(['dmesg', name])

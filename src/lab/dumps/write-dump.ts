@@ -27,6 +27,7 @@ export async function writeDump(
   { path, format, signal }: Wanted,
   pack: (path: string) => Promise<void>,
 ): Promise<DumpFacts> {
+  signal?.throwIfAborted()
   await using temporary = await temporaryIn(paths, dirname(path))
   const [packed, whole] = [temporary.path('.packed'), temporary.path('.dump')]
   await pack(packed)

@@ -11,13 +11,19 @@ export class CrashDump {
   readonly #paths: TemporaryPaths
   readonly #path: string
   readonly #onEvent: OnEvent
+  readonly #stop: AbortSignal
   #written: Promise<void> | undefined
 
-  /** The dump goes to `vmcore` in the directory of the run. */
-  constructor(paths: TemporaryPaths, runDir: string, onEvent: OnEvent) {
+  /** The dump goes to `vmcore` in the directory of the run; once `stop` is aborted, it is not wanted any more. */
+  constructor(
+    paths: TemporaryPaths,
+    runDir: string,
+    { onEvent, stop }: { readonly onEvent: OnEvent; readonly stop: AbortSignal },
+  ) {
     this.#paths = paths
     this.#path = join(runDir, 'vmcore')
     this.#onEvent = onEvent
+    this.#stop = stop
   }
 
   /** Writes it if that was not done; never fails: that there is none is said. */
@@ -26,8 +32,13 @@ export class CrashDump {
     await this.#written
   }
 
+  /** Settles when nothing of one that was begun is being written any more; the VM has to be gone. */
+  async settled(): Promise<void> {
+    await this.#written
+  }
+
   async #dump(vm: Vm): Promise<void> {
-    const wanted = { path: this.#path, format: 'kdump' } as const
+    const wanted = { path: this.#path, format: 'kdump', signal: this.#stop } as const
     try {
       await writeDump(this.#paths, wanted, (packed) => vm.dump(packed, 'kdump-zlib'))
       this.#onEvent({

@@ -136,13 +136,12 @@ export async function runOnKernel(
           ...{ ...parts, terminal, stop: presence.stop },
         })
         await presence.settle()
-        return ending
-      },
-      hold: async (living) => {
+        // What is done from now on is done for the user: his first Ctrl-C ends that.
         interrupts.onSignal(undefined)
         terminal.release?.()
-        await presence.hold(living)
+        return ending
       },
+      hold: (living) => presence.hold(living),
       input: () => (request.command.tty ? 'typed' : input.kept),
     },
   )

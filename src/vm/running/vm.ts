@@ -166,10 +166,9 @@ export class Vm implements AsyncDisposable {
 
   /** Stops the VM and writes its state; of its memory too, unless that is a file it shares. Throws InfraError. */
   async freeze(statePath: string): Promise<void> {
-    const { spec, socketDir } = this.#options
+    const { spec, socketDir, slowness } = this.#options
     await freeze(this.qmp, {
-      statePath,
-      socketDir,
+      ...{ statePath, socketDir, slowness },
       withoutMemory: spec.memory?.kind === 'file' && spec.memory.share,
     })
   }
