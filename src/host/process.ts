@@ -73,17 +73,24 @@ export async function runOk(
   )
 }
 
+interface InteractiveOptions {
+  readonly stdoutTo?: 'stdout' | 'stderr'
+  /** The whole environment of the program; ours when absent. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Runs a program that talks with the user itself. Its stdout is our stderr when ours is for results. */
 export function runInteractive(
   file: string,
   args: readonly string[],
-  stdoutTo: 'stdout' | 'stderr' = 'stdout',
+  { stdoutTo = 'stdout', env }: InteractiveOptions = {},
 ): Exclude<ProcessExit, GivenUp> {
   // Ctrl-C is for what runs in our terminal.
   const ignored = () => undefined
   process.on('SIGINT', ignored)
   const { status, signal, error } = spawnSync(file, args, {
     stdio: ['inherit', stdoutTo === 'stdout' ? 'inherit' : 2, 'inherit'],
+    ...(env && { env }),
   })
   process.off('SIGINT', ignored)
   if (error) return { kind: 'not-started', reason: error.message }
