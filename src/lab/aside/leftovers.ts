@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { constants, lstatSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -8,6 +8,7 @@ import {
   isProcessIdentity,
   LAUNCHER,
   nativeProgram,
+  noteIn,
   run,
   type ProcessIdentity,
 } from '../../host/index.ts'
@@ -33,7 +34,7 @@ export async function removeLeftovers(paths: Pick<Paths, 'cache' | 'state'>): Pr
   const dir = leftoversDir(paths)
   for (const file of namesIn(dir)) {
     const entry = join(dir, file)
-    const leftover = tryDecodeJson(textOf(entry), isLeftover)
+    const leftover = tryDecodeJson(noteIn(entry), isLeftover)
     if (leftover ? isAlive(leftover.owner) : !isOld(entry)) continue
     if (!leftover || (await removeNamed(leftover, paths.cache))) rmSync(entry, { force: true })
   }
@@ -91,15 +92,6 @@ function namesIn(dir: string): string[] {
   } catch {
     // Nothing was ever made.
     return []
-  }
-}
-
-/** Empty for one that has just gone. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }
 

@@ -1,7 +1,6 @@
 import {
   mkdirSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -19,7 +18,7 @@ import {
   tryDecodeJson,
   UsageError,
 } from '../../base/index.ts'
-import { isAlive, processesEndingWith } from '../../host/index.ts'
+import { isAlive, processesEndingWith, noteIn } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import { hasValues, isVmRecord, withoutValues, type VmRecord } from './vm-record.ts'
 
@@ -175,7 +174,7 @@ export class VmRegistry {
 
   /** A record as it is true now; undefined for one that is not there, or damaged. */
   read(id: string): VmRecord | undefined {
-    const found = tryDecodeJson(textOf(join(this.directory(id), FACTS)), isVmRecord)
+    const found = tryDecodeJson(noteIn(join(this.directory(id), FACTS)), isVmRecord)
     if (!found) return undefined
     const record = withoutValues(found)
     if (record.state === 'stopped' && hasValues(found)) this.#note(record)
@@ -225,15 +224,6 @@ export class VmRegistry {
 
 const BY_NAME = 'by-name'
 const FACTS = 'vm.json'
-
-/** Empty for what cannot be read. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
 
 /** A keeper writes itself down within moments of the VM's record. */
 const START_GRACE_MS = 20_000
