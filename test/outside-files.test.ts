@@ -1,9 +1,12 @@
 import { parseSync } from 'oxc-parser'
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { sourceFiles } from './support/code.ts'
+import { klab } from './support/klab.ts'
 
 /** What waits for a pipe and reads a device for ever. */
 const READERS = ['readFileSync', 'readFile', 'createReadStream', 'openSync', 'open']
@@ -36,17 +39,18 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   'what klab has written, in directories that are its own': [
     ...['cli/commands/logs.ts', 'kernel/build/build-dir.ts', 'kernel/build/collect.ts'],
     ...['kernel/build/compile.ts', 'kernel/build/configure.ts', 'kernel/build/layout.ts'],
-    ...['kernel/tree/shadow.ts', 'lab/boot/boot-initramfs.ts', 'lab/boot/templates.ts'],
-    ...['lab/config/cached.ts', 'lab/config/trust-store.ts', 'lab/crashes/export.ts'],
-    ...['lab/history/history.ts', 'lab/kernels/last-kernel.ts', 'lab/net/ensure-switch.ts'],
-    ...['lab/net/ports.ts', 'lab/run/replay.ts', 'lab/ssh/keys.ts', 'lab/ssh/proxy.ts'],
-    ...['lab/symbols/file-cache.ts', 'lab/vms/start.ts', 'vm/facts/accelerator.ts'],
-    ...['vm/facts/qemu-facts.ts', 'vm/running/start.ts', 'host/directories.ts'],
-    ...['lab/history/record-files.ts', 'lab/net/segment.ts', 'lab/vms/registry.ts'],
-    ...['lab/vms/snapshots.ts', 'kernel/ready-made/kernel-store.ts', 'lab/audit/audit-log.ts'],
+    ...['kernel/tree/shadow.ts', 'lab/boot/boot-initramfs.ts'],
+    ...['lab/crashes/export.ts'],
+    ...['lab/kernels/last-kernel.ts'],
+    ...['lab/ssh/keys.ts', 'lab/ssh/proxy.ts'],
+    ...['lab/vms/start.ts'],
+    ...['vm/running/start.ts', 'host/directories.ts'],
+    ...[],
+    ...['kernel/ready-made/kernel-store.ts', 'lab/audit/audit-log.ts'],
   ],
+  'directories that it enters by their descriptors': ['lab/aside/leftovers.ts'],
   'what it writes': [
-    ...['host/process.ts', 'lab/dumps/dump-file.ts', 'lab/history/output-record.ts'],
+    ...['host/process.ts', 'lab/dumps/write-dump.ts', 'lab/history/output-record.ts'],
     ...[
       'store/database.ts',
       'vm/running/console.ts',
@@ -87,3 +91,26 @@ function readsItself(file: string, text: string): boolean {
     .flatMap(({ entries }) => entries)
     .some(({ importName }) => importName.name === null || READERS.includes(importName.name))
 }
+
+test('a pipe that lies where klab keeps something holds nobody up', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'klab-pipes-'))
+  try {
+    const places = ['state/vms/box', 'state/vms/by-name', 'state/journal', 'state/leftovers']
+    for (const place of [...places, 'state/trust', 'cache/templates/0123456789ab', 'run'])
+      mkdirSync(join(home, place), { recursive: true, mode: 0o700 })
+    symlinkSync('../box', join(home, 'state/vms/by-name/box'))
+    const pipes = ['state/vms/box/vm.json', 'state/journal/run.json', 'state/trust/x.json']
+    for (const pipe of [
+      ...[...pipes, 'state/leftovers/x.json', 'cache/templates/0123456789ab/template.json'],
+    ])
+      execFileSync('mkfifo', [join(home, pipe)])
+    for (const words of [['ps'], ['runs'], ['template', 'ls'], ['trust', '--list']]) {
+      const { code, signal } = await klab(words, { env: { KLAB_HOME: home }, timeoutMs: 30_000 })
+      expect([words, code, signal]).toEqual([words, 0, null])
+    }
+    // Put aside, as what is damaged is.
+    expect(existsSync(join(home, 'state/journal/run.json'))).toBe(false)
+  } finally {
+    rmSync(home, { recursive: true })
+  }
+}, 120_000)

@@ -5,15 +5,15 @@ import { openOutside } from './outside-file.ts'
 
 /** Opens a file for as long as its bytes are used. Throws FormatError for one that cannot be opened, and for what is no file. */
 export function withFileBytes<T>(path: string, use: (bytes: Bytes) => T): T {
-  const file = openOutside(path)
-  try {
-    return use(fileBytes(file))
-  } finally {
-    closeSync(file)
-  }
+  using file = openFileBytes(path)
+  return use(file)
 }
 
-/** An open file as bytes that can be read anywhere. */
+/** The bytes of a file, until disposed of. Throws as withFileBytes does. */
+export function openFileBytes(path: string): Bytes & Disposable {
+  const file = openOutside(path)
+  return { ...fileBytes(file), [Symbol.dispose]: () => closeSync(file) }
+}
 function fileBytes(file: number): Bytes {
   const { size } = fstatSync(file)
   return {

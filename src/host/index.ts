@@ -12,7 +12,8 @@ export {
   openFileLimit,
 } from './facts.ts'
 export { askForAccount } from './getent.ts'
-export { withFileBytes } from './file-bytes.ts'
+export { openFileBytes, withFileBytes } from './file-bytes.ts'
+export { noteIn, readOwn, readRecorded } from './own-file.ts'
 export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
 export { isLocked, lockFile, tryLockFile } from './lock.ts'
 export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 
 import { InfraError } from '../base/index.ts'
+import { Limited, type GivenUp } from './limited.ts'
 
 export type { StdioOptions }
 
@@ -11,6 +12,8 @@ export type ProcessExit =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'not-started'; readonly reason: string }
+  /** Ended by us: it took too long, stood still, or printed too much. */
+  | GivenUp
 
 export interface ProcessResult {
   readonly exit: ProcessExit
@@ -23,6 +26,7 @@ export interface RunOptions {
   /** The whole environment of the process; ours when absent. */
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
+  /** Five minutes when absent: nothing that klab asks a tool takes so long. Infinity for what copies any amount of data. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -37,19 +41,22 @@ export async function run(
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.env !== undefined && { env: options.env }),
-    ...(options.timeoutMs !== undefined && { timeout: options.timeoutMs, killSignal: 'SIGKILL' }),
     ...(options.signal !== undefined && { signal: options.signal }),
   })
   // What a tool makes of a hostile file may have no end.
-  const tooMuch = () => void child.kill('SIGKILL')
+  using limited = new Limited(child, options.timeoutMs ?? LIMIT_MS)
+  const tooMuch = () => limited.tooMuch(MAX_OUTPUT)
   const output = Promise.all([textOf(child.stdout, tooMuch), textOf(child.stderr, tooMuch)])
   // A program that does not read its input ends with EPIPE on our side; its exit tells the story.
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(options.input)
-  const exit = await exitOf(child)
+  const exit = await Promise.race([limited.givenUp, exitOf(child)])
   const [stdout, stderr] = exit.kind === 'not-started' ? ['', ''] : await output
   return { exit, stdout, stderr }
 }
+
+/** Of a vmlinux with all debug information addr2line reads a minute, on a machine that is busy. */
+const LIMIT_MS = 300_000
 
 /** As run, for a program that must succeed: anything else is an InfraError that quotes its last line. */
 export async function runOk(
@@ -66,17 +73,24 @@ export async function runOk(
   )
 }
 
+interface InteractiveOptions {
+  readonly stdoutTo?: 'stdout' | 'stderr'
+  /** The whole environment of the program; ours when absent. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Runs a program that talks with the user itself. Its stdout is our stderr when ours is for results. */
 export function runInteractive(
   file: string,
   args: readonly string[],
-  stdoutTo: 'stdout' | 'stderr' = 'stdout',
-): ProcessExit {
+  { stdoutTo = 'stdout', env }: InteractiveOptions = {},
+): Exclude<ProcessExit, GivenUp> {
   // Ctrl-C is for what runs in our terminal.
   const ignored = () => undefined
   process.on('SIGINT', ignored)
   const { status, signal, error } = spawnSync(file, args, {
     stdio: ['inherit', stdoutTo === 'stdout' ? 'inherit' : 2, 'inherit'],
+    ...(env && { env }),
   })
   process.off('SIGINT', ignored)
   if (error) return { kind: 'not-started', reason: error.message }
@@ -139,6 +153,8 @@ export function start(
     stdio?: StdioOptions
     /** In a session of its own: what is typed into our terminal (Ctrl-C) is not for it. */
     ownSession?: boolean
+    /** For how long it may run; Infinity for one that ends by itself, if it is not stopped. Absent for one that lives beside us. */
+    limitMs?: number
   } = {},
 ): LiveProcess {
   const child = spawn(file, args, {
@@ -151,7 +167,8 @@ export function start(
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     tail = (tail + text).slice(-65_536)
   })
-  const exited = exitOf(child)
+  const { limitMs } = options
+  const exited = limitMs === undefined ? exitOf(child) : exitWithin(child, limitMs)
   return {
     pid: child.pid,
     exited,
@@ -169,7 +186,7 @@ export function start(
   }
 }
 
-/** `exit status 2`, `killed by SIGKILL`, `not started: …`. */
+/** `exit status 2`, `killed by SIGKILL`, `not started: …`, `nm has not ended within 5m`. */
 export function describeExit(exit: ProcessExit): string {
   switch (exit.kind) {
     case 'exited':
@@ -178,7 +195,14 @@ export function describeExit(exit: ProcessExit): string {
       return `killed by ${exit.signal}`
     case 'not-started':
       return `not started: ${exit.reason}`
+    case 'given-up':
+      return exit.why
   }
+}
+
+async function exitWithin(child: ChildProcess, limitMs: number): Promise<ProcessExit> {
+  using limited = new Limited(child, limitMs)
+  return await Promise.race([limited.givenUp, exitOf(child)])
 }
 
 async function exitOf(child: ChildProcess): Promise<ProcessExit> {

@@ -1,5 +1,6 @@
 import type { Store } from './store.ts'
 
+export { withoutValues } from './kept-request.ts'
 export { isProblem } from './problem.ts'
 export { runWriter, type RunWriter } from './run-writer.ts'
 export type { NewRun, RunRow, StoredReport } from './schema.ts'

@@ -1,6 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 
+import { withoutValues } from './kept-request.ts'
 import { inTransaction } from './transaction.ts'
+
+/** A statement, or what takes more than one. */
+type Change = string | ((db: DatabaseSync) => void)
 
 /**
  * What leads from each version of the schema to the next; `PRAGMA user_version` tells how many of them a database has
@@ -8,7 +12,7 @@ import { inTransaction } from './transaction.ts'
  * Kysely's Migrator: they have no version, and a kill left them anywhere between two. Its own two tables stay there: such a
  * klab can go on beside this one, for it does not mind the columns of the fifth step.
  */
-const STEPS: readonly (readonly string[])[] = [
+const STEPS: readonly (readonly Change[])[] = [
   [
     `CREATE TABLE IF NOT EXISTS "runs" (
       "id" TEXT PRIMARY KEY,
@@ -47,7 +51,16 @@ const STEPS: readonly (readonly string[])[] = [
   [`ALTER TABLE "runs" ADD COLUMN "request" TEXT`],
   [`ALTER TABLE "reports" ADD COLUMN "cause" TEXT`],
   [`ALTER TABLE "runs" ADD COLUMN "qemu" TEXT`, `ALTER TABLE "runs" ADD COLUMN "owner" TEXT`],
+  [forgetValues],
 ]
+
+/** Values of variables are where tokens are; klabs before 0.2 kept them. */
+function forgetValues(db: DatabaseSync): void {
+  const change = db.prepare('UPDATE "runs" SET "request" = ? WHERE "id" = ?')
+  const all = db.prepare(`SELECT "id", "request" FROM "runs" WHERE "request" LIKE '%=%'`).all()
+  for (const { id, request } of all)
+    if (typeof id === 'string') change.run(withoutValues(String(request)), id)
+}
 
 /** The version of the schema that this klab reads and writes. */
 export const SCHEMA_VERSION = STEPS.length
@@ -64,18 +77,38 @@ export function schemaVersion(db: DatabaseSync): number {
 export function migrate(db: DatabaseSync): void {
   // Not possible in a transaction, and harmless if nothing follows.
   db.exec('PRAGMA journal_mode = WAL')
+  const isOld = holdsRuns(db)
   inTransaction(db, () => {
     // Read again, now that nobody else can change it.
     const version = schemaVersion(db)
     if (version >= SCHEMA_VERSION) return
-    for (const statement of STEPS.slice(version).flat()) make(db, statement, version)
+    for (const change of STEPS.slice(version).flat()) make(db, change, version)
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
   })
+  if (isOld) rewrite(db)
 }
 
-function make(db: DatabaseSync, statement: string, version: number): void {
+function holdsRuns(db: DatabaseSync): boolean {
+  const table = `SELECT 1 FROM sqlite_master WHERE name = 'runs'`
+  return (
+    db.prepare(table).get() !== undefined && db.prepare('SELECT 1 FROM "runs"').get() !== undefined
+  )
+}
+
+/** What a step has dropped lies in the gaps of pages, and in the log, until they are written again. */
+function rewrite(db: DatabaseSync): void {
   try {
-    db.exec(statement)
+    db.exec('VACUUM')
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // Others read or write now, or there is no room: it is used up in time.
+  }
+}
+
+function make(db: DatabaseSync, change: Change, version: number): void {
+  try {
+    if (typeof change === 'string') db.exec(change)
+    else change(db)
   } catch (error) {
     // There is no ADD COLUMN IF NOT EXISTS, and the transaction goes on after this error.
     const isThere = error instanceof Error && error.message.startsWith('duplicate column name')

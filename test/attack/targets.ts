@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { KlabError } from '../../src/base/index.ts'
@@ -7,7 +7,8 @@ import { readKconfig } from '../../src/kernel/kconfig/kconfig-tree.ts'
 import { unpackPackage } from '../../src/kernel/ready-made/package.ts'
 import { loadConfig } from '../../src/lab/config/layers.ts'
 import { readUserFile } from '../../src/lab/config/project-file.ts'
-import { convertDump, dmesgOf, factsOfDump, withDump } from '../../src/lab/dumps/dump-file.ts'
+import { dmesgOf, factsOfDump, withDump } from '../../src/lab/dumps/dump-file.ts'
+import { convertDump } from '../../src/lab/dumps/write-dump.ts'
 import { readPicture } from '../../src/lab/dumps/picture.ts'
 import { vmlinuxFor } from '../../src/lab/dumps/vmlinux-for.ts'
 import { configText } from '../../src/lab/kernels/config-text.ts'
@@ -109,12 +110,17 @@ async function readPackage(path: string, cache: string): Promise<void> {
   await unpackPackage(path, cache, { bytes: 64 * 1024 * 1024, files: 1_000 })
 }
 
-function readDump(path: string, { layout, map }: Seeds): void {
+async function readDump(path: string, { layout, map }: Seeds): Promise<void> {
   const table = new SymbolTable(map)
   dmesgOf(path)
   factsOfDump(path)
   withDump(path, (dump) => readPicture(dump, { values: layout, table, allStacks: true }))
-  convertDump(path, '/dev/null', 'elf')
+  const place = `${path}.elf`
+  try {
+    await convertDump(path, { path: place, format: 'elf' })
+  } finally {
+    rmSync(place, { force: true })
+  }
 }
 
 async function readLog(path: string): Promise<void> {

@@ -18,6 +18,8 @@ afterAll(() => rmSync(dir, { recursive: true }))
 
 const klab = (...args: string[]) => start(args, { cwd: dir, env: { KLAB_HOME: home } })
 
+const LINE = '{"command-line":"info kvm"}'
+
 async function audited(): Promise<string[][]> {
   const { stdout } = await klab('audit', '--json')
   const entries = JSON.parse(stdout) as { what: string; subject: string; detail: string }[]
@@ -36,6 +38,10 @@ test('what touches this machine or enters a VM is written down, and nothing else
     expect((await klab('exec', '--user', 'root', 'box', '--', 'touch', '/tmp/x')).code).toBe(0)
     expect((await klab('cp', 'box:/tmp/x', 'x')).code).toBe(0)
     expect((await klab('dump', 'box', '-o', 'box.dump')).code).toBe(0)
+    expect((await klab('monitor', 'box', '--', 'info', 'status')).code).toBe(0)
+    expect((await klab('qmp', 'box', 'human-monitor-command', LINE)).code).toBe(0)
+    expect((await klab('console', 'box')).code).toBe(0)
+    expect((await klab('debug', 'box', '--', '-batch')).code).toBe(0)
   } finally {
     await klab('rm', '--force', 'box')
   }
@@ -45,5 +51,9 @@ test('what touches this machine or enters a VM is written down, and nothing else
     ['exec', 'box', 'root: touch /tmp/x'],
     ['copy', 'box:/tmp/x', join(dir, 'x')],
     ['dump', 'box', join(dir, 'box.dump')],
+    ['monitor', 'box', 'info status'],
+    ['qmp', 'box', `human-monitor-command ${LINE}`],
+    ['console', 'box', ''],
+    ['debug', 'box', 'gdb -batch'],
   ])
 })

@@ -171,6 +171,26 @@ test('the value of a variable is kept nowhere (S10), and given again', async () 
   expect(open).toBe('')
 })
 
+test('values of run.env are in commands of a VM that stays, and in no record of it', async () => {
+  const value = 'battery-staple'
+  const cwd = mkdtempSync(join(project, 'stays-'))
+  const on = (...args: string[]) => klab(args, { cwd, env: { ...env, PASSED: 'on' } })
+  writeFileSync(join(cwd, 'klab.yaml'), `run:\n  env: [PASS=${value}, PASSED]\n`)
+  await on('trust', '--yes')
+  expect(await on('start', '-q', 'stays', '--tree', testTree())).toMatchObject({ code: 0 })
+  try {
+    const { stdout } = await on('exec', 'stays', '--', 'sh', '-c', 'echo "$PASS $PASSED"')
+    expect(stdout).toBe(`${value} on\n`)
+    const { stdout: all } = await on('ps', '--json')
+    expect(JSON.parse(all)).toMatchObject([{ request: { env: ['PASS', 'PASSED'] } }])
+    const places = ['state', 'run'].map((name) => join(home, name))
+    const { stdout: found } = await host.run('grep', ['-ral', value, ...places])
+    expect(found).toBe('')
+  } finally {
+    await on('rm', '--force', 'stays')
+  }
+})
+
 test('a process that was given a value shows it to nobody', async () => {
   const child = startKlab(
     ['run', '-q', '--tree', testTree(), '--env', 'PASS=correct-horse', '--', 'sleep', '60'],

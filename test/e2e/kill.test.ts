@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { TEST_HOME } from '../support/home.ts'
 import { testTree } from '../support/kernels.ts'
@@ -87,3 +87,42 @@ test('kills of everything around VMs that stay leave states that are right', asy
   await klab(['runs'], options)
   expect(readdirSync(join(home, 'run'))).toEqual(['tickets'])
 }, 300_000)
+
+describe('a klab that is killed beside a VM', () => {
+  const name = 'beside'
+  const on = (args: readonly string[]) => klab(args, options)
+  const exec = (script: string) => on(['exec', name, '--', 'sh', '-c', script])
+
+  beforeAll(async () => {
+    const args = ['start', '-q', name, '--tree', testTree(), '--memory', '512M']
+    await on(args)
+  })
+  afterAll(async () => await on(['rm', '--force', name]))
+
+  /** What lies in a directory, as soon as anything does, when the command is killed. */
+  async function killedAt(cwd: string, args: readonly string[]): Promise<string[]> {
+    const child = startKlab(args, { ...options, cwd })
+    const exited = once(child, 'exit')
+    while (readdirSync(cwd).length === 0 && child.exitCode === null) await sleep(2)
+    child.kill('SIGKILL')
+    await exited
+    return readdirSync(cwd)
+  }
+
+  test.each([
+    ['cp', 'a file', ['cp', `${name}:/dev/zero`, 'zeros']],
+    ['cp', 'a directory', ['cp', `${name}:/proc/self`, '.']],
+    ['dump', 'its memory', ['dump', name]],
+    ['dump', 'its memory, packed', ['dump', name, '--format', 'kdump']],
+  ])('leaves nothing of klab %s of %s, and the VM goes on', async (_command, _what, args) => {
+    const cwd = mkdtempSync(join(home, 'cwd-'))
+    expect(await killedAt(cwd, args)).not.toEqual([])
+    await on(['runs'])
+    expect(readdirSync(join(home, 'state/leftovers'))).toEqual([])
+    // QEMU writes to the end what it has begun.
+    const isPaused = async () => (await on(['ps'])).stdout.includes('paused')
+    for (let tries = 0; (await isPaused()) && tries < 100; tries++) await sleep(100)
+    expect(await exec('echo alive')).toMatchObject({ code: 0, stdout: 'alive\n' })
+    expect(readdirSync(cwd)).toEqual([])
+  })
+})

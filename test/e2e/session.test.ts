@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -139,3 +140,25 @@ test('a session that does not come up says how it ended', async () => {
   await expect(failed).rejects.toThrow(SessionFailed)
   await expect(failed).rejects.toMatchObject({ outcome: { kind: 'boot-failed' } })
 })
+
+test('a session whose QEMU is stopped says so, whatever is asked of it', async () => {
+  const lab = await testLab()
+  await using session = await ownSession(lab)
+  const pid = Number(
+    execFileSync('pgrep', ['-f', `qemu.*${session.id}`], { encoding: 'utf8' }).split('\n')[0],
+  )
+  process.kill(pid, 'SIGSTOP')
+  try {
+    const why = `QEMU (process ${pid}) is stopped; kill -CONT ${pid} lets it go on`
+    const asked = [
+      session.put('/tmp/x', Buffer.from('x'), 0o644),
+      session.get('/etc/passwd', join(dir, 'passwd')),
+    ]
+    for (const answer of await Promise.allSettled(asked))
+      expect(answer).toMatchObject({
+        reason: { message: `the guest of this session does not answer: ${why}` },
+      })
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}, 120_000)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -71,4 +71,19 @@ test('klab ssh does not try again what cannot succeed', async () => {
   expect(code).toBe(255)
   expect(stderr).toContain('is paused')
   expect(stderr).not.toContain('once more')
+})
+
+test('klab ssh does not try again a login that was refused, nor a command that has run', async () => {
+  await using vms = new TestVms()
+  const name = await vms.start('refusing')
+  const refused = await klab(['ssh', `nobody-${process.pid}@${name}`, 'true'])
+  expect(refused).toMatchObject({ code: 255, stderr: expect.stringMatching(/denied|closed/i) })
+  const script = 'echo once >> /tmp/times; exit 255'
+  const ran = await klab(['ssh', `root@${name}`, script])
+  expect(ran.code).toBe(255)
+  for (const { stderr } of [refused, ran]) expect(stderr).not.toContain('once more')
+  expect((await vms.exec(name, ['cat', '/tmp/times'])).stdout).toBe('once\n')
+  expect(readdirSync(join(TEST_HOME, 'state/ssh')).filter((file) => /^[.]klab/.test(file))).toEqual(
+    [],
+  )
 })

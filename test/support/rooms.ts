@@ -51,6 +51,10 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
       purpose:
         'who asks, from where: the lab, its paths, the user, the terminal; Session, a guest that works',
     },
+    {
+      name: 'aside',
+      purpose: 'what is made beside its place, and what killed klabs have left of it',
+    },
     { name: 'symbols', purpose: 'names and source lines for addresses' },
     { name: 'dumps', purpose: 'memory dumps: reading, converting, opening in tools' },
     { name: 'hang', purpose: 'making a VM that hangs speak' },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 
 import { vms } from '../../lab/index.ts'
+import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { Status } from '../render/status.ts'
 import { localTerminal } from '../terminal.ts'
@@ -19,6 +20,7 @@ export function addConsoleCommand(program: Command, finish: (code: number) => vo
 async function attach(name: string): Promise<void> {
   const [paths, { converse, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).getLive(name)
+  await audited({ what: 'console', subject: name, detail: '' })
   const { socket } = await converse(paths, vm, { do: 'console' })
   const status = new Status({ quiet: false, verbose: false })
   using terminal = await localTerminal({

@@ -13,6 +13,7 @@ import {
   type NamedVm,
 } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { audited } from '../audited.ts'
 import { currentLab, currentPaths } from '../lab.ts'
 import {
   addKernelOptions,
@@ -66,6 +67,7 @@ async function debugRunning(
   ])
   const status = new Status({ quiet: false, verbose: false })
   const vm = new VmRegistry(paths).getLive(name)
+  await audited({ what: 'debug', subject: name, detail: ['gdb', ...args].join(' ') })
   // gdb's own: it stops the guest, and we must not go before it.
   process.on('SIGINT', () => undefined)
   return await debugVm(paths, vm, { breaks, args, onNote: (note) => status.line(note) })
@@ -109,6 +111,7 @@ async function debugNew(args: readonly string[], flags: DebugFlags): Promise<num
   }
   status.clear()
   status.line(`the VM ${vm.name} waits before its first instruction`)
+  await audited({ what: 'debug', subject: vm.name, detail: ['gdb', ...args].join(' ') })
   process.on('SIGINT', () => undefined)
   try {
     await appears(gdbSocket(lab.paths, vm))

@@ -79,11 +79,8 @@ export async function exec(
     timeoutMs: limitOf('--timeout', flags.timeout),
     idleTimeoutMs: limitOf('--idle-timeout', flags.idleTimeout),
   }
-  const [paths, { execInVm, VmRegistry }, { findUser, guestEnvironment }] = await Promise.all([
-    currentPaths(),
-    vms(),
-    guestUser(),
-  ])
+  const [paths, { execInVm, variablesOf, VmRegistry }, { findUser, guestEnvironment }] =
+    await Promise.all([currentPaths(), vms(), guestUser()])
   const vm = new VmRegistry(paths).getLive(name)
   const status = new Status({ quiet: false, verbose: false })
   using interrupts = processInterrupts(() =>
@@ -99,7 +96,7 @@ export async function exec(
   const user = findUser(flags.user ?? ownAccount().name, process.env)
   const request = {
     argv: argv.length > 0 ? argv : [user.shell, ...(terminal.tty ? ['-i'] : [])],
-    env: guestEnvironment(process.env, user, [...vm.request.env, ...flags.env]),
+    env: guestEnvironment(process.env, user, [...(await variablesOf(paths, vm)), ...flags.env]),
     cwd: flags.cwd ?? (vm.request.vm.root.kind === 'host' ? vm.request.cwd : '/'),
     user: user.ids,
     ...(terminal.tty && { tty: terminal.tty }),

@@ -12,6 +12,7 @@ import {
   type Paths,
 } from '../../lab/index.ts'
 import { processInterrupts } from '../interrupts.ts'
+import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { oneOf } from '../options.ts'
 import { Progress } from '../render/progress.ts'
@@ -63,8 +64,10 @@ async function inspect(what: string, flags: InspectFlags): Promise<number> {
   const vm = await liveVm(paths, what)
   const searchPath = process.env['PATH']
   const { attachDrgn, canAttach, vmlinuxOfVm } = await debugging()
-  if (flags.with === 'drgn' && (await canAttach(searchPath)))
+  if (flags.with === 'drgn' && (await canAttach(searchPath))) {
+    await audited({ what: 'debug', subject: what, detail: 'drgn' })
     return await attachDrgn(paths, vm, { vmlinux: flags.vmlinux, searchPath })
+  }
   const { withVmMemory } = await vmMemory()
   using progress = new Progress()
   using interrupts = processInterrupts(() => undefined)

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 
 import { block, isRecord, tryDecodeJson, UsageError } from '../../base/index.ts'
 import { vms } from '../../lab/index.ts'
+import { audited } from '../audited.ts'
 import { currentPaths } from '../lab.ts'
 import { afterDashes } from '../options.ts'
 import { typedLines } from '../terminal.ts'
@@ -24,8 +25,10 @@ export function addMonitorCommand(program: Command, finish: (code: number) => vo
 async function monitor(name: string, words: readonly string[]): Promise<void> {
   const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
   const vm = new VmRegistry(paths).getLive(name)
-  const carryOut = async (line: string) =>
+  const carryOut = async (line: string) => {
+    await audited({ what: 'monitor', subject: name, detail: line })
     out.part(block(String(await ask(paths, vm, { do: 'monitor', line }))))
+  }
   if (words.length > 0) {
     await carryOut(words.join(' '))
     return
@@ -50,7 +53,9 @@ export function addQmpCommand(program: Command, finish: (code: number) => void):
     .action(async (name: string, command: string, text: string | undefined) => {
       const [paths, { ask, VmRegistry }] = await Promise.all([currentPaths(), vms()])
       const vm = new VmRegistry(paths).getLive(name)
-      const value = await ask(paths, vm, { do: 'qmp', command, args: parsed(text) })
+      const args = parsed(text)
+      await audited({ what: 'qmp', subject: name, detail: `${command} ${text ?? ''}`.trim() })
+      const value = await ask(paths, vm, { do: 'qmp', command, args })
       out.json(value)
       finish(0)
     })

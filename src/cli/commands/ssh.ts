@@ -29,7 +29,7 @@ async function enter(name: string, words: readonly string[]): Promise<number> {
   if (host.startsWith('-')) throw new UsageError(`${name} cannot be a VM`)
   const status = new Status({ quiet: false, verbose: false })
   return await runSsh(paths, process.env['KLAB_HOME'], {
-    ...{ host, words: afterDashes(words) },
+    ...{ host, words: afterDashes(words), env: process.env },
     ...(user !== undefined && { user }),
     onRetry: (why) => status.line(why),
   })
@@ -71,6 +71,6 @@ export function addSshProxyCommand(program: Command, finish: (code: number) => v
       ...{ tty: false, stdin: true, stdoutTo: 'stdout' },
       onEscape: () => undefined,
     })
-    finish(await sshProxy(paths, host, terminal))
+    finish(await sshProxy(paths, host, { terminal, env: process.env }))
   })
 }

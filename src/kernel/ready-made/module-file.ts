@@ -26,6 +26,9 @@ export async function readModule(path: string, limit: number): Promise<Buffer> {
   }
 }
 
+/** A module has some megabytes. */
+const LIMIT_MS = 60_000
+
 const TOO_MUCH = 'it becomes larger than a module is'
 
 async function unxz(path: string, limit: number): Promise<Buffer> {
@@ -33,6 +36,7 @@ async function unxz(path: string, limit: number): Promise<Buffer> {
   try {
     await using xz = start('xz', ['-dc', `--memlimit-decompress=${XZ_MEMORY}`], {
       stdio: [file, 'pipe', 'pipe'],
+      limitMs: LIMIT_MS,
     })
     const chunks: Buffer[] = []
     let bytes = 0

@@ -42,13 +42,18 @@ export async function unpackPackage(
   }
 }
 
+/** One with debug information has gigabytes. */
+const LIMIT_MS = 1_800_000
+
 async function unpack(path: string, into: string, meter: TarMeter): Promise<void> {
   await using packed = start('dpkg-deb', ['--fsys-tarfile', path], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    limitMs: LIMIT_MS,
   })
   const plain = ['--no-same-owner', '--no-same-permissions', '--delay-directory-restore']
   await using tar = start('tar', ['-C', into, ...plain, '-xf', '-'], {
     stdio: ['pipe', 'ignore', 'pipe'],
+    limitMs: LIMIT_MS,
   })
   const metered = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -20,7 +20,7 @@ import { originOf, type Origin } from './origin.ts'
 /** What touches this machine, or lets somebody into a VM. */
 export const AUDITED = [
   ...(['trust', 'revoke', 'share', 'disk', 'publish', 'bridge', 'display'] as const),
-  ...(['exec', 'ssh', 'copy', 'dump', 'export'] as const),
+  ...(['exec', 'ssh', 'console', 'monitor', 'qmp', 'debug', 'copy', 'dump', 'export'] as const),
 ] as const
 
 export interface Deed {

@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto'
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { bootId, cacheFile, diskUsage, lockFile, tryLockFile } from '../../host/index.ts'
+import {
+  bootId,
+  cacheFile,
+  diskUsage,
+  lockFile,
+  tryLockFile,
+  noteIn,
+  readOwn,
+} from '../../host/index.ts'
 import type { Kernel } from '../../kernel/index.ts'
 import { binaryKey, qemuArgs, type BootSpec } from '../../vm/index.ts'
 import type { BootDecision } from './decision.ts'
@@ -203,7 +211,8 @@ export class TemplateStore {
 
   /** Why no template of this key can be had, if that was found out before. */
   async refusal(key: string): Promise<string | undefined> {
-    return await readFile(this.#refusal(key), 'utf8').catch(() => undefined)
+    const path = this.#refusal(key)
+    return existsSync(path) ? noteIn(path) : undefined
   }
 
   async refuse(key: string, why: string): Promise<void> {
@@ -242,6 +251,8 @@ export class TemplateStore {
 }
 
 const FACTS = 'template.json'
+/** The state of devices has some 400 KiB. */
+const MAX_STATE = 256 * 1024 * 1024
 const MAKING = '.making'
 const CONSOLE = 'console.log'
 const NAME = /^[0-9a-f]{12}(?:\.making)?$/
@@ -265,8 +276,7 @@ async function damageOf(dir: string, facts: TemplateFacts): Promise<string | und
 
 /** What a template says of itself; undefined if it is damaged. */
 async function factsOf(dir: string): Promise<TemplateFacts | undefined> {
-  const text = await readFile(join(dir, FACTS), 'utf8').catch(() => '')
-  return tryDecodeJson(text, isTemplateFacts)
+  return tryDecodeJson(noteIn(join(dir, FACTS)), isTemplateFacts)
 }
 
 function isTemplateFacts(value: unknown): value is TemplateFacts {
@@ -292,6 +302,6 @@ async function memoryOf(dir: string): Promise<TemplateFacts['memory']> {
 
 async function stateOf(dir: string): Promise<string> {
   return createHash('sha256')
-    .update(await readFile(join(dir, 'state')))
+    .update(readOwn(join(dir, 'state'), MAX_STATE))
     .digest('hex')
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hasFields, isListOf, isStringList, tryDecodeJson } from '../../base/index.ts'
-import { cacheFile } from '../../host/index.ts'
+import { cacheFile, noteIn } from '../../host/index.ts'
 import type { LoadedConfig, LoadOptions } from './layers.ts'
 import type { Ask } from './trust-rules.ts'
 
@@ -60,12 +60,8 @@ function stateOf(path: string): string {
 }
 
 function readCached(path: string): LoadedConfig | undefined {
-  try {
-    const cached = tryDecodeJson(readFileSync(path, 'utf8'), isCached)
-    return cached && { ...cached, sources: new Map(cached.sources) }
-  } catch {
-    return undefined
-  }
+  const cached = tryDecodeJson(noteIn(path), isCached)
+  return cached && { ...cached, sources: new Map(cached.sources) }
 }
 
 type Cached = Omit<LoadedConfig, 'sources'> & { readonly sources: readonly [string, string][] }

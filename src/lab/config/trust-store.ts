@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hasFields, tryDecodeJson } from '../../base/index.ts'
-import { writeAtomically } from '../../host/index.ts'
+import { writeAtomically, noteIn } from '../../host/index.ts'
 
 /** A file of a project, as it was read. */
 interface FileContent {
@@ -66,11 +66,7 @@ export class TrustStore {
 
 /** Undefined for what lies there and is none. */
 function trustIn(place: string): Trust | undefined {
-  try {
-    return tryDecodeJson(readFileSync(place, 'utf8'), isTrust)
-  } catch {
-    return undefined
-  }
+  return tryDecodeJson(noteIn(place), isTrust)
 }
 
 function isTrust(value: unknown): value is Trust {

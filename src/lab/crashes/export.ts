@@ -1,21 +1,13 @@
 import { constants, existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { homedir, hostname, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
-import {
-  block,
-  field,
-  InfraError,
-  json,
-  messageOf,
-  newId,
-  shown,
-  type Shown,
-} from '../../base/index.ts'
+import { block, field, InfraError, json, messageOf, shown, type Shown } from '../../base/index.ts'
 import { scrub } from '../../crash/index.ts'
 import { run as runProgram, runOk } from '../../host/index.ts'
 import { KernelStore } from '../../kernel/index.ts'
+import { temporaryIn } from '../aside/temporary.ts'
 import { qemuPath, type Lab } from '../session/context.ts'
 import { ownAccount } from '../session/own-account.ts'
 import { ownVersion } from '../session/own-program.ts'
@@ -44,10 +36,12 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
   const crash = await showCrash(lab, request.crash)
   const name = `klab-crash-${crash.fingerprint.slice(0, 8)}`
   const path = resolve(lab.cwd, request.output ?? `${name}.tar.gz`)
-  const work = await mkdtemp(join(tmpdir(), 'klab-export-'))
-  const partial = `${path}.${newId()}.partial`
   try {
-    const bundle = new Bundle(join(work, name))
+    await using work = await temporaryIn(lab.paths, tmpdir())
+    await using beside = await temporaryIn(lab.paths, dirname(path))
+    const partial = beside.path('')
+    await mkdir(work.path(''), { mode: 0o700 })
+    const bundle = new Bundle(join(work.path(''), name))
     await mkdir(bundle.dir)
     for (const [file, text] of await textsOf(lab, crash, request)) await bundle.text(file, text)
     const [newest] = crash.seenBy
@@ -75,15 +69,15 @@ export async function exportCrash(lab: Lab, request: ExportRequest): Promise<Exp
     }
     // tar keeps the mode of the file that is there: memory and consoles are for nobody else to read.
     await writeFile(partial, '', { flag: 'wx', mode: 0o600 })
-    await runOk('tar', ['-C', work, '-czSf', partial, '--owner=0', '--group=0', name])
+    await runOk('tar', ['-C', work.path(''), '-czSf', partial, '--owner=0', '--group=0', name], {
+      // A dump may have any size.
+      timeoutMs: Number.POSITIVE_INFINITY,
+    })
     await rename(partial, path)
     return { path, files: bundle.files, scrubbed: bundle.scrubbed }
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('EXPORT', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
-  } finally {
-    await rm(partial, { force: true })
-    await rm(work, { recursive: true, force: true })
   }
 }
 

@@ -81,7 +81,7 @@ export async function installMissing(
     return false
   for (const command of commands) {
     const [file = '', ...args] = [...asRoot, ...command]
-    const exit = runInteractive(file, args, 'stderr')
+    const exit = runInteractive(file, args, { stdoutTo: 'stderr' })
     if (exit.kind !== 'exited' || exit.code !== 0) {
       throw new InfraError('PACKAGES', `${[file, ...args].join(' ')} failed: ${describeExit(exit)}`)
     }

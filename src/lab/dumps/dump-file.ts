@@ -1,16 +1,11 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
-
 import { InfraError, messageOf } from '../../base/index.ts'
 import {
   AddressSpace,
   DumpError,
-  elfOf,
   formatRecord,
   openDump,
-  openKdump,
   readKernelLog,
   Vmcoreinfo,
-  writesOfFlattened,
   type Dump,
   type Source,
 } from '../../crash/index.ts'
@@ -61,26 +56,6 @@ export function withDump<T>(path: string, use: (dump: Dump) => T): T {
   return withFile(path, (source) => use(openDump(source)))
 }
 
-/**
- * Writes what QEMU has dumped (a flattened kdump) as the file that is wanted: an ELF core with holes for empty pages, or a plain kdump file, which more tools
- * read. Throws InfraError when it cannot be read, and what fs throws when there is no room.
- */
-export function convertDump(from: string, to: string, format: 'elf' | 'kdump'): void {
-  withFile(from, (source) => {
-    const file = openSync(to, 'wx', 0o600)
-    try {
-      const { size = 0, writes } =
-        format === 'elf' ? elfOf(openKdump(source)) : { writes: writesOfFlattened(source) }
-      if (size > 0) ftruncateSync(file, size)
-      for (const { at, bytes } of writes)
-        for (let done = 0; done < bytes.length;)
-          done += writeSync(file, bytes, done, bytes.length - done, at + done)
-    } finally {
-      closeSync(file)
-    }
-  })
-}
-
 function withFile<T>(path: string, use: (source: Source) => T): T {
   let isOpen = false
   try {
@@ -89,10 +64,18 @@ function withFile<T>(path: string, use: (source: Source) => T): T {
       return use(source)
     })
   } catch (error) {
-    if (!isOpen && !(error instanceof DumpError))
-      throw new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
-    // What a file of others holds may make any part of the reading fail: that is its fault, and never a bug of klab's.
-    const why = error instanceof DumpError ? error.message : `it is damaged (${messageOf(error)})`
-    throw new InfraError('DUMP', `cannot read the dump ${path}: ${why}`, { cause: error })
+    throw isOpen ? unreadable(path, error) : unopened(path, error)
   }
+}
+
+/** What a dump that cannot be opened is told with. */
+export function unopened(path: string, error: unknown): InfraError {
+  if (error instanceof DumpError) return unreadable(path, error)
+  return new InfraError('DUMP', `cannot open the dump ${path}: ${messageOf(error)}`)
+}
+
+/** What a file of others holds may make any part of the reading fail: that is its fault, and never a bug of klab's. */
+export function unreadable(path: string, error: unknown): InfraError {
+  const why = error instanceof DumpError ? error.message : `it is damaged (${messageOf(error)})`
+  return new InfraError('DUMP', `cannot read the dump ${path}: ${why}`, { cause: error })
 }

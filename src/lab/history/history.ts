@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { readRecorded } from '../../host/index.ts'
 import {
   isProblem,
   type RunFilter,
@@ -64,13 +65,13 @@ export async function outputOf(
   const dir = join(paths.state, 'runs', id)
   const read = (stream: 'stdout' | 'stderr') =>
     // A command that printed nothing has no file.
-    readFile(outputPath(dir, stream)).catch(() => Buffer.alloc(0))
-  return { stdout: await read('stdout'), stderr: await read('stderr') }
+    existsSync(outputPath(dir, stream)) ? readRecorded(outputPath(dir, stream)) : Buffer.alloc(0)
+  return { stdout: read('stdout'), stderr: read('stderr') }
 }
 
 /** The console of a run, as it was recorded. */
 export async function consoleOf(run: RunView): Promise<Buffer> {
-  return await readFile(run.consolePath)
+  return readRecorded(run.consolePath)
 }
 
 export async function pruneHistory(

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { isLocked } from '../../host/index.ts'
 import { isProblem, type Store } from '../../store/index.ts'
+import { removeLeftovers } from '../aside/leftovers.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Lab } from '../session/context.ts'
 import { isOwnerAlive } from './owner.ts'
@@ -21,6 +22,7 @@ export async function isRunAlive(lab: Lab, id: string): Promise<boolean> {
  * ones are left alone. Returns the ids that were reaped.
  */
 export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
+  await removeLeftovers(lab.paths)
   const reaped: string[] = []
   for (const row of await store.unfinished()) {
     if (isOwnerAlive(row) || (await isRunAlive(lab, row.id))) continue
@@ -40,8 +42,8 @@ export async function reapRuns(lab: Lab, store: Store): Promise<string[]> {
   return reaped
 }
 
-/** What a run writes and removes, or renames, before it ends: all of a guest's memory may be in it. */
-const UNFINISHED = /^(?:initramfs|vmcore\.(?:packed|partial)|memory-.*)$/
+/** What a run writes and removes before it ends: all of a guest's memory may be in it. */
+const UNFINISHED = /^(?:initramfs|(?:vmcore|hang)\.(?:packed|partial)|memory-.*)$/
 
 async function removeUnfinished(dir: string): Promise<void> {
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return

@@ -1,7 +1,7 @@
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -11,8 +11,10 @@ import {
 import { dirname, join } from 'node:path'
 
 import { isRecord, tryDecodeJson } from '../../base/index.ts'
+import { readOwn } from '../../host/index.ts'
 import {
   isProblem,
+  withoutValues,
   type NewRun,
   type RunRow,
   type Store,
@@ -101,13 +103,19 @@ function hasEnded({ run }: RecordFile): boolean {
 function readRecord(path: string): RecordFile | undefined {
   let text: string
   try {
-    text = statSync(path).size > MAX_BYTES ? '' : readFileSync(path, 'utf8')
+    text = readOwn(path, MAX_BYTES).toString('utf8')
   } catch {
-    return undefined
+    // Taken in just now, or none that klab has written, which is put aside as what is damaged is.
+    if (!existsSync(path)) return undefined
+    text = ''
   }
   const record = tryDecodeJson(text, isRecordFile)
   if (!record) putAside(path)
-  return record && { ...record, reports: record.reports.map(wholeReport) }
+  if (!record) return undefined
+  const { run, reports } = record
+  // Of a klab that kept values of variables.
+  const request = run.request === undefined ? null : withoutValues(run.request)
+  return { run: { ...run, request }, reports: reports.map(wholeReport) }
 }
 
 function putAside(path: string): void {

@@ -1,6 +1,8 @@
 import { appendFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { readRecorded } from '../../host/index.ts'
+
 /** What is kept of what a command reads: enough for programs and data, not for disk images. */
 const MAX_INPUT = 16 * 1024 * 1024
 
@@ -8,7 +10,7 @@ const MAX_INPUT = 16 * 1024 * 1024
 export type KeptInput = 'none' | 'all' | 'too much' | 'typed'
 
 /** Where the input of a run is. */
-export function inputPath(runDir: string): string {
+function inputPath(runDir: string): string {
   return join(runDir, 'stdin')
 }
 
@@ -44,6 +46,11 @@ export class InputRecord {
       this.#isOver = true
     }
   }
+}
+
+/** What was kept of a run's input. Throws InfraError. */
+export function keptInput(runDir: string): Buffer {
+  return readRecorded(inputPath(runDir))
 }
 
 /** Whether the input of a run is there. */

@@ -2,8 +2,14 @@ import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 
-import { newId } from '../../base/index.ts'
 import type { Agent } from '../../guest/index.ts'
+import { temporaryIn, type TemporaryPaths } from '../aside/temporary.ts'
+
+/** From where in a guest to where here. */
+interface Fetched {
+  readonly source: string
+  readonly place: string
+}
 
 /**
  * A file of the guest onto this machine, with its permissions. Written aside and renamed: nobody ever sees half a file, a
@@ -11,14 +17,25 @@ import type { Agent } from '../../guest/index.ts'
  */
 export async function fetchFile(
   agent: Agent,
-  { source, place }: { readonly source: string; readonly place: string },
+  { source, place, paths }: Fetched & { readonly paths: TemporaryPaths },
   onProgress: (bytes: number) => void = () => undefined,
 ): Promise<void> {
   // Held open: a guest that shares it may put a link in its place meanwhile.
   await using directory = await open(dirname(place), constants.O_RDONLY | constants.O_DIRECTORY)
   const inIt = (name: string) => `/proc/self/fd/${directory.fd}/${name}`
-  const temporary = inIt(`.klab-${newId()}`)
-  await using file = await open(temporary, 'wx', 0o600)
+  await using temporary = await temporaryIn(paths, inIt(''))
+  const aside = inIt(temporary.name)
+  await fetchNew(agent, { source, place: aside }, onProgress)
+  await rename(aside, inIt(basename(place)))
+}
+
+/** As fetchFile, to where nothing is and nobody looks; a failure leaves nothing. */
+export async function fetchNew(
+  agent: Agent,
+  { source, place }: Fetched,
+  onProgress: (bytes: number) => void = () => undefined,
+): Promise<void> {
+  await using file = await open(place, 'wx', 0o600)
   try {
     const failed = Promise.withResolvers<never>()
     failed.promise.catch(() => undefined)
@@ -31,9 +48,8 @@ export async function fetchFile(
     const got = agent.get(source, write, (facts) => (mode = facts.mode & 0o777))
     await Promise.race([got, failed.promise])
     await file.chmod(mode)
-    await rename(temporary, inIt(basename(place)))
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(place, { force: true })
     throw error
   }
 }

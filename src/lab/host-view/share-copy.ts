@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { lstat, mkdir, readdir, readlink } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readlink, rm } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import type { Agent } from '../../guest/index.ts'
-import { fetchFile } from './fetch-file.ts'
+import type { TemporaryPaths } from '../aside/temporary.ts'
+import { fetchNew } from './fetch-file.ts'
 import type { Share } from '../spec/shares.ts'
 import { stageFor } from './staging.ts'
 
@@ -57,10 +58,10 @@ async function putOne(agent: Agent, path: string, place: string): Promise<void> 
 export async function copyShareBack(
   agent: Agent,
   { host, guest }: Share,
-  { cacheDir, isHidden }: { readonly cacheDir: string; readonly isHidden: IsHidden },
+  { paths, isHidden }: { readonly paths: TemporaryPaths; readonly isHidden: IsHidden },
 ): Promise<void> {
   const listed = await agent.list(guest, MAX_LISTING)
-  await using staging = await stageFor(host, cacheDir)
+  await using staging = await stageFor(host, paths)
   for (const entry of listed) {
     const parts = entry.path.split('/')
     if (parts.some((part) => part === '' || part === '.' || part === '..')) continue
@@ -82,7 +83,9 @@ async function fetchEntry(
     if (isDirectory) await mkdir(place, { recursive: true, mode: (mode & 0o777) | 0o700 })
     if ((mode & S_IFMT) !== S_IFREG) return
     await mkdir(dirname(place), { recursive: true, mode: 0o700 })
-    await fetchFile(agent, { source: posix.join(guest, path), place })
+    // A guest may tell a name twice.
+    await rm(place, { force: true })
+    await fetchNew(agent, { source: posix.join(guest, path), place })
   } catch (error) {
     if (error instanceof InfraError) throw error
     throw new InfraError('SHARE', `cannot copy ${place} back from the guest: ${messageOf(error)}`)

@@ -23,6 +23,7 @@ const root = mkdtempSync(join(tmpdir(), 'klab-staging-'))
 afterAll(() => rmSync(root, { recursive: true }))
 
 let into = ''
+const paths = { cache: root, state: join(root, 'state') }
 /** A file outside of the place, for links to lead to. */
 const host = join(root, 'host')
 beforeEach(() => {
@@ -36,7 +37,7 @@ const text = (...path: string[]) => readFileSync(join(into, ...path), 'utf8')
 
 /** What the script makes is sent by a guest. */
 async function send(script: string): Promise<void> {
-  await using staging = await stageFor(into, root)
+  await using staging = await stageFor(into, paths)
   shell(script, staging.dir)
   await staging.settle()
 }
@@ -107,7 +108,7 @@ test(
   { timeout: 30_000 },
   async () => {
     {
-      await using staging = await stageFor(into, root)
+      await using staging = await stageFor(into, paths)
       shell(
         "p=$(printf 'd/%.0s' $(seq 600)); mkdir -p $p; cd -P $p; mkdir -p $p; chmod 0 .",
         staging.dir,

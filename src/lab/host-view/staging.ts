@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { mkdir, mkdtemp, open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, type FileHandle } from 'node:fs/promises'
 
 import { InfraError, messageOf } from '../../base/index.ts'
 import { LAUNCHER, nativeProgram, run } from '../../host/index.ts'
+import { temporaryIn, type TemporaryPaths } from '../aside/temporary.ts'
 
 /** An open directory, by a name for us and the processes that we start. What somebody else puts into its place is not met. */
 interface HeldDirectory extends AsyncDisposable {
@@ -18,16 +19,17 @@ export interface Staging extends HeldDirectory {
 }
 
 /** Makes a place in the directory that things are to move into: so they can be renamed. Throws InfraError. */
-export async function stageFor(into: string, cacheDir: string): Promise<Staging> {
+export async function stageFor(into: string, paths: TemporaryPaths): Promise<Staging> {
   await using resources = new AsyncDisposableStack()
-  const launcher = await nativeProgram(LAUNCHER, cacheDir)
+  const launcher = await nativeProgram(LAUNCHER, paths.cache)
   const target = held(resources.use(await open(into, DIRECTORY)))
-  const outer = await mkdtemp(`${target}/.klab-cp-`).catch((error: unknown) => {
+  // What cannot be taken away (the disk fails) is at least private.
+  const temporary = resources.use(await temporaryIn(paths, target))
+  const outer = `${target}/${temporary.name}`
+  await mkdir(outer, { mode: 0o700 }).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException
     throw new InfraError('COPY', `cannot write to ${into}: ${code ?? messageOf(error)}`)
   })
-  // What cannot be taken away (the disk fails) is at least private.
-  resources.defer(() => run(launcher, ['--remove', outer]).then(() => undefined))
   const dir = held(resources.use(await open(outer, DIRECTORY | constants.O_NOFOLLOW)))
   const owned = resources.move()
   return {
@@ -38,7 +40,9 @@ export async function stageFor(into: string, cacheDir: string): Promise<Staging>
       return { dir: held(handle), [Symbol.asyncDispose]: () => handle.close() }
     },
     settle: async () => {
-      const { exit, stderr } = await run(launcher, ['--settle', dir, target])
+      const { exit, stderr } = await run(launcher, ['--settle', dir, target], {
+        timeoutMs: Number.POSITIVE_INFINITY,
+      })
       if (exit.kind === 'exited' && exit.code === 0) return
       throw new InfraError(
         'COPY',

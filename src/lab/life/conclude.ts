@@ -1,27 +1,36 @@
+import { once } from 'node:events'
+
 import { outcomeOf, type Ending } from '../outcome/verdict.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { ReportLog } from '../outcome/report-log.ts'
 import type { Living, Purpose } from './living.ts'
 
-/** From what ended a VM's life to its outcome: what hangs is asked, what crashed is dumped or kept; then QEMU ends. */
+/** From what ended a VM's life to its outcome: what hangs is asked, what crashed is dumped or kept; then QEMU ends, or when its user says so (`stop`). */
 export async function conclude(
   living: Living,
   ending: Ending,
-  hold: Purpose['hold'],
+  { hold, stop }: Pick<Purpose, 'hold' | 'stop'>,
 ): Promise<Outcome> {
   const { booted, reports, dump, request } = living
   const { vm } = booted
   const { onCrash } = request.judge
+  const enough = aborted(stop)
   closeReports(living, ending)
   let last = ending
   if (hold && onCrash === 'pause' && isWorthALook(ending, reports)) await hold(living)
-  else if (isStandstill(ending) && !reports.first) last = await explained(living, ending)
-  if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended])
+  else if (isStandstill(ending) && !reports.first)
+    last = await Promise.race([explained(living, ending), enough.then(() => ending)])
+  if (onCrash === 'dump' && reports.first) await Promise.race([dump.write(vm), vm.ended, enough])
   vm.kill()
+  await dump.settled()
   if (request.stays) await vm.ended
   vm.console.close()
   reports.end('all')
   return outcomeOf(last, reports.first, request.argv[0])
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
 
 /** What our own ending of the VM cuts off tells nothing, nor what a silent kernel is made to say. */

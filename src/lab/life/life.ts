@@ -103,7 +103,9 @@ class Life {
       onNote: (message) => this.#onEvent({ kind: 'note', message }),
     })
     this.#reports = new ReportLog(parts.rules, this.#onEvent)
-    this.#dump = new CrashDump(parts.runDir, this.#onEvent)
+    this.#dump = new CrashDump(lab.paths, parts.runDir, {
+      ...{ onEvent: this.#onEvent, stop: this.#purpose.stop },
+    })
   }
 
   /** Lives it. */
@@ -125,7 +127,7 @@ class Life {
       }
       const ending = await this.#purpose.live(living)
       this.peakMemoryKiB = peakMemoryKiB(booted.vm)
-      return await conclude(living, ending, this.#purpose.hold)
+      return await conclude(living, ending, this.#purpose)
     } catch (error) {
       reports.end('all')
       // What comes of a wrong guess is no news.

@@ -1,8 +1,6 @@
-import { rename, rm } from 'node:fs/promises'
-
-import { InfraError } from '../../base/index.ts'
-import type { Vm } from '../../vm/index.ts'
-import { convertDump } from '../dumps/dump-file.ts'
+import { formatDuration, InfraError } from '../../base/index.ts'
+import type { Agent } from '../../guest/index.ts'
+import { writeDump } from '../dumps/write-dump.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import type { Boots } from '../boot/boots.ts'
 import { peerOf } from '../boot/peer.ts'
@@ -10,6 +8,7 @@ import type { Outcome } from '../outcome/outcome.ts'
 import type { Ending } from '../outcome/verdict.ts'
 import type { Lab } from '../session/context.ts'
 import type { Session } from '../session/session.ts'
+import { whileItAnswers } from './command.ts'
 import { endOfVm } from './end-of-vm.ts'
 import { execIn, type Guest } from './exec.ts'
 import { waitForLateReports } from './late-reports.ts'
@@ -48,6 +47,24 @@ export async function openSession(
   })
 }
 
+/** Asks a guest for something, and waits as long as it answers. Throws InfraError. */
+async function asked(guest: Guest, ask: (agent: Agent) => Promise<void>): Promise<void> {
+  const done = new AbortController()
+  const never = new AbortController().signal
+  try {
+    const work = ask(guest.agent).then(() => ({ kind: 'done' }) as const)
+    const first = await Promise.race([work, whileItAnswers(guest, never, done.signal)])
+    if (first.kind === 'done' || first.kind === 'stopped') return
+    const why =
+      first.kind === 'broken'
+        ? first.why
+        : `it has said nothing for ${formatDuration(first.silentMs)}`
+    throw new InfraError('VM_SILENT', `the guest of this session does not answer: ${why}`)
+  } finally {
+    done.abort()
+  }
+}
+
 async function rebooted(boots: Boots): Promise<Ending> {
   return { kind: 'rebooted', way: await boots.after(boots.number) }
 }
@@ -62,19 +79,8 @@ export class SessionFailed extends Error {
   }
 }
 
-async function dumpOf(vm: Vm, place: string): Promise<void> {
-  const [packed, partial] = [`${place}.packed`, `${place}.partial`]
-  try {
-    await vm.dump(packed, 'kdump-zlib')
-    convertDump(packed, partial, 'kdump')
-    await rename(partial, place)
-  } finally {
-    await Promise.all([packed, partial].map((path) => rm(path, { force: true })))
-  }
-}
-
 function sessionOf(
-  { booted, reports, request }: Living,
+  { lab: { paths }, booted, reports, request }: Living,
   { ended, dismiss }: { ended: Promise<Outcome>; dismiss: () => Promise<void> },
 ): Session {
   const { boots, vm, slowness } = booted
@@ -105,9 +111,14 @@ function sessionOf(
   return {
     id: request.id,
     exec: async (command, parts) => execIn(await guestNow(), command, parts),
-    put: async (path, data, mode) => (await present()).put(path, data, { mode, uid: 0, gid: 0 }),
-    get: async (path, place) => fetchFile(await present(), { source: path, place }),
-    dump: (place) => dumpOf(vm, place),
+    put: async (path, data, mode) =>
+      asked(await guestNow(), (agent) => agent.put(path, data, { mode, uid: 0, gid: 0 })),
+    get: async (path, place) =>
+      asked(await guestNow(), (agent) => fetchFile(agent, { source: path, place, paths })),
+    dump: async (place) => {
+      const wanted = { path: place, format: 'kdump' } as const
+      await writeDump(paths, wanted, (packed) => vm.dump(packed, 'kdump-zlib'))
+    },
     reports: async () => counted(),
     ended,
     [Symbol.asyncDispose]: dismiss,

@@ -145,6 +145,7 @@ async function* unpacked(program: string, file: number): AsyncGenerator<Buffer> 
   const { describeExit, start } = await import('../../host/index.ts')
   await using child = start(program, ['-dc', ...(LIMITS[program] ?? [])], {
     stdio: [file, 'pipe', 'pipe'],
+    limitMs: Number.POSITIVE_INFINITY,
   })
   closeSync(file)
   for await (const chunk of child.stdout ?? []) yield chunk as Buffer

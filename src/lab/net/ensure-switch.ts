@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 
@@ -12,6 +12,7 @@ import {
   processIdentity,
   startDetached,
   stoppedOf,
+  noteIn,
 } from '../../host/index.ts'
 import type { Lab } from '../session/context.ts'
 import { ownProgram } from '../session/own-program.ts'
@@ -53,9 +54,7 @@ export async function ensureSwitch(lab: Lab, place: SwitchPlace): Promise<void> 
 /** One that is stopped is connected to by the kernel all the same, and forwards nothing. Throws InfraError. */
 function checkRuns({ segment, dir }: SwitchPlace): void {
   const path = processFile(dir)
-  const found = existsSync(path)
-    ? tryDecodeJson(readFileSync(path, 'utf8'), isProcessIdentity)
-    : undefined
+  const found = existsSync(path) ? tryDecodeJson(noteIn(path), isProcessIdentity) : undefined
   if (!found || !isAlive(found)) return
   const why = stoppedOf({ what: `the switch of lab:${segment}`, pid: found.pid })
   if (why !== undefined) throw new InfraError('SEGMENT', `there is no network: ${why}`)

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 import { InfraError, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { isAlive, isProcessIdentity, processIdentity } from '../../host/index.ts'
+import { isAlive, isProcessIdentity, processIdentity, noteIn } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
 import type { Published } from '../spec/net-request.ts'
 
@@ -106,7 +106,7 @@ function claim(
 
 function isHeld(path: string): boolean {
   try {
-    const owner = tryDecodeJson(readFileSync(path, 'utf8'), isProcessIdentity)
+    const owner = tryDecodeJson(noteIn(path), isProcessIdentity)
     return owner !== undefined && isAlive(owner)
   } catch {
     return false

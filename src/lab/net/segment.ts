@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  watch,
-  type FSWatcher,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, watch, type FSWatcher, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { hasFields, InfraError, tryDecodeJson } from '../../base/index.ts'
@@ -16,6 +8,7 @@ import {
   isProcessIdentity,
   processIdentity,
   type ProcessIdentity,
+  noteIn,
 } from '../../host/index.ts'
 import type { Lab } from '../session/context.ts'
 import { ensureSwitch } from './ensure-switch.ts'
@@ -97,7 +90,7 @@ function takeNumber(members: string, name: string): number {
 function readMembers(dir: string): (Member & { number: number })[] {
   return readdirSync(dir).flatMap((file) => {
     try {
-      const member = tryDecodeJson(readFileSync(join(dir, file), 'utf8'), isMember)
+      const member = tryDecodeJson(noteIn(join(dir, file)), isMember)
       return member ? [{ ...member, number: Number(file) }] : []
     } catch {
       // Being written or removed.

@@ -49,7 +49,7 @@ export class Presence implements AsyncDisposable {
   async hold(living: Living): Promise<void> {
     const { vm } = living.booted
     // A panic has stopped it already.
-    await vm.qmp.execute('stop').catch(() => undefined)
+    await vm.holds.pause().catch(() => undefined)
     try {
       const name = await this.#announce(living)
       living.onEvent({
@@ -127,7 +127,7 @@ export class Presence implements AsyncDisposable {
     this.#resources.defer(() => registry.forget(id))
     this.#resources.use(
       await serveControl(controlPath(lab.paths, { runId: id }), {
-        ...{ booted, reports, farewell: this.#farewell.promise },
+        ...{ booted, reports, env: lab.config.run.env, farewell: this.#farewell.promise },
         onState: (state) => present.change({ state }),
         stop: () => this.#ending.abort(new Interrupted(constants.signals.SIGTERM)),
       }),

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
@@ -6,7 +5,7 @@ import { InfraError } from '../../base/index.ts'
 import type { Lab } from '../session/context.ts'
 import { viewOf, withStore, type RunView } from '../history/history.ts'
 import { isSameOutcome, type Outcome } from '../outcome/outcome.ts'
-import { hasInput, inputPath } from '../history/run-input.ts'
+import { hasInput, keptInput } from '../history/run-input.ts'
 import { envAgain } from '../history/kept-env.ts'
 import { recordedRequest } from '../history/stored-run.ts'
 import type { RecordedRequest } from '../history/run-record.ts'
@@ -131,7 +130,7 @@ async function recordedRun(lab: Lab, { id, env }: ReplayWish): Promise<Recorded>
   const { input } = asked
   const request = withEnv(lab, asked, { run: run.id, env })
   // Now: the run may be removed as the oldest while it is done again.
-  const bytes = input === 'all' ? await readFile(inputPath(dir)) : undefined
+  const bytes = input === 'all' ? keptInput(dir) : undefined
   const stdin = bytes && (() => Readable.from([bytes]))
   // The outcome was written by us too.
   return { run, before: run.outcome as Outcome, request, stdin }

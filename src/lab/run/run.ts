@@ -136,13 +136,12 @@ export async function runOnKernel(
           ...{ ...parts, terminal, stop: presence.stop },
         })
         await presence.settle()
-        return ending
-      },
-      hold: async (living) => {
+        // What is done from now on is done for the user: his first Ctrl-C ends that.
         interrupts.onSignal(undefined)
         terminal.release?.()
-        await presence.hold(living)
+        return ending
       },
+      hold: (living) => presence.hold(living),
       input: () => (request.command.tty ? 'typed' : input.kept),
     },
   )
@@ -275,7 +274,7 @@ async function keepWrites({ lab, booted, request }: Living): Promise<void> {
     return
   }
   const hosts = written.map(({ host }) => host)
-  const parts = { cacheDir: lab.paths.cache, isHidden: hiddenBy(rulesOf(lab, hosts)) }
+  const parts = { paths: lab.paths, isHidden: hiddenBy(rulesOf(lab, hosts)) }
   for (const share of written) await copyShareBack(agent, share, parts)
 }
 

@@ -4,11 +4,12 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 
 import { newId } from '../../base/index.ts'
 import { cpuCount, processIdentity } from '../../host/index.ts'
 import { takePlace } from './schedule.ts'
+import { TicketRack } from './ticket.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'klab-schedule-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -41,18 +42,27 @@ test('places are given in the order in which they were asked for', async () => {
   expect(readdirSync(join(paths.runtime, 'tickets'))).toEqual([])
 })
 
-test('another process counts as long as it lives, and no longer', async () => {
-  const paths = pathsAt('processes')
+/** Another klab, which tells when it has its place. */
+function anotherKlab(paths: ReturnType<typeof pathsAt>, onTestFinished: (end: () => void) => void) {
   const script = join(dir, 'holder.ts')
   const schedule = join(import.meta.dirname, 'schedule.ts')
   writeFileSync(
     script,
     `import { takePlace } from ${JSON.stringify(schedule)}
-     await takePlace(${JSON.stringify(paths)}, ${JSON.stringify(all)}, { stop: new AbortController().signal, onWait: () => undefined })
+     const all = ${JSON.stringify(all)}
+     const onWait = () => console.log('waits')
+     await takePlace(${JSON.stringify(paths)}, all, { stop: new AbortController().signal, onWait })
      console.log('held')
      setInterval(() => undefined, 1000)`,
   )
-  const holder = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => child.kill('SIGKILL'))
+  return child
+}
+
+test('another process counts as long as it lives, and no longer', async ({ onTestFinished }) => {
+  const paths = pathsAt('processes')
+  const holder = anotherKlab(paths, onTestFinished)
   await once(holder.stdout, 'data')
   const waiting = takePlace(paths, all, { stop, onWait: () => undefined })
   expect(await Promise.race([waiting, sleep(300, 'waits')])).toBe('waits')
@@ -92,5 +102,51 @@ test('who gives up gives his place back', async () => {
   const tired = new AbortController()
   const waiting = takePlace(paths, all, { stop: tired.signal, onWait: () => tired.abort('enough') })
   await expect(waiting).rejects.toBe('enough')
-  expect(readdirSync(join(paths.runtime, 'tickets'))).toHaveLength(1)
+  const names = readdirSync(join(paths.runtime, 'tickets'))
+  expect(new Set(names.map((name) => name.replace('.in', ''))).size).toBe(1)
+})
+
+test('whoever is stopped loses his turn, takes another when he goes on, and is named', async ({
+  onTestFinished,
+}) => {
+  const paths = pathsAt('stopped')
+  const first = await takePlace(paths, all, { stop, onWait: () => undefined })
+  const other = anotherKlab(paths, onTestFinished)
+  const told: string[] = []
+  other.stdout.setEncoding('utf8').on('data', (text: string) => told.push(text))
+  await vi.waitUntil(() => told.length > 0, { timeout: 10_000 })
+  other.kill('SIGSTOP')
+  const said: string[] = []
+  const second = takePlace(paths, all, { stop, onWait: (why) => said.push(why) })
+  first[Symbol.dispose]()
+  const place = await second
+  expect(said.join('\n')).toContain(`(process ${other.pid}) is stopped; kill -CONT ${other.pid}`)
+  other.kill('SIGCONT')
+  // He has seen that it was his turn, or not yet: now it is ours.
+  await sleep(1_500)
+  expect(told.join('')).not.toContain('held')
+  place[Symbol.dispose]()
+  await vi.waitUntil(() => told.join('').includes('held'), { timeout: 10_000 })
+  // One that has its place is waited for, and named.
+  other.kill('SIGSTOP')
+  const tired = new AbortController()
+  const third = takePlace(paths, all, {
+    stop: tired.signal,
+    onWait: (why) => why.includes('kill -CONT') && tired.abort('told'),
+  })
+  await expect(third).rejects.toBe('told')
+}, 60_000)
+
+test('who is passed over before he has hung his ticket up hangs up another', () => {
+  const rack = new TicketRack(pathsAt('passed-over'))
+  const ticket = rack.take(all)
+  rack.passOver(ticket)
+  expect(rack.admit(ticket)).toBe(false)
+  expect(readdirSync(rack.directory)).toEqual([])
+  const again = rack.take(all)
+  expect(rack.admit(again)).toBe(true)
+  const later = rack.take(all)
+  // Too late: it has its place.
+  rack.passOver(again)
+  expect(rack.before(later)).toMatchObject([{ name: again.name, isAdmitted: true }])
 })

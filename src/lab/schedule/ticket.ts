@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { hasFields, InfraError, isNoRoom, newId, tryDecodeJson } from '../../base/index.ts'
@@ -16,6 +24,16 @@ export interface Ticket {
   /** Its file: names sort in the order in which tickets were taken. */
   readonly name: string
   readonly claim: Claim
+  /** Not on a full disk: the others do not see it. */
+  readonly isListed: boolean
+}
+
+/** The ticket of somebody who came before. */
+export interface EarlierTicket extends EarlierClaim {
+  readonly name: string
+  readonly owner: ProcessIdentity
+  /** It has its place, and is not only waiting for it. */
+  readonly isAdmitted: boolean
 }
 
 interface Written {
@@ -46,16 +64,34 @@ export class TicketRack {
     const id = newId(6)
     // Two of one moment are told apart, and ordered, by the id. The number is drawn after the draft can be seen: see isBeingWritten.
     const draw = () => `${String(process.hrtime.bigint()).padStart(20, '0')}-${id}`
-    return { name: this.#write(draw, { claim, owner: this.#self }), claim }
+    return { ...this.#write(draw, { claim, owner: this.#self }), claim }
+  }
+
+  /**
+   * Takes the place that a ticket is for. False for one that was passed over meanwhile, because we were stopped: others have seen what is free without
+   * it. Whoever passes it over takes it away first and looks then; we say that we have the place first, and look then whether it is still there.
+   */
+  admit({ name, claim, isListed }: Ticket): boolean {
+    if (!isListed) return true
+    this.#write(() => `${name}${ADMITTED}`, { claim, owner: this.#self })
+    if (existsSync(join(this.directory, name))) return true
+    this.giveBack({ name })
+    return false
+  }
+
+  /** Takes away the ticket of somebody who does not come to his turn: he takes another one when he goes on. */
+  passOver({ name }: Pick<Ticket, 'name'>): void {
+    rmSync(join(this.directory, name), { force: true })
   }
 
   /** Writes down which process of QEMU has the memory of a ticket. */
   occupy({ name, claim }: Ticket, qemu: number): void {
-    this.#write(() => name, { claim, owner: this.#self, qemu })
+    this.#write(() => `${name}${ADMITTED}`, { claim, owner: this.#self, qemu })
   }
 
-  giveBack({ name }: Ticket): void {
-    rmSync(join(this.directory, name), { force: true })
+  giveBack({ name }: Pick<Ticket, 'name'>): void {
+    for (const ending of ['', ADMITTED])
+      rmSync(join(this.directory, `${name}${ending}`), { force: true })
   }
 
   /**
@@ -74,33 +110,42 @@ export class TicketRack {
   }
 
   /** The claims that came before a ticket and still hold; those of klabs that are dead are removed. */
-  before({ name }: Ticket): EarlierClaim[] {
-    return readdirSync(this.directory)
-      .filter((other) => !other.startsWith('.') && other < name)
-      .flatMap((other) => {
-        const written = this.#read(other)
-        if (!written) return []
-        if (isAlive(written.owner))
-          return [{ ...written.claim, takenMiB: residentMiB(written.qemu) }]
-        rmSync(join(this.directory, other), { force: true })
-        return []
-      })
+  before({ name }: Pick<Ticket, 'name'>): EarlierTicket[] {
+    const hanging = readdirSync(this.directory).filter((other) => !other.startsWith('.'))
+    const earlier = new Set(hanging.map(bareName).filter((other) => other < name))
+    return [...earlier].flatMap((other) => {
+      const admitted = this.#read(`${other}${ADMITTED}`)
+      const written = admitted ?? this.#read(other)
+      if (!written) return []
+      const { claim, owner, qemu } = written
+      const takenMiB = residentMiB(qemu)
+      if (isAlive(owner))
+        return [{ ...claim, name: other, owner, takenMiB, isAdmitted: admitted !== undefined }]
+      this.giveBack({ name: other })
+      return []
+    })
   }
 
-  #write(draw: () => string, written: Written): string {
+  /** Takes away the drafts of whoever does not come to hang them up, as passOver does tickets. */
+  passOverDrafts(): void {
+    for (const name of readdirSync(this.directory)) if (DRAFT.test(name)) this.passOver({ name })
+  }
+
+  #write(draw: () => string, written: Written): Pick<Ticket, 'name' | 'isListed'> {
     const { pid, startTicks } = this.#self
-    // No ticket until it is whole.
-    const draft = join(this.directory, `.${pid}.${startTicks}.${newId(6)}`)
-    try {
-      writeFileSync(draft, JSON.stringify(written), { mode: 0o600 })
+    for (;;) {
+      // No ticket until it is whole.
+      const draft = join(this.directory, `.${pid}.${startTicks}.${newId(6)}`)
+      try {
+        writeFileSync(draft, JSON.stringify(written), { mode: 0o600 })
+      } catch (error) {
+        rmSync(draft, { force: true })
+        // On a full disk the others do not see its claim, which is no reason not to run.
+        if (!isNoRoom(error)) throw error
+        return { name: draw(), isListed: false }
+      }
       const name = draw()
-      renameSync(draft, join(this.directory, name))
-      return name
-    } catch (error) {
-      rmSync(draft, { force: true })
-      // On a full disk the others do not see its claim, which is no reason not to run.
-      if (!isNoRoom(error)) throw error
-      return draw()
+      if (moved(draft, join(this.directory, name))) return { name, isListed: true }
     }
   }
 
@@ -112,6 +157,24 @@ export class TicketRack {
       return undefined
     }
   }
+}
+
+/** False for a draft that somebody has taken away (passOverDrafts). */
+function moved(draft: string, place: string): boolean {
+  try {
+    renameSync(draft, place)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return false
+  }
+}
+
+/** Beside a ticket, for as long as its place is taken. */
+const ADMITTED = '.in'
+
+function bareName(name: string): string {
+  return name.endsWith(ADMITTED) ? name.slice(0, -ADMITTED.length) : name
 }
 
 /** The name of a draft: whose it is. */

@@ -5,5 +5,5 @@ import { runInteractive } from '../../host/index.ts'
  * made carriage returns: a program that moves down with a bare line feed would lose its column.
  */
 export function passOutputThrough(): void {
-  runInteractive('stty', ['-opost'], 'stderr')
+  runInteractive('stty', ['-opost'], { stdoutTo: 'stderr' })
 }

@@ -38,7 +38,7 @@ export async function trustQuestion(audited: Audited, dir: string): Promise<Trus
     ...{ files: [{ ...file, isTrusted: false }], env: {}, flags: new Map() },
   })
   const store = new TrustStore(audited.paths.state)
-  const detail = withheld.map(describeAsk).join(', ')
+  const detail = withheld.map(withoutValues).map(describeAsk).join(', ')
   return {
     ...{ path: file.path, sha256: sha256(file.text), asks: withheld },
     isTrusted: withheld.length === 0 || store.trusts(file),
@@ -58,6 +58,12 @@ export function requireTrust({ loaded, project }: Lab): void {
     `${file.path} asks for what is only done for a file that you trust; look at it, then: klab trust ${shellWord(dirname(file.path))}`,
     { details: loaded.withheld.map(describeAsk) },
   )
+}
+
+/** As it is recorded: of variables the names alone. */
+function withoutValues(ask: Ask): Ask {
+  if (ask.path !== 'run.env' || !Array.isArray(ask.value)) return ask
+  return { ...ask, value: ask.value.map((item) => String(item).split('=', 1)[0]) }
 }
 
 /** `qemu: "./evil" (starts a program)`, its control characters visible. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 import { InfraError } from '../../base/index.ts'
@@ -20,10 +21,32 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
  * Connects one ssh client with an sshd in a VM, over the agent's channel: it needs no network, and works while the guest's
  * hangs. The sshd serves this one connection (sshd -i) and ends with it. Returns its exit code. Throws InfraError.
  */
-export async function sshProxy(paths: Paths, host: string, terminal: Terminal): Promise<number> {
+export async function sshProxy(
+  paths: Paths,
+  host: string,
+  { terminal, env }: { readonly terminal: Terminal; readonly env: NodeJS.ProcessEnv },
+): Promise<number> {
   const vm = new VmRegistry(paths).getLive(vmName(host))
   using agent = await agentOf(paths, vm)
-  return await attended(paths, { vm, agent, work: serveClient(paths, { vm, agent, terminal }) })
+  return await attended(paths, {
+    vm,
+    agent,
+    work: serveClient(paths, { vm, agent, terminal: marking(terminal, env[MARK]) }),
+  })
+}
+
+/** In the environment of an ssh that klab starts: the file that its proxy makes when sshd has answered. What goes wrong then goes wrong again. */
+export const MARK = 'KLAB_SSH_MARK'
+
+function marking(terminal: Terminal, mark: string | undefined): Terminal {
+  if (mark === undefined) return terminal
+  let isMade = false
+  const stdout = (chunk: Buffer) => {
+    if (!isMade) closeSync(openSync(mark, 'wx', 0o600))
+    isMade = true
+    return terminal.stdout(chunk)
+  }
+  return { ...terminal, stdout }
 }
 
 async function serveClient(

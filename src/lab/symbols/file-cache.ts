@@ -1,9 +1,8 @@
 import { statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isListOf, tryDecodeJson } from '../../base/index.ts'
-import { cacheFile } from '../../host/index.ts'
+import { cacheFile, noteIn } from '../../host/index.ts'
 
 /** Something that took long to find out about a file, kept as long as that file does not change. */
 export class FileCache<T> {
@@ -24,7 +23,7 @@ export class FileCache<T> {
       const isEntry = (value: unknown): value is [string, T] =>
         Array.isArray(value) && typeof value[0] === 'string' && this.#check(value[1])
       const isAll = (value: unknown): value is readonly [string, T][] => isListOf(value, isEntry)
-      return new Map(tryDecodeJson(await readFile(this.#path, 'utf8'), isAll))
+      return new Map(tryDecodeJson(noteIn(this.#path), isAll))
     } catch {
       return new Map()
     }

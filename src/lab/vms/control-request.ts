@@ -9,6 +9,7 @@ const FIELDS = {
   reboot: { after: 'number' },
   console: {},
   status: {},
+  env: {},
   reports: { from: 'number', graceMs: 'number' },
   qmp: { command: 'string', args: 'object' },
   monitor: { line: 'string' },

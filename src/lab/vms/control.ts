@@ -18,6 +18,8 @@ export type ControlRequest =
   /** The rest of the connection is the serial console, both ways. */
   | { readonly do: 'console' }
   | { readonly do: 'status' }
+  /** The variables of every command, with their values. */
+  | { readonly do: 'env' }
   /** The complaints of its kernel that count, from one on, late ones included. */
   | { readonly do: 'reports'; readonly from: number; readonly graceMs: number }
   | {

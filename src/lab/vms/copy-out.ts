@@ -7,6 +7,7 @@ import type { Agent, ExecRequest } from '../../guest/index.ts'
 import { confined, start } from '../../host/index.ts'
 import { fetchFile } from '../host-view/fetch-file.ts'
 import { stageFor } from '../host-view/staging.ts'
+import type { TemporaryPaths } from '../aside/temporary.ts'
 import { checkTar, guestTar } from './copy-tar.ts'
 
 /** From where to where, at this machine's end and the guest's. */
@@ -14,7 +15,7 @@ export interface Way {
   readonly agent: Agent
   readonly source: string
   readonly target: string
-  readonly cacheDir: string
+  readonly paths: TemporaryPaths
 }
 
 interface OutOptions {
@@ -24,14 +25,14 @@ interface OutOptions {
 
 /** Copies out of a guest. No link is followed that a guest has sent, in this copy or an earlier one. Throws KlabError. */
 export async function copyOut(
-  { agent, source, target, cacheDir }: Way,
+  { agent, source, target, paths }: Way,
   options: OutOptions,
 ): Promise<void> {
   const [into, name] = placeOf(target, posix.basename(posix.normalize(source)))
   if (!existsSync(into)) throw new UsageError(`${into}: there is no such directory`)
   if ((await agent.kindOf(source)) === 'directory')
-    await unpackInto({ agent, source, target: into, cacheDir }, name, options)
-  else await fetchFile(agent, { source, place: join(into, name) }, options.onProgress)
+    await unpackInto({ agent, source, target: into, paths }, name, options)
+  else await fetchFile(agent, { source, place: join(into, name), paths }, options.onProgress)
 }
 
 /** The directory that a copy goes into, and what it is called there: nothing where only what is in it is copied. Throws UsageError. */
@@ -45,18 +46,25 @@ export function placeOf(target: string, sourceName: string): [into: string, name
   return [target, sourceName]
 }
 
+/** It takes as long as there comes something. */
+const ANY = Number.POSITIVE_INFINITY
+
 /** Unpacks what the guest sends aside, and moves it into place. */
 async function unpackInto(
-  { agent, source, target: into, cacheDir }: Way,
+  { agent, source, target: into, paths }: Way,
   name: string,
   options: OutOptions,
 ): Promise<void> {
-  await using staging = await stageFor(into, cacheDir)
+  await using staging = await stageFor(into, paths)
   await using inside = name === '' ? staging : await staging.make(name)
   const command = ['tar', '--no-same-owner', '-xpf', '-']
   // Who shares the directory could put links into it while tar works.
-  const [file, args] = await confined(command, { writesHereOnly: true }, cacheDir)
-  const unpacker = start(file, args, { cwd: inside.dir, stdio: ['pipe', 'ignore', 'pipe'] })
+  const [file, args] = await confined(command, { writesHereOnly: true }, paths.cache)
+  const unpacker = start(file, args, {
+    cwd: inside.dir,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    limitMs: ANY,
+  })
   await using _unpacker = unpacker
   const broken = new Promise<void>((done) => unpacker.stdin?.once('error', () => done()))
   const stdout = async (chunk: Buffer) => {

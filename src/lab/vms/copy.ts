@@ -55,7 +55,7 @@ export async function copy(
   const name = from.kind === 'guest' ? from.vm : to.kind === 'guest' ? to.vm : ''
   const vm = registry.getLive(name)
   using agent = await agentOf(paths, vm)
-  const way: Way = { agent, source: from.path, target: to.path, cacheDir: paths.cache }
+  const way: Way = { agent, source: from.path, target: to.path, paths }
   const { signal } = options
   let gaveAt = Date.now()
   const heard: CopyOptions = {
@@ -102,6 +102,7 @@ async function copyIn({ agent, source, target }: Way, options: CopyOptions): Pro
   const script = 'mkdir -p "$1" && exec tar -C "$1" --numeric-owner -xpf -'
   const packer = start('tar', ['-C', source, '-cf', '-', '.'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    limitMs: Number.POSITIVE_INFINITY,
   })
   await using _packer = packer
   const unpacking = guestTar(agent, ['sh', '-c', script, 'sh', place], {

@@ -1,15 +1,13 @@
 import { statfsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { formatBytes, hasFields, InfraError } from '../../base/index.ts'
-import { convertDump, factsOfDump, type DumpFacts } from '../dumps/dump-file.ts'
+import type { DumpFacts } from '../dumps/dump-file.ts'
+import { writeDump, type DumpFormat } from '../dumps/write-dump.ts'
 import type { Paths } from '../session/paths.ts'
 import { askFor, askUntil } from './control.ts'
 import type { NamedVm } from './registry.ts'
-
-export type DumpFormat = 'elf' | 'kdump'
 
 const PROGRESS_EVERY_MS = 200
 
@@ -36,27 +34,16 @@ export async function dumpVm(
 ): Promise<DumpFacts> {
   const memory = await memoryOf(paths, vm)
   checkRoom(dirname(path), format === 'elf' ? memory : memory / 4, advice)
-  const partial = `${path}.partial`
-  const packed = `${path}.packed`
-  await rm(partial, { force: true })
-  await rm(packed, { force: true })
   const over = new AbortController()
   try {
     void follow(paths, vm, { onProgress, signal: over.signal })
-    // QEMU writes an ELF core page by page, the empty ones too; packed and written again by us it is there several times sooner.
-    const request = { do: 'dump', path: packed, format: 'kdump-zlib' } as const
-    await askUntil(paths, vm, { request, ...(signal && { signal }) })
-    over.abort()
-    convertDump(packed, partial, format)
-    const facts = factsOfDump(partial)
-    await rename(partial, path)
-    return facts
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
+    return await writeDump(paths, { path, format, signal }, async (packed) => {
+      const request = { do: 'dump', path: packed, format: 'kdump-zlib' } as const
+      await askUntil(paths, vm, { request, ...(signal && { signal }) })
+      over.abort()
+    })
   } finally {
     over.abort()
-    await rm(packed, { force: true })
   }
 }
 

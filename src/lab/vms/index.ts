@@ -1,5 +1,6 @@
 export { ask, askFor, converse } from './control.ts'
 export { endVm } from './end-vm.ts'
+export { variablesOf } from './environment.ts'
 export { agentOf, execInVm, waitFor } from './exec.ts'
 export { VmRegistry, type NamedVm } from './registry.ts'
 export { usageOf, type VmUsage } from './usage.ts'

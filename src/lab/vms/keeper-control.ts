@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { Deadline, decodeJson, messageOf } from '../../base/index.ts'
@@ -19,6 +19,8 @@ import {
 
 interface Kept {
   readonly booted: Booted
+  /** The variables of every command, as the configuration has them. */
+  readonly env: readonly string[]
   readonly reports: ReportLog
   readonly onState: (state: 'running' | 'paused') => void
   /** Settles when the end is recorded. */
@@ -68,7 +70,11 @@ async function answer(socket: Socket, kept: Kept): Promise<void> {
       goOn(request, kept, socket)
       return
     }
-    reply({ value: (await carryOut(request, kept)) ?? null })
+    const left = new AbortController()
+    socket.once('close', () => left.abort())
+    reply({ value: (await carryOut(request, kept, left.signal)) ?? null })
+    // Whoever it was written for may have gone before it was begun, and taken nothing away.
+    if (request.do === 'dump' && left.signal.aborted) await rm(request.path, { force: true })
   } catch (error) {
     reply({ error: messageOf(error) })
   }
@@ -104,11 +110,17 @@ function goOn(request: Lasting, { booted, stop, farewell }: Kept, socket: Socket
   }
 }
 
-async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unknown> {
+async function carryOut(
+  request: Plain,
+  { booted, reports, env }: Kept,
+  left: AbortSignal,
+): Promise<unknown> {
   const { vm } = booted
   switch (request.do) {
     case 'status':
       return { ...(await howItIs(booted)), reports: reports.all.map(({ title }) => title) }
+    case 'env':
+      return env
     case 'reports':
       await waitForLateReports(vm, request.graceMs, reports)
       reports.settle()
@@ -118,28 +130,25 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
     case 'monitor':
       return await vm.qmp.execute('human-monitor-command', { 'command-line': request.line })
     case 'pause':
-      return await vm.qmp.execute('stop')
+      return await vm.holds.pause()
     case 'resume':
-      return await vm.qmp.execute('cont')
+      return await vm.holds.resume()
     case 'freeze':
       return await snapshot(booted, request.dir)
     case 'gdb':
       return await vm.openGdb()
     case 'dump':
-      return await vm.dump(request.path, request.format)
+      return await vm.dump(request.path, request.format, left)
   }
 }
 
 /** Writes what a snapshot is made of, and lets the VM go on as before. */
 async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['layout']> {
-  const { status } = (await vm.qmp.execute('query-status')) as { status: string }
-  try {
+  return await vm.holds.during(async () => {
     await vm.freeze(join(dir, 'state'))
     await copyFile(vm.console.path, join(dir, 'console.log'))
     return layout
-  } finally {
-    if (status === 'running') await vm.qmp.execute('cont')
-  }
+  })
 }
 
 /** How long `status` waits for the guest. */

@@ -143,7 +143,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
   process.once('SIGTERM', onSignal)
   const path = controlPath(lab.paths, { runId: request.id })
   const control = await serveControl(path, {
-    ...{ booted, reports, farewell: registered.farewell },
+    ...{ booted, reports, env: lab.config.run.env, farewell: registered.farewell },
     onState: (state) => {
       isPaused = state === 'paused'
       change({ state })
@@ -160,7 +160,7 @@ async function stay(living: Living, registered: Registered): Promise<Ending> {
     change({ complaint: reports.first?.title })
     if (onCrash === 'dump') await dump.write(booted.vm)
     // One that is gone stands still.
-    if (onCrash === 'pause') await booted.vm.qmp.execute('stop').catch(() => undefined)
+    if (onCrash === 'pause') await booted.vm.holds.pause().catch(() => undefined)
   })
   const done = new AbortController()
   // One that powers off when it is told to has ended as it should.
@@ -203,7 +203,7 @@ async function dismissed(booted: Booted, signal: AbortSignal): Promise<Ending> {
 async function powerOff({ vm, boots, slowness }: Booted): Promise<void> {
   // A paused guest hears nothing, and one whose QEMU does not answer neither.
   try {
-    await vm.qmp.execute('cont')
+    await vm.holds.resume()
   } catch {
     return
   }

@@ -28,7 +28,7 @@ export async function joinSession({ paths }: Pick<Lab, 'paths'>, vm: NamedVm): P
     },
     get: async (path, place) => {
       const { agent } = await present()
-      await attended(paths, { vm, agent, work: fetchFile(agent, { source: path, place }) })
+      await attended(paths, { vm, agent, work: fetchFile(agent, { source: path, place, paths }) })
     },
     dump: async (path) => {
       const advice = 'make room there'

@@ -1,7 +1,6 @@
 import {
   mkdirSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -19,9 +18,9 @@ import {
   tryDecodeJson,
   UsageError,
 } from '../../base/index.ts'
-import { isAlive, processesEndingWith } from '../../host/index.ts'
+import { isAlive, processesEndingWith, noteIn } from '../../host/index.ts'
 import type { Paths } from '../session/paths.ts'
-import { isVmRecord, type VmRecord } from './vm-record.ts'
+import { hasValues, isVmRecord, withoutValues, type VmRecord } from './vm-record.ts'
 
 export type NamedVm = VmRecord & { readonly name: string }
 
@@ -152,7 +151,7 @@ export class VmRegistry {
   write(record: VmRecord): void {
     const path = join(this.directory(record.id), FACTS)
     try {
-      writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 })
+      writeFileSync(`${path}.tmp`, JSON.stringify(withoutValues(record)), { mode: 0o600 })
       renameSync(`${path}.tmp`, path)
     } catch (error) {
       rmSync(`${path}.tmp`, { force: true })
@@ -175,8 +174,10 @@ export class VmRegistry {
 
   /** A record as it is true now; undefined for one that is not there, or damaged. */
   read(id: string): VmRecord | undefined {
-    const record = tryDecodeJson(textOf(join(this.directory(id), FACTS)), isVmRecord)
-    if (!record) return undefined
+    const found = tryDecodeJson(noteIn(join(this.directory(id), FACTS)), isVmRecord)
+    if (!found) return undefined
+    const record = withoutValues(found)
+    if (record.state === 'stopped' && hasValues(found)) this.#note(record)
     const isKept = record.keeper !== undefined && isAlive(record.keeper)
     if (record.state === 'stopped' || isKept || isBeingStarted(record)) return record
     if (record.kind === 'run') {
@@ -223,15 +224,6 @@ export class VmRegistry {
 
 const BY_NAME = 'by-name'
 const FACTS = 'vm.json'
-
-/** Empty for what cannot be read. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
 
 /** A keeper writes itself down within moments of the VM's record. */
 const START_GRACE_MS = 20_000

@@ -1,12 +1,4 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -20,6 +12,7 @@ import {
   tryDecodeJson,
   UsageError,
 } from '../../base/index.ts'
+import { noteIn } from '../../host/index.ts'
 import type { Layout, Snapshot } from '../boot/boot-request.ts'
 import type { Lab } from '../session/context.ts'
 import type { Paths } from '../session/paths.ts'
@@ -94,7 +87,7 @@ export function listSnapshots(paths: Paths, vm: NamedVm): SnapshotFacts[] {
   if (!existsSync(dir)) return []
   return readdirSync(dir)
     .filter((name) => existsSync(join(dir, name, FACTS)))
-    .flatMap((name) => tryDecodeJson(readFileSync(join(dir, name, FACTS), 'utf8'), isFacts) ?? [])
+    .flatMap((name) => tryDecodeJson(noteIn(join(dir, name, FACTS)), isFacts) ?? [])
     .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
 }
 

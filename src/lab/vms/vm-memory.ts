@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { temporaryIn } from '../aside/temporary.ts'
 import type { Paths } from '../session/paths.ts'
 import { dumpVm, type DumpRequest } from './dump.ts'
 import type { NamedVm } from './registry.ts'
@@ -22,7 +23,10 @@ export async function withVmMemory<T>(
   { onProgress, signal, use }: MemoryReader<T>,
 ): Promise<T> {
   // For the user alone. Not in /tmp, nor beside the sockets: both may be in memory, of which there is little.
-  const dir = await mkdtemp(join(paths.state, 'runs', vm.runId, 'memory-'))
+  // QEMU may just begin to write when it is taken away.
+  await using temporary = await temporaryIn(paths, join(paths.state, 'runs', vm.runId))
+  const dir = temporary.path('')
+  await mkdir(dir, { mode: 0o700 })
   const aborted = Promise.withResolvers<never>()
   const onAbort = () => aborted.reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
@@ -36,7 +40,5 @@ export async function withVmMemory<T>(
     return await Promise.race([read(), aborted.promise])
   } finally {
     signal.removeEventListener('abort', onAbort)
-    // QEMU may just begin to write.
-    await rm(dir, { recursive: true, force: true, maxRetries: 10 })
   }
 }

@@ -1,7 +1,8 @@
-import { hasFields, isRecord } from '../../base/index.ts'
+import { hasFields, isRecord, isStringList } from '../../base/index.ts'
 import { isProcessIdentity, type ProcessIdentity } from '../../host/index.ts'
 import type { Snapshot } from '../boot/boot-request.ts'
 import type { PublishedPort } from '../outcome/events.ts'
+import { keptEnv } from '../history/kept-env.ts'
 import { isOutcome } from '../outcome/is-outcome.ts'
 import type { Outcome } from '../outcome/outcome.ts'
 import type { Judge } from '../spec/run-request.ts'
@@ -15,7 +16,7 @@ export interface KeptRequest {
   readonly vm: VmSpec
   readonly judge: Judge
   readonly cwd: string
-  /** For every command in it, as the configuration had them. */
+  /** The names of variables for every command in it; its keeper knows the values that the configuration gives. */
   readonly env: readonly string[]
 }
 
@@ -62,6 +63,21 @@ const STATES: readonly unknown[] = [
   'paused',
   'stopped',
 ] satisfies VmRecord['state'][]
+
+/** With names of variables alone, and not the values that klabs before this one kept. */
+export function withoutValues(record: VmRecord): VmRecord {
+  return { ...record, request: { ...record.request, env: keptEnv(envOf(record)).env } }
+}
+
+export function hasValues(record: VmRecord): boolean {
+  return envOf(record).some((item) => item.includes('='))
+}
+
+/** What a record has that was written by any klab. */
+function envOf({ request }: VmRecord): readonly string[] {
+  const env: unknown = request.env
+  return isStringList(env) ? env : []
+}
 
 /** Whether what was written down is a VM, perhaps of another klab: what it was asked to be is looked at when it is used. */
 export function isVmRecord(value: unknown): value is VmRecord {

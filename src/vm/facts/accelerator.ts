@@ -1,9 +1,8 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { hasFields, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { bootId, LAUNCHER, nativeProgram, run, cacheFile } from '../../host/index.ts'
+import { bootId, LAUNCHER, nativeProgram, run, cacheFile, noteIn } from '../../host/index.ts'
 import { archFacts, type Arch } from '../machine/arch.ts'
 import { proveKvm, type KvmProof } from './kvm-probe.ts'
 import { binaryKey } from './qemu-facts.ts'
@@ -104,7 +103,7 @@ async function readKept<T>(
   path: string,
   check: (value: unknown) => value is T,
 ): Promise<T | undefined> {
-  return tryDecodeJson(await readFile(path, 'utf8').catch(() => ''), check)
+  return tryDecodeJson(noteIn(path), check)
 }
 
 async function measureTsc(cacheDir: string): Promise<number> {

@@ -56,7 +56,7 @@ export async function proveKvm(
   const ms = Math.round(performance.now() - startedAt)
   if (stdout.includes('K'))
     return { kvm: true, why: `a probe guest ran in ${ms} ms`, isTimeout: false }
-  const isTimeout = exit.kind === 'killed' && exit.signal === 'SIGKILL'
+  const isTimeout = exit.kind === 'given-up'
   if (isTimeout) {
     const why = `/dev/kvm opens, but a probe guest did not finish in ${LIMIT_MS / 1000} s`
     return { kvm: false, why, isTimeout }

@@ -1,8 +1,8 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { hasFields, InfraError, isStringList, messageOf, tryDecodeJson } from '../../base/index.ts'
-import { run, runOk, cacheFile } from '../../host/index.ts'
+import { run, runOk, cacheFile, noteIn } from '../../host/index.ts'
 import { SANDBOX } from '../argv/machine-args.ts'
 
 /** What a QEMU binary can do, asked of it and not guessed from its version. */
@@ -20,7 +20,7 @@ export interface QemuFacts {
 export async function qemuFacts(qemu: string, cacheDir: string): Promise<QemuFacts> {
   const key = `${await binaryKey(qemu)}-${await modulesKey(qemu)}`
   const cachePath = join(cacheDir, 'qemu', `${key}-3.json`)
-  const cached = tryDecodeJson(await readFile(cachePath, 'utf8').catch(() => ''), isFacts)
+  const cached = tryDecodeJson(noteIn(cachePath), isFacts)
   if (cached) return cached
   const facts = await askQemu(qemu)
   await cacheFile(cachePath, JSON.stringify(facts))

@@ -4,8 +4,7 @@ import type { Qmp, QmpEvent } from './qmp.ts'
 const BEAT_MS = 10_000
 
 /**
- * Writes the guest's memory to a file (qapi/dump.json). Detached, so that QEMU answers meanwhile (query-dump); a VM that runs is
- * stopped by QEMU for as long. Throws InfraError with QEMU's reason.
+ * Writes the guest's memory to a file (qapi/dump.json). Detached, so that QEMU answers meanwhile (query-dump). Throws InfraError with QEMU's reason.
  */
 export async function dumpMemory(
   qmp: Qmp,

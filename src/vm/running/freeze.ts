@@ -2,11 +2,12 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
-import { Deadline, InfraError, messageOf } from '../../base/index.ts'
+import { Deadline, formatDuration, InfraError, messageOf } from '../../base/index.ts'
 import { listenForOne } from '../../host/index.ts'
 import type { Qmp } from './qmp.ts'
 
-const FREEZE_LIMIT_MS = 30_000
+/** QEMU writes without a pause; multiplied by slowness. */
+const STILL_LIMIT_MS = 30_000
 
 export interface Frozen {
   /** Where the state of the devices goes. */
@@ -17,6 +18,7 @@ export interface Frozen {
    * otherwise the state holds it too.
    */
   readonly withoutMemory: boolean
+  readonly slowness: number
 }
 
 /**
@@ -25,13 +27,21 @@ export interface Frozen {
  */
 export async function freeze(
   qmp: Qmp,
-  { statePath, socketDir, withoutMemory }: Frozen,
+  { statePath, socketDir, withoutMemory, slowness }: Frozen,
 ): Promise<void> {
   // `file:` is newer (v8.2), `exec:` is forbidden by our sandbox: QEMU connects to us.
   await using listener = await listenForOne(join(socketDir, 'state'))
   const over = Promise.withResolvers<FreezeEnd>()
+  using deadline = new Deadline(STILL_LIMIT_MS * slowness)
+  async function* flowing(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      // However much memory there is, and however slow the disk.
+      deadline.renew()
+      yield chunk
+    }
+  }
   const written = listener.connected.then((socket) =>
-    pipeline(socket, createWriteStream(statePath, { mode: 0o600 })),
+    pipeline(socket, flowing, createWriteStream(statePath, { mode: 0o600 })),
   )
   written.catch((error: unknown) => over.resolve({ kind: 'unwritten', error }))
   const onEvent = ({ event, data }: { event: string; data: Readonly<Record<string, unknown>> }) => {
@@ -47,12 +57,11 @@ export async function freeze(
   await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 })
   await qmp.execute('stop')
   await qmp.execute('migrate', { uri: `unix:${listener.path}` })
-  using deadline = new Deadline(FREEZE_LIMIT_MS)
   const passed = deadline.passed.then(() => ({ kind: 'passed' }) as const)
   const end = await Promise.race([over.promise, passed])
   qmp.off('event', onEvent)
   const whole = end.kind === 'completed' ? await endOfWriting(written) : end
-  if (whole) throw freezeError(whole, statePath)
+  if (whole) throw freezeError(whole, statePath, STILL_LIMIT_MS * slowness)
 }
 
 /** How the writing of a state ends. */
@@ -79,6 +88,7 @@ async function endOfWriting(written: Promise<void>): Promise<Unwritten | undefin
 function freezeError(
   end: Exclude<FreezeEnd, { kind: 'completed' }> | { readonly kind: 'passed' },
   statePath: string,
+  limitMs: number,
 ): InfraError {
   const what = 'the state of the VM could not be written'
   switch (end.kind) {
@@ -89,7 +99,10 @@ function freezeError(
     case 'unwritten':
       return new InfraError('FREEZE_WRITE', `${what} to ${statePath}: ${messageOf(end.error)}`)
     case 'passed':
-      return new InfraError('FREEZE_SLOW', `${what} in ${FREEZE_LIMIT_MS / 1000} s`)
+      return new InfraError(
+        'FREEZE_SLOW',
+        `${what}: QEMU has written nothing for ${formatDuration(limitMs)}`,
+      )
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdir, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { messageOf } from '../../base/index.ts'
-import { confined, listenForOne, start, type LiveProcess } from '../../host/index.ts'
+import { confined, listenForOne, start, type LiveProcess, readRecorded } from '../../host/index.ts'
 import { qemuArgs } from '../argv/qemu-args.ts'
 import type { BootSpec, VmSockets } from '../machine/boot-spec.ts'
 import { AgentChannel } from './agent-channel.ts'
@@ -96,7 +96,7 @@ async function openConsole(
   const console = new Console(join(runDir, 'console.log'), (why) => onConsoleLost?.(why))
   resources.defer(() => console.close())
   if (!frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
-  if (frozen) console.take(await readFile(frozen.consolePath))
+  if (frozen) console.take(readRecorded(frozen.consolePath))
   if (frozen?.isHeard) for (const reader of consoleReaders) console.addReader(reader)
   return console
 }

@@ -13,6 +13,7 @@ import type { BootProgress } from './boot-progress.ts'
 import type { Console, ConsoleReader } from './console.ts'
 import { dumpMemory } from './dump.ts'
 import { freeze } from './freeze.ts'
+import { Holds } from './holds.ts'
 import type { Phase, PhaseClock } from './phases.ts'
 import type { Qmp } from './qmp.ts'
 import { ResetWatch, type NewBoot } from './reset-watch.ts'
@@ -84,6 +85,8 @@ export class Vm implements AsyncDisposable {
   readonly qmp: Qmp
   readonly ended: Promise<VmEnd>
   readonly pid: number | undefined
+  /** Whether it stands still, and for whom. */
+  readonly holds: Holds
   readonly #agent: AgentChannel
   readonly #progress: BootProgress
   readonly #qemu: LiveProcess
@@ -94,6 +97,7 @@ export class Vm implements AsyncDisposable {
   constructor(parts: VmParts, options: VmOptions) {
     this.console = parts.console
     this.qmp = parts.qmp
+    this.holds = new Holds(parts.qmp)
     this.ended = parts.ended
     this.pid = parts.qemu.pid
     this.#agent = parts.agent
@@ -162,17 +166,22 @@ export class Vm implements AsyncDisposable {
 
   /** Stops the VM and writes its state; of its memory too, unless that is a file it shares. Throws InfraError. */
   async freeze(statePath: string): Promise<void> {
-    const { spec, socketDir } = this.#options
+    const { spec, socketDir, slowness } = this.#options
     await freeze(this.qmp, {
-      statePath,
-      socketDir,
+      ...{ statePath, socketDir, slowness },
       withoutMemory: spec.memory?.kind === 'file' && spec.memory.share,
     })
   }
 
-  /** Writes the memory to a file that QEMU makes; `format` is one of QEMU's DumpGuestMemoryFormat. Throws InfraError. */
-  async dump(path: string, format: string): Promise<void> {
-    await dumpMemory(this.qmp, { path, format })
+  /**
+   * Writes the memory to a file that QEMU makes, and stands still meanwhile; `format` is one of QEMU's DumpGuestMemoryFormat. Throws InfraError, and the
+   * signal's reason when nobody wants it any more before it is begun.
+   */
+  async dump(path: string, format: string, unwanted?: AbortSignal): Promise<void> {
+    await this.holds.during(async () => {
+      unwanted?.throwIfAborted()
+      await dumpMemory(this.qmp, { path, format })
+    })
   }
 
   /** Opens QEMU's gdb stub on a unix socket and returns its path; once opened it stays. */
@@ -202,7 +211,7 @@ export class Vm implements AsyncDisposable {
     if (next === 'stay') return
     if (next === 'go on') this.#endAtReset()
     // What cannot go on is over, which is noticed elsewhere.
-    await this.qmp.execute('cont').catch(() => undefined)
+    await this.holds.resume().catch(() => undefined)
   }
 
   /** From now on a reset ends QEMU, as it does where the machine is not one that reboots. */
