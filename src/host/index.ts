@@ -15,7 +15,7 @@ export { askForAccount } from './getent.ts'
 export { withFileBytes } from './file-bytes.ts'
 export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
 export { isLocked, lockFile, tryLockFile } from './lock.ts'
-export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
+export { compileTo, nativeProgram, shippedPath, type NativeProgram } from './native.ts'
 export {
   describeExit,
   run,

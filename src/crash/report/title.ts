@@ -1,4 +1,4 @@
-import { findBlamed, type Blamed } from './blame.ts'
+import { findBlame, type Blamed } from './blame.ts'
 import type { Collected } from './collect.ts'
 import { damageOf } from './damage.ts'
 import type { Opening } from '../rows/openings.ts'
@@ -40,7 +40,7 @@ export function nameReport(collected: Collected, opening: Opening): Named {
     }
   }
   const { row, groups } = found
-  const blamed = row.search && findBlamed(own.slice(lineOf(text, found.index)), row.search)
+  const blamed = row.search && findBlame(own.slice(lineOf(text, found.index)), row.search).blamed
   const needed = [row.title, ...(row.also ?? [])].some((one) => one.includes('{F}'))
   const name: Blamed = blamed ?? { name: 'corrupted', otherNames: [] }
   const fill = (template: string, F: string) =>

@@ -54,7 +54,7 @@ const INTERRUPTED =
   /(?:apic_timer_interrupt|sysvec_apic_timer|el1_irq|el1h_64_irq|el1_interrupt|__irq_svc|handle_irq_event|timer_interrupt\b.*|ret_from_intr|do_IRQ|asm_common_interrupt)/
 export const whereStalled: Search = {
   steps: [INTERRUPTED, 'frames'],
-  otherwise: [TRAPPED, 'frames', 'frames'],
+  otherwise: [TRACE, 'frames'],
   pick: 'stalled',
 }
 /** What recurses is anywhere on the stack: as with a stall, a function that is deeper tells more. */
