@@ -67,4 +67,3 @@ const lines = [...byName]
   .toSorted()
 if (lines.length === 0) throw new Error('usage: node src/crash/roles/generate.ts TREE...')
 writeFileSync(packagePath('tables', 'roles.txt'), `${lines.join('\n')}\n`)
-console.log(`${lines.length} functions of ${byName.size}`)
