@@ -1,4 +1,3 @@
-import { isOwnOfModule } from '../roles/names.ts'
 import { roleOf } from '../roles/role.ts'
 import type { Role } from '../roles/rules.ts'
 import type { Search, Step } from '../rows/rows.ts'
@@ -23,6 +22,8 @@ export interface Considered {
 export interface Blame {
   /** Undefined when the report does not name one. */
   readonly blamed: Blamed | undefined
+  /** It, as the report has it. */
+  readonly picked: string | undefined
   readonly considered: readonly Considered[]
 }
 
@@ -33,26 +34,21 @@ export function findBlame(lines: readonly string[], search: Search): Blame {
     if (!steps) continue
     const seen = looked(lines, steps, search)
     considered.push(...seen)
-    for (const names of candidates(seen)) {
-      const picked = PICKS[search.pick ?? 'first'](names)
-      if (picked !== undefined) return { blamed: blamed(picked, search.pick), considered }
-    }
+    const picked = PICKS[search.pick ?? 'first'](seen.filter(({ passed }) => passed === undefined))
+    if (picked !== undefined) return { blamed: blamed(picked, search.pick), picked, considered }
   }
   for (const line of search.lastly ? lines : []) {
     const name = search.lastly?.exec(line)?.[1]
-    if (name !== undefined) return { blamed: blamed(nameOf(name), undefined), considered }
+    if (name === undefined) continue
+    const picked = nameOf(name)
+    return { blamed: blamed(picked, undefined), picked, considered }
   }
-  return { blamed: undefined, considered }
-}
-
-interface Seen extends Considered {
-  /** Of a module, and only called like one that is never to blame. */
-  readonly isOwn: boolean
+  return { blamed: undefined, picked: undefined, considered }
 }
 
 /** All functions that the steps lead to, judged; none when the first of them that may be to blame is of an injected failure. */
-function looked(lines: readonly string[], steps: readonly Step[], search: Search): Seen[] {
-  const seen: Seen[] = []
+function looked(lines: readonly string[], steps: readonly Step[], search: Search): Considered[] {
+  const seen: Considered[] = []
   for (const mention of mentionsIn(lines, steps)) {
     if (mention !== 'injected') seen.push(judged(mention, search))
     else if (!seen.some(({ passed }) => passed === undefined)) return []
@@ -60,22 +56,13 @@ function looked(lines: readonly string[], steps: readonly Step[], search: Search
   return seen
 }
 
-function judged({ symbol, module }: Mention, { skip, pick }: Search): Seen {
+function judged({ symbol, module }: Mention, { skip, pick }: Search): Considered {
   const name = nameOf(symbol)
-  const role = roleOf(name)
+  const role = roleOf(name, module)
   const isMachinery =
     role !== undefined && role !== 'dispatch' && !(pick === 'stalled' && role === 'entry')
-  const isOwn = isOwnOfModule(name, module)
   const passed = isMachinery ? 'role' : pick === undefined && skip?.test(name) ? 'row' : undefined
-  return { name, role, passed, isOwn }
-}
-
-/** In their order; then those of modules alone that are called like some that never are to blame. */
-function candidates(seen: readonly Seen[]): readonly (readonly Seen[])[] {
-  return [
-    seen.filter(({ passed }) => passed === undefined),
-    seen.filter(({ passed, isOwn }) => passed !== undefined && isOwn),
-  ]
+  return { name, role, passed }
 }
 
 function nameOf(symbol: string): string {
@@ -122,8 +109,7 @@ function stalledIn(seen: readonly Considered[]): string | undefined {
 }
 
 /** How tasks wait, by names: what the roles do not know. */
-const WAITING =
-  /sched|_lock$|_slowlock|down|rwsem|wait|sleep|completion|kthread|_io$|synchronize|context_switch|bit_|lock_page|folio_/
+const WAITING = /sched|_lock|down|rwsem|wait|completion|kthread|synchronize|context_switch/
 
 /** Who waits, not how. */
 function waitingIn(seen: readonly Considered[]): string | undefined {

@@ -1,4 +1,3 @@
-import { isOwnOfModule } from '../roles/names.ts'
 import { roleOf } from '../roles/role.ts'
 import { withoutClones } from './symbol-names.ts'
 import { readFrame, startsTrace, type Frame } from './trace.ts'
@@ -19,8 +18,8 @@ export function framesOf(lines: readonly string[]): Frame[] {
 }
 
 /** Dispatchers are worth naming. */
-function isMachinery(name: string): boolean {
-  const role = roleOf(name)
+function isMachinery(name: string, module: string | undefined): boolean {
+  const role = roleOf(name, module)
   return role !== undefined && role !== 'dispatch'
 }
 
@@ -32,7 +31,7 @@ export function fingerprintOf(title: string, frames: readonly Frame[]): string {
   const names = frames
     .filter(({ unreliable }) => !unreliable)
     .map(({ symbol, module }) => ({ name: withoutClones(symbol), module }))
-    .filter(({ name, module }) => !isMachinery(name) || isOwnOfModule(name, module))
+    .filter(({ name, module }) => !isMachinery(name, module))
     .map(({ name }) => name)
   const kept = [...new Set(names)].slice(0, KEPT_FRAMES)
   return fnv1a([title, ...kept].join('\n'))

@@ -19,7 +19,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   `,
   /** System calls on their way in, threads, softirqs, boot. */
   entry: String.raw`
-    do_syscall_\w+ do_fast_syscall_\w+ __do_fast_syscall_32 do_int80_\w+ do_SYSENTER_32 entry_\w+ x64_sys_call ia32_sys_call
+    tracesys\w* sysenter_\w+ cstar_dispatch do_syscall_\w+ do_fast_syscall_\w+ __do_fast_syscall_32 do_int80_\w+ do_SYSENTER_32 entry_\w+ x64_sys_call ia32_sys_call
     system_call\w* syscall_\w+ _*invoke_syscall do_el0_svc el0_svc(?!_naked)\w* ret_fast_syscall ret_to_user ret_from_\w+
     secondary_startup_\w* start_kernel rest_init cpu_startup_entry do_idle default_idle\w* kthread worker_thread
     smpboot_thread_fn run_ksoftirqd _*do_softirq\w* __softirqentry_\w+ handle_softirqs tasklet_action\w* irq_exit\w* rcu_core\w*
@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   /** Those that found it and print it; what compilers and tracing put between a function and its caller. */
   report: String.raw`
     \w*static_call\w* __SCT__\w+ __cfi_\w+ __traceiter_\w+ trace_\w+ perf_trace_\w+ ftrace_\w+ kcov_\w+ bpf_dispatcher_\w+
-    _*bpf_prog_run\w* bpf_prog_[0-9a-f]{16}\w* smp_\w*apic_timer\w* local_apic_timer_interrupt
+    _*bpf_prog_run\w* bpf_prog_[0-9a-f]{16}\w*
     _*dump_stack\w* show_stack dump_backtrace show_regs.* print_\w* __print_\w* _*panic vpanic __warn\w* warn_slowpath_\w+
     _*fortify_\w+ add_taint check_panic_on_warn panic_\w+ warn_bogus_\w+ report_bug __report_bug fixup_bug bug_handler
     handle_bug __might_\w* might_fault ___might_sleep __cant_sleep __cant_migrate __schedule_bug \w*kasan_\w* __asan_\w+
@@ -45,6 +45,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   `,
   /** Traps, interrupts. */
   trap: String.raw`
+    smp_\w*apic_timer\w* local_apic_timer_interrupt
     do_error_trap
     do_(?:trap|invalid_op|general_protection|page_fault|int3|divide_error|bounds|user_addr_fault|kern_addr_fault|translation_fault|mem_abort|debug_exception|undefinstr|PrefetchAbort|DataAbort|bad_area|sea|sp_pc_abort|el0_\w+)\w*
     __do_(?:page_fault|kernel_fault|user_fault) _*die\w* oops_\w+ no_context _*bad_area\w* (?:kernel)?mode_fixup_or_oops
@@ -136,13 +137,11 @@ export function roleByName(name: string): Role | undefined {
   return PATTERNS.find(({ match }) => match.test(name))?.role
 }
 
-/** Always in the kernel's image: a function of a module that is called so is another one (but for what headers put into every module). */
-const NEVER_MODULAR: ReadonlySet<Role> = new Set(['report', 'memory'])
-const FROM_HEADERS =
-  /^(?:k?v?[mz]alloc(?:_array|_node|_large|_index|_type|_noprof)?|kcalloc|copy_(?:from|to)_user|mem[a-z]{3,4}|str[a-z]{3,5}|check_copy_size|csum_\w+|crc\w+)$/
+/** What macros make of a tracepoint, wherever it is: include/trace/*.h. */
+const OF_TRACEPOINTS =
+  /^(?:perf_trace|__traceiter|trace_event_raw_event|__bpf_trace|__SCT__tp_func)_/
 
-/** Whether a function of a module is only called like one that is never to blame. */
-export function isOwnOfModule(name: string, module: string | undefined): boolean {
-  const role = module === undefined ? undefined : roleByName(name)
-  return role !== undefined && NEVER_MODULAR.has(role) && !FROM_HEADERS.test(name)
+/** The role that a function of a module has by its name: names are no more than hints, and a module may call its functions as it likes. */
+export function roleInModule(name: string): Role | undefined {
+  return OF_TRACEPOINTS.test(name) ? 'report' : undefined
 }

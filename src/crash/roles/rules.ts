@@ -1,30 +1,26 @@
 /** What functions are for that are never to blame for what others do with them. */
-export const ROLES = [
-  /** Finds and prints complaints, traces stacks, formats text. */
-  'report',
-  /** Traps and interrupts. */
-  'trap',
-  /** Where the kernel begins: system calls on their way in, threads, softirqs. */
-  'entry',
-  /** Allocates, frees, copies, compares, counts. */
-  'memory',
-  /** Locks, and counts references. */
-  'lock',
-  /** Lists, trees, tables. */
-  'container',
-  /** Objects that every driver has: kobjects, devices, their files. */
-  'object',
-  /** Has something done later: timers, work, RCU callbacks. */
-  'later',
-  /** Waits, wakes, schedules. */
-  'wait',
-  /** Buffers, pages and inodes on behalf of those who own what is in them. */
-  'buffer',
-  /** Calls everybody through a pointer: system calls, file operations, sockets, timers, work. To blame for a fault of its own, but not for a stall. */
-  'dispatch',
-] as const
+export const ROLES = {
+  report: 'finds and prints complaints, or stands between a function and its caller',
+  trap: 'a trap or an interrupt',
+  entry: 'where the kernel begins: a system call on its way in, a thread, a softirq',
+  memory: 'allocates, frees, copies or compares for others',
+  lock: 'a lock, or a count of references',
+  container: 'a list, a tree, a table',
+  object: 'an object that every driver has',
+  later: 'has something done later',
+  wait: 'waits, wakes or schedules',
+  buffer: 'a buffer, a page or an inode on behalf of its owner',
+  // To blame for a fault of its own, but not for a stall.
+  dispatch: 'calls everybody through a pointer',
+} as const
 
-export type Role = (typeof ROLES)[number]
+export type Role = keyof typeof ROLES
+
+/** What stands for them in tables/roles.txt. */
+export const LETTERS: Readonly<Record<Role, string>> = {
+  ...{ report: 'r', trap: 't', entry: 'e', memory: 'm', lock: 'l', container: 'c' },
+  ...{ object: 'o', later: 'a', wait: 'w', buffer: 'b', dispatch: 'd' },
+}
 
 /** All functions of these files, or those among them that are called so, have a role. */
 export interface RoleRule {
@@ -71,8 +67,8 @@ export const RULES: readonly RoleRule[] = [
   },
   {
     role: 'report',
-    files: /^drivers\/base\/core\.c/,
-    names: /^_*dev_(?:printk\w*|vprintk\w*|err\w*|warn|info|notice|crit|alert|emerg)$/,
+    files: /^drivers\/base\/core\.c|^net\/core\/dev\.c/,
+    names: /^_*(?:dev|netdev)_(?:printk\w*|vprintk\w*|err\w*|warn|info|notice|crit|alert|emerg)$/,
   },
   {
     role: 'report',
@@ -162,6 +158,14 @@ export const RULES: readonly RoleRule[] = [
     files:
       /^arch\/[^/]+\/include\/asm\/(?:string\S*|uaccess\S*|bitops\S*|page\S*|percpu|checksum\S*|unaligned|asm-\w+|barrier|io)\.h/,
     but: /native_\w+mem_/,
+  },
+
+  // Digests and ciphers: what they compute is their caller's.
+  {
+    role: 'memory',
+    files:
+      /^lib\/crypto\/|^crypto\/(?:\w*_generic|shash|ahash|hash|cipher|skcipher|crc\w+|sha\w*|md\w*|blake\w*|xxhash\w*|poly1305\w*|chacha\w*|aes\w*)\.c|^arch\/[^/]+\/(?:lib\/)?crypto\/|^include\/crypto\//,
+    but: /^(?:crypto_(?:register|unregister|alloc|free|init|exit|has|grab|create|spawn)\w*|\w*(?:init_tfm|exit_tfm|setkey|mod_init|mod_fini|mod_exit))$/,
   },
 
   // Locks and references.
@@ -302,7 +306,7 @@ export const RULES: readonly RoleRule[] = [
     files:
       /^mm\/(?:truncate|filemap|swap|folio-compat|page-writeback|pagemap)\.c|^include\/linux\/(?:pagemap|page-flags|mm|huge_mm)\.h/,
     names:
-      /^truncate_inode_\w+$|^find_(?:lock|get)_entries$|^folio_(?:unlock|lock|put|get|wait\w*|mark_\w+|add_lru|end_\w+|test_\w+|alloc)$|^(?:un)?lock_page\w*$|^_*(?:put|get)_page\w*$|^(?:page|compound)_\w*head$|^wait_on_(?:page|folio)\w*$|^_*(?:lock|unlock)_(?:page|folio)\w*$|^pagecache_get_page$|^find_or_create_page$|^add_to_page_cache\w*$|^filemap_add_folio$/,
+      /^truncate_inode_\w+$|^find_(?:lock|get)_\w+$|^_*filemap_(?:get_(?:folio|entr)|add|remove|unaccount|fdatawait|range_has|alloc|release)\w*$|^do_read_cache_\w+$|^_*page_cache_(?!ra_)\w+$|^folio_(?:unlock|lock|put|get|wait\w*|mark_\w+|add_lru|end_\w+|test_\w+|alloc|trylock)$|^_*folio_lock\w*$|^(?:un)?lock_page\w*$|^_*(?:put|get)_page\w*$|^(?:page|compound)_\w*head$|^wait_on_(?:page|folio)\w*$|^_*(?:lock|unlock)_(?:page|folio)\w*$|^pagecache_get_page$|^find_or_create_page$|^add_to_page_cache\w*$/,
   },
 
   // Who calls everybody: what is a file, a socket, a message, a packet, a timer, a piece of work behind it is what tells one bug from others.

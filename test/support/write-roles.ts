@@ -1,10 +1,10 @@
-// node src/crash/roles/generate.ts TREE...: writes tables/roles.txt from kernel trees (of 6.1 and 6.12), by the rules in rules.ts. Needs
+// node test/support/write-roles.ts TREE...: writes tables/roles.txt from kernel trees (of 6.1 and 6.12), by the rules in rules.ts. Needs
 // Universal Ctags. Run by hand, when a rule or a tree is new: `./check` has no trees of two versions.
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 
-import { packagePath } from '../../base/index.ts'
-import { ROLES, RULES, type Role } from './rules.ts'
+import { packagePath } from '../../src/base/index.ts'
+import { LETTERS, RULES, type Role } from '../../src/crash/roles/rules.ts'
 
 /** A function as a tree defines it. */
 interface Definition {
@@ -62,8 +62,8 @@ const byName = Map.groupBy(process.argv.slice(2).flatMap(definitionsIn), ({ name
 const lines = [...byName]
   .flatMap(([name, definitions]) => {
     const role = roleIn(definitions)
-    return role === undefined ? [] : [`${name}\t${ROLES.indexOf(role)}`]
+    return role === undefined ? [] : [`${name}\t${LETTERS[role]}`]
   })
   .toSorted()
-if (lines.length === 0) throw new Error('usage: node src/crash/roles/generate.ts TREE...')
+if (lines.length === 0) throw new Error('usage: node test/support/write-roles.ts TREE...')
 writeFileSync(packagePath('tables', 'roles.txt'), `${lines.join('\n')}\n`)
