@@ -34,7 +34,7 @@ const after = (word: keyof typeof FALSE) => Object.values(FALSE[word]).join('|')
 /** A program that writes to the console, as systemd and syslog name it. No kernel code names itself so. */
 const PROGRAM = String.raw`^[\w.@()-]+\[\d+\]: `
 
-export const NO_BUG = new RegExp(`BUG: (?:${after('BUG')})|ODEBUG: |${PROGRAM}`)
+export const NO_BUG = new RegExp(`BUG: (?:${after('BUG')})|ODEBUG: |Oops - BUG: |${PROGRAM}`)
 export const NO_WARNING = new RegExp(
   `WARNING: (?:${after('WARNING')})|^[\\w ]+ : WARNING:|${PROGRAM}`,
 )

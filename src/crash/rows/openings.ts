@@ -2,6 +2,7 @@ import { NO_BUG, NO_INFO, NO_WARNING } from './false-alarms.ts'
 import { BUG_ROWS, NEARLY_BUG_ROWS } from './rows-bug.ts'
 import { DIE_ROWS } from './rows-fault.ts'
 import { INFO_ROWS } from './rows-info.ts'
+import { UBSAN_ROWS } from './rows-sanitizers.ts'
 import { TRAP_ROWS } from './rows-trap.ts'
 import { WARNING_ROWS } from './rows-warning.ts'
 import type { Row } from './rows.ts'
@@ -63,11 +64,13 @@ const OPENINGS: readonly Opening[] = [
   { match: /Kernel panic - not syncing/, rows: TRAP_ROWS, continues: true },
   { match: /PANIC: (?:double fault|invalid or fatal FRED)/, rows: TRAP_ROWS, continues: true },
   { match: /rust_kernel: panicked/, rows: TRAP_ROWS },
+  // What a panic of Rust ends in.
+  { match: /kernel BUG at rust\//, rows: TRAP_ROWS, continues: true },
   { match: /[kK]ernel BUG (?:at|in)/, rows: TRAP_ROWS },
   { match: /divide[ _]error: /, rows: TRAP_ROWS },
   { match: /invalid opcode: [0-9a-f]{4}/, rows: TRAP_ROWS, continues: true },
   { match: /^(?:Oops: )?int3: [0-9a-f]{4}/, rows: TRAP_ROWS },
-  { match: /UBSAN: /, rows: TRAP_ROWS },
+  { match: /UBSAN: /, rows: UBSAN_ROWS },
   { match: /^Booting the kernel\.\s*$/, rows: TRAP_ROWS },
   { match: /unregister_netdevice: waiting for /, rows: TRAP_ROWS, continues: true },
   { match: /VFS: (?:Close: file count is (?:0|zero)|Busy inodes after unmount)/, rows: TRAP_ROWS },

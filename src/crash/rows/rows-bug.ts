@@ -31,12 +31,6 @@ const LOCKS: readonly Row[] = [
     title: 'BUG: key has not been registered in {F}',
     search: { ...inTrace, skip: /lockdep_init_map/ },
   },
-  // kernel/locking/rtmutex-debug.c: debug_rt_mutex_print_deadlock(), before v5.14.
-  {
-    match: /(?:BUG|WARNING): circular locking deadlock detected/,
-    title: 'possible deadlock in {F}',
-    search: { steps: [/\[current\] stackdump/, TRACE, 'frames'], skip: /rt_mutex/ },
-  },
 ]
 
 /** kernel/sched/core.c, lib/smp_processor_id.c, kernel/watchdog.c, kernel/workqueue.c */
@@ -108,7 +102,11 @@ const MEMORY: readonly Row[] = [
   // print_bad_pte(), print_bad_page_map()
   { match: /BUG: Bad page map/, title: 'BUG: Bad page map' },
   // filemap_unaccount_folio()
-  { match: /BUG: Bad page cache/, title: 'BUG: Bad page cache in {F}', search: inTrace },
+  {
+    match: /BUG: Bad page cache/,
+    title: 'BUG: Bad page cache in {F}',
+    search: { ...inTrace, skip: /filemap_|page_cache_delete|replace_page_cache/ },
+  },
   // poison_error()
   {
     match: /BUG: mempool element poison mismatch/,

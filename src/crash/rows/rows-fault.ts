@@ -157,7 +157,7 @@ export const DIE_ROWS: readonly Row[] = [
   },
   {
     match:
-      /^(?:Oops(?:: | - )){0,2}([A-Za-z][\w /,()-]{0,60}?)(?:: [0-9a-f]{4}(?: ilc:\d+)?|, sig: \d+)? ?\[#\d+\]/,
+      /^(?:Oops(?:: | - )){0,2}([A-Za-z][\w #/,()-]{0,60}?)(?:: [0-9a-f]{4}(?: ilc:\d+)?|, sig: \d+)? ?\[#\d+\]/,
     title: '{1} in {F}',
     search: whereTrapped,
   },

@@ -4,6 +4,12 @@ import { LOCKDEP_ROWS } from './rows-lockdep.ts'
 /** kernel/rcu/tree_stall.h, kernel/rcu/tree_exp.h, kernel/rcu/tasks.h, kernel/hung_task.c, kernel/locking/lockdep.c, mm/slub.c */
 export const INFO_ROWS: readonly Row[] = [
   ...LOCKDEP_ROWS,
+  // No stack is shown: show_stalled_ipi_trace(), a CPU that does not answer.
+  {
+    match: /INFO: rcu_\w+ detected (?:expedited )?stalls?(?:\? \(Late IPI|, but suppressed)/,
+    title: 'INFO: rcu detected stall',
+    isComplete: true,
+  },
   // print_other_cpu_stall(), print_cpu_stall(), synchronize_rcu_expedited_wait(), check_all_holdout_tasks()
   {
     match: /INFO: rcu_\w+ (?:self-)?detected(?: expedited)? stalls?/,

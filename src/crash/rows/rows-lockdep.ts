@@ -84,4 +84,10 @@ export const HELD_LOCK_ROWS: readonly Row[] = [
     title: '{1}: still has locks held in {F}',
     search: whereTaken,
   },
+  // kernel/locking/rtmutex-debug.c: debug_rt_mutex_print_deadlock(), before v5.14.
+  {
+    match: /(?:BUG|WARNING): circular locking deadlock detected/,
+    title: 'possible deadlock in {F}',
+    search: { steps: [/\[current\] stackdump/, TRACE, 'frames'], skip: /rt_mutex/ },
+  },
 ]

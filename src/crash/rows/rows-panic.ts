@@ -22,7 +22,7 @@ export const PANIC_ROWS: readonly Row[] = [
   },
   // kernel/panic.c: check_panic_on_warn()
   {
-    match: /Kernel panic - not syncing: (?:\w+: )?panic_on_warn set/,
+    match: /Kernel panic - not syncing: (?:[\w ]+: )?panic_on_warn set/,
     title: 'kernel panic: panic_on_warn set in {F}',
     search: { steps: [TRAPPED], otherwise: [TRACE, 'frames'] },
   },

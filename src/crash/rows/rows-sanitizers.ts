@@ -98,7 +98,7 @@ const KMEMLEAK: readonly Row[] = [
 
 export const SANITIZER_ROWS: readonly Row[] = [...KASAN, ...KMSAN, ...KCSAN, ...KFENCE, ...KMEMLEAK]
 
-const notUbsan = { ...inTrace, skip: /ubsan/ }
+const notUbsan = { ...inTrace, skip: /ubsan|^handle_overflow$/ }
 /** The trap names its place on x86 alone; arm64 says it in the registers. */
 const whereUbsanTrapped: Search = {
   steps: [new RegExp(`UBSAN: .* at ${AT}`)],
@@ -114,12 +114,12 @@ export const UBSAN_ROWS: readonly Row[] = [
     search: notUbsan,
   },
   {
-    match: /UBSAN: (array-index-out-of-bounds) in/,
+    match: /UBSAN: (array-index-out-of-bounds) in \S+:\d/,
     title: 'UBSAN: {1} in {F}',
     also: badAccess,
     search: notUbsan,
   },
-  { match: /UBSAN: ([a-z-]+) in/, title: 'UBSAN: {1} in {F}', search: notUbsan },
+  { match: /UBSAN: ([a-z-]+) in \S+:\d/, title: 'UBSAN: {1} in {F}', search: notUbsan },
   // report_ubsan_failure(), with CONFIG_UBSAN_TRAP, since v6.3.
   {
     match: /UBSAN: array index out of bounds/,

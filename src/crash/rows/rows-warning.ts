@@ -74,8 +74,7 @@ export const WARNING_ROWS: readonly Row[] = [
   },
   // kmalloc_slab() until v6.0; mm/util.c, mm/slub.c: __kvmalloc_node_noprof(): more was asked for than can be had.
   {
-    match:
-      /WARNING:.* mm\/(?:util|slub|slab|slab_common)\.c.* _{0,3}kv?malloc\w*\+/,
+    match: /WARNING:.* mm\/(?:util|slub|slab|slab_common)\.c.* _{0,3}kv?malloc\w*\+/,
     title: 'WARNING: kmalloc bug in {F}',
     search: behind(/kmalloc|krealloc|slab|kmem/),
   },
