@@ -1,6 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 import { LogReader, type FoundReport } from '../src/crash/index.ts'
+import { BUG_ROWS, NEARLY_BUG_ROWS } from '../src/crash/rows/rows-bug.ts'
+import { DIE_ROWS } from '../src/crash/rows/rows-fault.ts'
+import { INFO_ROWS } from '../src/crash/rows/rows-info.ts'
+import { UBSAN_ROWS } from '../src/crash/rows/rows-sanitizers.ts'
+import { TRAP_ROWS } from '../src/crash/rows/rows-trap.ts'
+import { WARNING_ROWS } from '../src/crash/rows/rows-warning.ts'
+import { complaintsPage, rowOf } from './support/complaints-page.ts'
 import { complaints, type Complaint } from './support/complaints.ts'
 
 /** The ways in which a console shows a line: with the caller, with the time alone, and bare. */
@@ -31,3 +39,21 @@ function reportsOf({ lines }: Complaint, prefix: string): FoundReport[] {
   reader.end()
   return found
 }
+
+test('each row has an example', () => {
+  const rows = [
+    BUG_ROWS,
+    NEARLY_BUG_ROWS,
+    WARNING_ROWS,
+    INFO_ROWS,
+    TRAP_ROWS,
+    UBSAN_ROWS,
+    DIE_ROWS,
+  ].flat()
+  const shown = new Set(complaints().flatMap(({ all }) => all.map((one) => rowOf(one).row)))
+  expect(rows.filter((row) => !shown.has(row)).map(({ title }) => title)).toEqual([])
+})
+
+test('docs/complaints.md is what the examples say', () => {
+  expect(readFileSync('docs/complaints.md', 'utf8')).toBe(complaintsPage())
+})
