@@ -16,7 +16,8 @@ const PREFIXES = ['[   12.345678][ T4242] ', '[   12.345678] ', '']
 
 for (const { area, all } of complaints()) {
   test(`the kernel's complaints have their titles: ${area}`, () => {
-    for (const complaint of all)
+    for (const complaint of all) {
+      expect(complaint.lines).not.toEqual([])
       for (const prefix of PREFIXES) {
         const [found] = reportsOf(complaint, prefix)
         expect({
@@ -29,6 +30,7 @@ for (const { area, all } of complaints()) {
           isDamaged: complaint.isDamaged,
         })
       }
+    }
   })
 }
 

@@ -16,7 +16,7 @@ export interface Complaint {
 
 const FOLDER = 'test/complaints'
 
-/** The complaints of test/complaints, by file. In one, `# FILE: FUNCTION()` is who prints those below; each begins with `@ TITLE | VERSIONS` or `@ none | WHY`; `%trace f g` is a trace. */
+/** The complaints of test/complaints, by file. In one, `## FILE: FUNCTION()` is who prints those below; each begins with `@ TITLE | VERSIONS` or `@ none | WHY`; `%trace f g` is a trace. */
 export function complaints(): { readonly area: string; readonly all: readonly Complaint[] }[] {
   return readdirSync(FOLDER).map((file) => ({
     area: file.replace('.txt', ''),
@@ -25,7 +25,7 @@ export function complaints(): { readonly area: string; readonly all: readonly Co
 }
 
 function read(text: string): Complaint[] {
-  return text.split(/^# (?=\S.*\n@ )/m).flatMap((part) => {
+  return text.split(/^## /m).flatMap((part) => {
     const [printedBy = '', ...rest] = part.split('\n')
     return rest
       .join('\n')
