@@ -39,9 +39,8 @@ export const AT = '([A-Za-z_][\\w.$]*)\\+0x[0-9a-f]+'
 /** An address, as `[<ffffffff81000000>]` or bare. */
 const ADDRESS = '(?:\\[<?(?:0x)?[0-9a-f]+>?\\] *)'
 
-/** riscv prints the trace of an oops behind the registers, without a word. */
-export const TRACE =
-  /(?:Call [Tt]race|^ *status: \w+ badaddr: |Backtrace|backtrace|stack backtrace)/
+/** riscv prints the trace of an oops behind the registers, without a word. Of what an NMI shows, the registers come first. */
+export const TRACE = /Call [Tt]race|^ *status: \w+ badaddr: |Backtrace|(?<!NMI )backtrace/
 /** The instruction that trapped: x86, arm64 and arm, riscv and mips, loongarch; powerpc; s390. */
 export const TRAPPED = new RegExp(
   `^ *(?:(?:R?IP|EIP|pc|PC|epc|ERA)\\s*(?:is at|:) *(?:\\w{4}:)?(?:${ADDRESS}{0,2}|[0-9a-f]{8,16}) *|NIP \\[[0-9a-f]+\\] |--- interrupt: \\w+ at |Krnl PSW : .*\\()${AT}`,
