@@ -26,7 +26,10 @@ const KINDS = [
   [/^WARNING: refcount bug/, 'REFCOUNT_WARNING'],
   [/^BUG: unable to handle kernel NULL pointer dereference/, 'NULL-POINTER-DEREFERENCE'],
   [/^BUG: (?:unable to handle kernel|corrupted list)/, 'MEMORY_SAFETY_BUG'],
-  [/^BUG: (?:sleeping function called|scheduling while atomic)/, 'ATOMIC_SLEEP'],
+  [
+    /^BUG: (?:sleeping function called|scheduling while atomic|scheduling in a non-blocking|assuming )/,
+    'ATOMIC_SLEEP',
+  ],
   [
     /^BUG: (?:soft|hard) lockup|^INFO: rcu detected stall|^INFO: task |^unregister_netdevice: /,
     'HANG',
@@ -41,7 +44,7 @@ const KINDS = [
   ],
   [/^(?:SYZFAIL|SYZFATAL)/, 'SYZ_FAILURE'],
   [
-    /^kernel panic: |^general protection fault|^divide error|^PANIC: double fault|^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
+    /^kernel panic: |^general protection fault|^divide error|^PANIC: |^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
     'DoS',
   ],
   [/^kernel BUG|^BUG: bad usercopy/, 'BUG'],

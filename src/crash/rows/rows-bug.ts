@@ -66,7 +66,7 @@ const SCHEDULING: readonly Row[] = [
     title: 'BUG: using {1} in preemptible code in {F}',
     search: inTrace,
   },
-  // process_one_work(): since v6.8 it is one sentence with the name of the worker.
+  // process_one_work(): since v6.9 it is one sentence with the name of the worker.
   {
     match: /(BUG: workqueue leaked atomic, lock or RCU: .*)/,
     title: '{1}',

@@ -120,7 +120,7 @@ export const UBSAN_ROWS: readonly Row[] = [
     search: notUbsan,
   },
   { match: /UBSAN: ([a-z-]+) in \S+:\d/, title: 'UBSAN: {1} in {F}', search: notUbsan },
-  // report_ubsan_failure(), with CONFIG_UBSAN_TRAP, since v6.3.
+  // report_ubsan_failure(), with CONFIG_UBSAN_TRAP.
   {
     match: /UBSAN: array index out of bounds/,
     title: 'UBSAN: array-index-out-of-bounds in {F}',
