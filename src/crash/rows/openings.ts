@@ -13,12 +13,15 @@ export interface Opening {
   /** What looks alike and is none. */
   readonly unless?: RegExp
   readonly rows: readonly Row[]
+  /** It is the text of a warning, of which this is the first line: the text is printed before it. */
+  readonly textOf?: RegExp
   /** Inside another report it is a part of that: what a trap, a panic on a warning says after it. */
   readonly continues?: true
 }
 
 /** Against a line without the prefix of printk. The first that matches. */
 const OPENINGS: readonly Opening[] = [
+  { match: /BUG: Dentry .*still in use/, textOf: /WARNING: .*fs\/dcache\.c/, rows: BUG_ROWS },
   { match: /(?:^|[^A-Za-z_-])BUG: /, unless: NO_BUG, rows: BUG_ROWS },
   // SLUB, the older SLAB, and the assertions of maple trees.
   {
