@@ -1,4 +1,4 @@
-import { AT, inTrace, TRACE, TRAPPED, whereOverflown, type Row, type Search } from './rows.ts'
+import { AT, inTrace, TRACE, whereOverflown, type Row, type Search } from './rows.ts'
 
 /** kernel/panic.c: panic(), by whom it was called; the others by what they say. */
 export const PANIC_ROWS: readonly Row[] = [
@@ -20,11 +20,10 @@ export const PANIC_ROWS: readonly Row[] = [
     },
     isComplete: true,
   },
-  // kernel/panic.c: check_panic_on_warn()
+  // kernel/panic.c: check_panic_on_warn(), where the warning itself is lost.
   {
-    match: /Kernel panic - not syncing: (?:[\w ]+: )?panic_on_warn set/,
-    title: 'kernel panic: panic_on_warn set in {F}',
-    search: { steps: [TRAPPED], otherwise: [TRACE, 'frames'] },
+    match: /Kernel panic - not syncing: (?:[\w ]+: )?(panic_on_warn set)/,
+    title: 'kernel panic: {1}',
   },
   {
     match:
