@@ -76,7 +76,7 @@ const BUGS: readonly Row[] = [
   },
   // arch/x86/kernel/cet.c: do_kernel_cp_fault(): who was called, not who noticed.
   {
-    match: /kernel BUG at (?:\[.{0,200}\] )?arch\/x86\/kernel\/(?:cet|traps)\.c/,
+    match: /kernel BUG at (?:\[.{0,200}\] )?arch\/\w+\/kernel\/cet\.c/,
     title: 'kernel BUG in {F}',
     search: { ...inTrace, skip: /cp_fault|control_protection/ },
   },
@@ -84,7 +84,7 @@ const BUGS: readonly Row[] = [
 ]
 
 /** arch/x86/kernel/traps.c */
-const X86_TRAPS: readonly Row[] = [
+const EXCEPTIONS: readonly Row[] = [
   // exc_general_protection()
   {
     match: /general protection fault/,
@@ -117,7 +117,7 @@ const X86_TRAPS: readonly Row[] = [
 ]
 
 /** arch/arm/mm/fault.c, arch/arm/mm/alignment.c, arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c */
-const ARM_TRAPS: readonly Row[] = [
+const ABORTS: readonly Row[] = [
   {
     match: /Internal error: /,
     title: 'Internal error in {F}',
@@ -134,7 +134,7 @@ const ARM_TRAPS: readonly Row[] = [
   { match: /Alignment trap: /, title: 'Alignment trap in {F}', search: whereTrapped },
 ]
 
-export const FAULT_ROWS: readonly Row[] = [...UNABLE, ...BUGS, ...X86_TRAPS, ...ARM_TRAPS]
+export const FAULT_ROWS: readonly Row[] = [...UNABLE, ...BUGS, ...EXCEPTIONS, ...ABORTS]
 
 /**
  * The line of die() with the number of the oops, where nothing said before what happened: `Oops: alignment check: 0000 [#1]` (x86),

@@ -43,7 +43,7 @@ const ADDRESS = '(?:\\[<?(?:0x)?[0-9a-f]+>?\\] *)'
 export const TRACE = /Call [Tt]race|^ *status: \w+ badaddr: |Backtrace|(?<!NMI )backtrace/
 /** The instruction that trapped: x86, arm64 and arm, riscv and mips, loongarch; powerpc; s390. */
 export const TRAPPED = new RegExp(
-  `^ *(?:(?:R?IP|EIP|pc|PC|epc|ERA)\\s*(?:is at|:) *(?:\\w{4}:)?(?:${ADDRESS}{0,2}|[0-9a-f]{8,16}) *|NIP \\[[0-9a-f]+\\] |--- interrupt: \\w+ at |Krnl PSW : .*\\()${AT}`,
+  `^ *(?:(?:RIP|EIP|IP|pc|PC|epc|ERA)\\s*(?:is at|:) *(?:\\w{4}:)?(?:${ADDRESS}{0,2}|[0-9a-f]{8,16}) *|NIP \\[[0-9a-f]+\\] |--- interrupt: \\w+ at |Krnl PSW : .*\\()${AT}`,
 )
 /** lockdep: the lock, and who takes it. */
 export const TAKEN_AT = new RegExp(` at: ${ADDRESS}?${AT}`)
