@@ -11,8 +11,18 @@ import { WARNING_ROWS } from '../src/crash/rows/rows-warning.ts'
 import { complaintsPage, rowOf } from './support/complaints-page.ts'
 import { complaints, type Complaint } from './support/complaints.ts'
 
-/** The ways in which a console shows a line: with the caller, with the time alone, and bare. */
-const PREFIXES = ['[   12.345678][ T4242] ', '[   12.345678] ', '']
+/** The ways in which a console and those that read it show a line: with the caller, the time, its level, bare; dmesg -T and --time-format iso; syslog, journalctl. */
+const PREFIXES = [
+  '[   12.345678][ T4242] ',
+  '[   12.345678] ',
+  '<4>[   12.345678] ',
+  '',
+  '[Tue Nov 24 23:00:00 2026] ',
+  '2026-11-24T23:00:00,123456+00:00 ',
+  'Nov 24 23:00:00 box kernel: [   12.345678] ',
+  'Nov 24 23:00:00 box kernel: ',
+  '2026-11-24T23:00:00.123456+00:00 box kernel: ',
+]
 
 for (const { area, all } of complaints()) {
   test(`the kernel's complaints have their titles: ${area}`, () => {

@@ -13,11 +13,17 @@ export interface ConsoleLine {
 const PREFIX =
   /^(?:\*\* \d+ printk messages dropped \*\* ?)?(?:[^[\n]{0,40} login: ?)?(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *([CT]\d+)\])? ?/
 
+const ISO_DATE = String.raw`\d{4}-\d\d-\d\dT[\d:.,]{8,15}(?:[+-]\d\d:?\d\d|Z)`
+/** What others put there: dmesg -T and dmesg --time-format iso the date, journalctl and syslog the machine and the kernel as well. */
+const DATED = new RegExp(
+  String.raw`^(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\]|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|${ISO_DATE}) [\w.-]+ kernel:(?: \[ *\d+\.\d+\])?|${ISO_DATE})(?:\[ *([CT]\d+)\])? ?`,
+)
+
 /** The same with something else before it, such as half of another line. */
 const TORN_PREFIX = /^.{0,80}\[ *\d+\.\d{6}\](?:\[ *([CT]\d+)\])? /
 
 function readLine(raw: string): ConsoleLine {
-  const match = PREFIX.exec(raw)
+  const match = PREFIX.exec(raw) ?? DATED.exec(raw)
   if (!match) return { text: raw, context: '' }
   return { text: raw.slice(match[0].length), context: match[1] ?? 'time' }
 }

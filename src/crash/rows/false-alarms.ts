@@ -32,7 +32,7 @@ const FALSE = {
 const after = (word: keyof typeof FALSE) => Object.values(FALSE[word]).join('|')
 
 /** A program that writes to the console, as systemd and syslog name it. No kernel code names itself so. */
-const PROGRAM = String.raw`^[\w.@()-]+\[\d+\]: `
+const PROGRAM = String.raw`^(?:\S+ ){0,6}[\w.@()-]+\[\d+\]: `
 
 /** Of memory that is reported elsewhere, of a trap that arm64 prints, of hardware. */
 export const NO_BUG = new RegExp(
