@@ -33,8 +33,8 @@ const INTRODUCTION = `# Complaints of the kernel
 Which places of the kernel print a complaint, how, and by which row of \`src/crash/rows/\` it gets its title; and what looks like one and is none. Titles are those of syzbot, so that they can be
 looked up; \`{F}\` is the function to blame, \`{1}\` a part of the line. A row without \`{F}\` is one that syzbot does not tell by function, or that has no trace.
 
-\`npm run generate\` writes this page from the examples in \`test/complaints\`, complete reports as the kernel prints them. A test reads each of them as a console, dmesg (with `-T` and
-`--time-format iso` too), syslog and journalctl show it, and expects its title; it also expects that each row has an example. A line that no row knows, and that begins with \`BUG: \` or \`WARNING: \`, is named by its own words.
+\`npm run generate\` writes this page from the examples in \`test/complaints\`, complete reports as the kernel prints them. A test reads each of them as a console, dmesg (with \`-T\` and
+\`--time-format iso\` too), syslog and journalctl show it, and expects its title; it also expects that each row has an example. A line that no row knows, and that begins with \`BUG: \` or \`WARNING: \`, is named by its own words.
 `
 
 function lineOf(complaint: Complaint): string {
