@@ -104,7 +104,7 @@ const OPENINGS: readonly Opening[] = [
 
 /** Almost no line holds one of these. */
 const HINT =
-  /BUG|WARNING: |INFO: |LOCKUP|[sS]lab (?:error|corruption)|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
+  /BUG|WARNING: |INFO: |LOCKUP|lab error in|lab corruption|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
 
 const HINTS = new RegExp(HINT, 'g')
 

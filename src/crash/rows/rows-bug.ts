@@ -94,7 +94,7 @@ const MEMORY: readonly Row[] = [
   // bad_page(): who allocated it is to blame, and known with page_owner=on.
   {
     match: /BUG: Bad page state in/,
-    body: /BUG: Bad page state in[\s\S]*?page last allocated via/,
+    body: /BUG: Bad page state in.*\n(?:.*\n){0,20}?page last allocated via/,
     title: 'BUG: Bad page state in {F}',
     search: { steps: [/page last allocated via/, 'frames'] },
   },
@@ -140,7 +140,10 @@ const MEMORY: readonly Row[] = [
 
 /** mm/slub.c: slab_bug(), slab_err(), object_err(); mm/slab.c before v6.8 */
 const SLAB: readonly Row[] = [
-  { match: /BUG [^\n(]*(?:\([^)]*\))? ?\((?:Tainted|Not tainted)[^)]*\): (.*)/, title: 'BUG: {1}' },
+  {
+    match: /BUG [^\n(]{1,80}(?:\([^)\n]{0,80}\))? ?\((?:Tainted|Not tainted)[^)\n]{0,80}\): (.*)/,
+    title: 'BUG: {1}',
+  },
   // __slab_error()
   {
     match: /slab error in \w+\(\): cache/,
