@@ -11,7 +11,7 @@ import { WARNING_ROWS } from '../src/crash/rows/rows-warning.ts'
 import { complaintsPage, rowOf } from './support/complaints-page.ts'
 import { complaints, type Complaint } from './support/complaints.ts'
 
-/** The ways in which a console and those that read it show a line: with the caller, the time, its level, bare; dmesg -T and --time-format iso; syslog, journalctl. */
+/** The ways in which a console and those that read it show a line: with the caller, the time, its level, bare; dmesg -T and --time-format iso; syslog, journalctl; dmesg -x; /dev/kmsg; two of Android's. */
 const PREFIXES = [
   '[   12.345678][ T4242] ',
   '[   12.345678] ',
@@ -22,6 +22,10 @@ const PREFIXES = [
   'Nov 24 23:00:00 box kernel: [   12.345678] ',
   'Nov 24 23:00:00 box kernel: ',
   '2026-11-24T23:00:00.123456+00:00 box kernel: ',
+  'kern  :warn  : [Tue Nov 24 23:00:00 2026] ',
+  '4,1234,12345678,-,caller=T4242;',
+  '[   12.345678] c1   4242 ',
+  '[   12.345678]  [1:          repro: 4242] ',
 ]
 
 for (const { area, all } of complaints()) {
