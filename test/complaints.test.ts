@@ -9,7 +9,7 @@ import { UBSAN_ROWS } from '../src/crash/rows/rows-sanitizers.ts'
 import { TRAP_ROWS } from '../src/crash/rows/rows-trap.ts'
 import { WARNING_ROWS } from '../src/crash/rows/rows-warning.ts'
 import { complaintsPage, rowOf } from './support/complaints-page.ts'
-import { complaints, type Complaint } from './support/complaints.ts'
+import { complaints } from './support/complaints.ts'
 
 /** The ways in which a console and those that read it show a line: with the caller, the time, its level, bare; dmesg -T and --time-format iso; syslog, journalctl; dmesg -x; /dev/kmsg; two of Android's. */
 const PREFIXES = [
@@ -33,7 +33,7 @@ for (const { area, all } of complaints()) {
     for (const complaint of all) {
       expect(complaint.lines).not.toEqual([])
       for (const prefix of PREFIXES) {
-        const [found, ...more] = reportsOf(complaint, prefix)
+        const [found, ...more] = reportsOf(complaint.lines, prefix)
         // All of it is one report: what is damaged was cut.
         if (!complaint.isDamaged) expect(more.map(({ title }) => title)).toEqual([])
         expect({
@@ -50,13 +50,30 @@ for (const { area, all } of complaints()) {
   })
 }
 
-function reportsOf({ lines }: Complaint, prefix: string): FoundReport[] {
+function reportsOf(lines: readonly string[], prefix: string): FoundReport[] {
   const found: FoundReport[] = []
   const reader = new LogReader((report) => found.push(report))
   reader.push(Buffer.from(lines.map((line) => `${prefix}${line}\n`).join('')))
   reader.end()
   return found
 }
+
+// A console has what programs write on it as well, without a newline often.
+test.each([
+  ['KASAN: use-after-free Write in victim_write', 'BUG: '],
+  ['BUG: unable to handle kernel NULL pointer dereference in victim_read', 'BUG: '],
+  ['WARNING in victim_check', 'WARNING: '],
+  ['possible deadlock in victim_flush', 'WARNING: '],
+  ['WARNING: suspicious RCU usage in victim_get', 'WARNING: '],
+  ['INFO: task hung in victim_close', 'INFO: '],
+  ['INFO: trying to register non-static key in victim_probe', 'INFO: '],
+])('behind what a program wrote is found: %s', (title, word) => {
+  const one = complaints()
+    .flatMap(({ all }) => all)
+    .find((complaint) => complaint.title === title)
+  const lines = one?.lines.map((line) => line.replace(word, `executing program${word}`)) ?? []
+  expect(reportsOf(lines, '[   12.345678] ').map((found) => found.title)).toEqual([title])
+})
 
 test('each row has an example', () => {
   const rows = [

@@ -23,6 +23,13 @@ export interface Opening {
 const OPENINGS: readonly Opening[] = [
   { match: /BUG: Dentry .*still in use/, textOf: /WARNING: .*fs\/dcache\.c/, rows: BUG_ROWS },
   { match: /(?:^|[^A-Za-z_-])BUG: /, unless: NO_BUG, rows: BUG_ROWS },
+  // These are known wherever they stand in a line, such as behind what a program wrote.
+  {
+    match:
+      /BUG: (?:K[AMC]SAN: |KFENCE: |[Uu]nable to handle |[Kk]ernel NULL |soft lockup|sleeping function|scheduling while|workqueue l|Bad (?:page|rss)|(?:spin|rw)lock |memory leak|using \w+\(\) in|MAX_LOCK)/,
+    unless: NO_BUG,
+    rows: BUG_ROWS,
+  },
   // SLUB, the older SLAB, and the assertions of maple trees.
   {
     match: /^BUG [^\n]{1,80}\((?:Tainted|Not tainted)[^)]*\): /,
@@ -38,10 +45,9 @@ const OPENINGS: readonly Opening[] = [
     unless: NO_WARNING,
     rows: WARNING_ROWS,
   },
-  // These are known wherever they stand in a line.
   {
     match:
-      /WARNING: (?:.* at .*\.[chS]:\d+ |[\w./-]+\.[chS]:\d+ at |possible (?:circular|recursive|irq) |inconsistent lock state|suspicious RCU usage|bad unlock balance|held lock freed|lock held when returning)/,
+      /WARNING: (?:.* at .*\.[chS]:\d+ |(?:\[.{1,200}\] )?[\w./-]+\.[chS]:\d+ at |CPU: \d+ PID: \d+ at |possible (?:circular|recursive|irq) |\w+-safe -> |inconsistent lock state|suspicious RCU usage|bad (?:unlock balance|contention)|held lock freed|lock held when returning|\S+ still has locks held|[Nn]ested lock was|chain_key collision|circular locking deadlock|kernel stack (?:regs|frame)|can't access (?:iret )?registers|stack going in)/,
     unless: /^\w+ : WARNING/,
     rows: WARNING_ROWS,
   },
@@ -53,7 +59,7 @@ const OPENINGS: readonly Opening[] = [
   },
   {
     match:
-      /(?:(?:^|^\[ |rcu: |login: |\] )INFO: |INFO: (?:rcu_\w+ (?:self-)?detected |task \S+:\d+ (?:blocked|can't die)))/,
+      /(?:(?:^|^\[ |rcu: |login: |\] )INFO: |INFO: (?:rcu_\w+ (?:self-)?detected |task \S+:\d+ (?:blocked|can't die)|trying to register|possible (?:circular|recursive|irq) |inconsistent lock state|suspicious RCU usage))/,
     unless: NO_INFO,
     rows: INFO_ROWS,
   },
