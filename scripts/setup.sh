@@ -92,6 +92,8 @@ klab_test_tools() {
 	done
 	# A server, for the guests: they see this machine's.
 	[ -x /usr/sbin/sshd ] || wanted="$wanted openssh-server"
+	# For ordinary users: Debian 12 has QEMU's own alone, which needs root, and then some tests are left out.
+	if ! command -v virtiofsd /usr/libexec/virtiofsd >/dev/null 2>&1 && apt-cache show virtiofsd >/dev/null 2>&1; then wanted="$wanted virtiofsd"; fi
 	[ -n "$wanted" ] || return 0
 	if [ "$1" = 1 ] && command -v apt-get >/dev/null 2>&1; then
 		as_root=

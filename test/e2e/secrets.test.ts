@@ -94,6 +94,9 @@ describe('no guest sees a secret', () => {
         `/mnt/above/kept-${by}/work/file`,
       ]
       expect((await vms.exec(name, harmless)).stdout).toBe('no secret\n'.repeat(3))
+      // Nor is anything else that is new beside a secret, until the next VM.
+      put(join(home, 'new/file'), 'no secret\n')
+      expect((await vms.exec(name, ['ls', join(home, 'new'), '/mnt/ro/new'])).stdout).toBe('')
       writeFileSync(join(home, 'work/later'), 'later\n')
       const writes =
         'cat /mnt/rw/work/later; echo guest > /mnt/rw/work/made; echo x > /mnt/rw/.netrc'

@@ -1,12 +1,15 @@
 import { closeSync, openSync, readdirSync, truncateSync, writeSync } from 'node:fs'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { TEST_HOME } from '../support/home.ts'
 import { packageOf, testTree } from '../support/kernels.ts'
-import { klab } from '../support/klab.ts'
+import { klab, startKlab } from '../support/klab.ts'
 
 /** A cache of templates that no other test touches: machines of another size have other templates. */
 const memory = '431M'
@@ -80,6 +83,31 @@ describe('a template', () => {
     const result = await run('echo', 'fine')
     expect(result).toMatchObject({ code: 0, stdout: 'fine\n' })
     expect(result.stderr).toMatch(/template \w+ discarded: .*\n(.*\n)*.*template \w+ made/)
+  })
+
+  test('is kept when it is not at fault: Ctrl-C at any moment, a port that is taken (R14)', async () => {
+    const connected = ['run', '-v', '--no-stdin', ...options, '--net', 'user']
+    expect((await klab([...connected, '--', 'true'])).code).toBe(0)
+    const before = (await ours()).map(({ key }) => key)
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const taken = await klab([...connected, '--publish', `${port}:80`, '--', 'true'])
+    expect(taken).toMatchObject({ code: 125, stdout: '' })
+    expect(taken.stderr).toContain(`${port}`)
+    server.close()
+    for (const ms of [50, 150, 200, 250, 300, 350, 450]) {
+      const child = startKlab([...connected, '--', 'sleep', '60'])
+      child.stdout?.resume()
+      child.stderr?.resume()
+      const ended = once(child, 'close')
+      await sleep(ms)
+      child.kill('SIGINT')
+      child.kill('SIGINT')
+      await ended
+    }
+    expect((await ours()).map(({ key }) => key)).toEqual(before)
+    expect((await klab([...connected, '--', 'true'])).stderr).toMatch(/restore after/)
   })
 
   test('is made once by two klabs at the same time', async () => {

@@ -3,6 +3,13 @@ import { badAccess, inTrace, whereTrapped, type Row } from './rows.ts'
 /** Faults of which the architecture says BUG: arch/x86/mm/fault.c: show_fault_oops(), arch/powerpc/mm/fault.c: __bad_page_fault() (since v5.1) */
 export const BUG_FAULT_ROWS: readonly Row[] = [
   {
+    // No kernel code ran: there is no trace, and nobody to blame. QEMU before 9.1 emulates lret and iret of user space so.
+    match: /BUG: unable to handle page fault for/,
+    body: /supervisor \w+ access in user mode/,
+    title: 'BUG: unable to handle kernel paging request in user mode',
+    isComplete: true,
+  },
+  {
     match:
       /BUG: (?:unable to handle (?:kernel )?|[Uu]nable to handle kernel |[Kk]ernel )NULL pointer dereference/,
     title: 'BUG: unable to handle kernel NULL pointer dereference in {F}',

@@ -71,7 +71,7 @@ const PROGRAMS = ['tools/perf', 'tools/testing']
 
 /**
  * Directories of a tree that are not looked at for a kernel of an architecture, a third of all files: other architectures, texts (but not the
- * files beside them: Kconfig sources Documentation/Kconfig), and programs. Without git, the files' names, sizes, times and modes stand for their content:
+ * files beside them: Kconfig sources Documentation/Kconfig), and programs; nor is what git keeps of a tree that it knows no commit of. Without git, the files' names, sizes, times and modes stand for their content:
  * reading a gigabyte takes seconds, and `make` itself trusts times.
  */
 function notBuilt({ path }: Tree, arch: Arch): string[] {
@@ -83,5 +83,5 @@ function notBuilt({ path }: Tree, arch: Arch): string[] {
       : []
   const own = join('arch', archFacts(arch).directory)
   const others = below('arch').filter((dir) => dir !== own)
-  return [...others, ...below('Documentation'), ...PROGRAMS]
+  return [...others, ...below('Documentation'), ...PROGRAMS, '.git']
 }

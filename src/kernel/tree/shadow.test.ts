@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -50,3 +51,18 @@ test.each([
     rmSync(place, { recursive: true })
   },
 )
+
+test('a tree that cannot be listed empties no copy (R18)', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'klab-shadow-'))
+  const path = smallTree(join(place, 'tree'))
+  write(join(path, 'Makefile'), 'VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 0\nmrproper:\n')
+  const tree = await treeAt(path)
+  const dir = join(place, 'build')
+  mkdirSync(dir)
+  const copy = await syncShadow(tree, dir)
+  // As a disk that is not mounted.
+  renameSync(path, `${path}.away`)
+  await expect(syncShadow(tree, dir)).rejects.toThrow(/find/)
+  expect(existsSync(join(copy, 'init/main.c'))).toBe(true)
+  rmSync(place, { recursive: true })
+})

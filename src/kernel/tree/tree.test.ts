@@ -55,6 +55,16 @@ test('a plain tree is another one when what kernels are made of has changed', as
   }
 })
 
+test('what git keeps of a tree without a commit is none of its sources (R19)', async () => {
+  const tree = smallTree(join(dir, 'unborn'))
+  await runOk('git', ['-C', tree, 'init', '-q'])
+  const state = async () =>
+    (await treeState(await treeAt(tree), { arch: 'x86_64', cacheDir: join(dir, 'cache') })).treeId
+  const before = await state()
+  await runOk('git', ['-C', tree, 'add', '.'])
+  expect(await state()).toBe(before)
+})
+
 // Only root can give a directory away.
 test.runIf(process.getuid?.() === 0)(
   'a git tree of somebody else is refused with git’s reason, and never taken for a plain one',
