@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { LogReader, type FoundReport } from '../src/crash/index.ts'
+import { guiltyFile, LogReader, type FoundReport } from '../src/crash/index.ts'
 
 interface Case {
   readonly expected: ReadonlyMap<string, readonly string[]>
@@ -43,6 +43,8 @@ function firstReport(log: Buffer): FoundReport | undefined {
 type Field = readonly [name: string, ours: string | undefined, expected: string | undefined]
 
 function fieldsOf({ expected, log, report }: Case): Field[] {
+  const [file] = expected.get('FILE') ?? []
+  if (file !== undefined) return [['guilty file', guiltyFile(log.toString('latin1')), file]]
   const found = firstReport(log)
   const one = (key: string) => expected.get(key)?.[0]
   const title = one('TITLE') ?? ''
@@ -124,8 +126,9 @@ async function memory(name: string, megabytes: number): Promise<number> {
 
 const args = process.argv.slice(2)
 const dirs = args.filter((arg) => arg !== '-v')
-const usual = join(import.meta.dirname, '../../shared/corpus/crash-reports/report')
-for (const dir of dirs.length > 0 ? dirs : [usual]) {
+const corpus = join(import.meta.dirname, '../../shared/corpus/crash-reports')
+const usual = ['report', 'guilty'].map((name) => join(corpus, name))
+for (const dir of dirs.length > 0 ? dirs : usual) {
   if (existsSync(dir)) score(dir, { isVerbose: args.includes('-v') })
   else console.log(`${dir} is not there: nothing to score`)
 }

@@ -32,6 +32,7 @@ export {
   parseSizeBytes,
   parseSizeMiB,
 } from './units.ts'
+export { packagePath } from './package-path.ts'
 export { shellWord } from './shell-word.ts'
 export { block, field, joined, json, shown, type Showable, type Shown } from './shown.ts'
 export { isNoRoom, systemProblem } from './system-error.ts'

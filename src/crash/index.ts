@@ -25,6 +25,8 @@ export { guiltyFile } from './report/guilty-file.ts'
 export { scrub, type Private } from './report/scrub.ts'
 export { severityOf, type Severity } from './report/severity.ts'
 export { withoutClones } from './report/symbol-names.ts'
+export { whyOf, type Why } from './report/why.ts'
+export { ROLES } from './roles/rules.ts'
 export type { Frame } from './report/trace.ts'
 export {
   namedAddress,

@@ -16,7 +16,7 @@ export { openFileBytes, withFileBytes } from './file-bytes.ts'
 export { noteIn, readOwn, readRecorded } from './own-file.ts'
 export { openOutside, readOutside, streamOutside, textOutside } from './outside-file.ts'
 export { isLocked, lockFile, tryLockFile } from './lock.ts'
-export { compileTo, nativeProgram, packagePath, shippedPath, type NativeProgram } from './native.ts'
+export { compileTo, nativeProgram, shippedPath, type NativeProgram } from './native.ts'
 export {
   describeExit,
   run,

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-import { InfraError, newId } from '../base/index.ts'
+import { InfraError, newId, packagePath } from '../base/index.ts'
 import { cacheFile, makeRoomFor } from './kept-file.ts'
 import { describeExit, run } from './process.ts'
 
@@ -22,11 +21,6 @@ const FLAGS = {
   program: `${COMMON} -static -ffunction-sections -fdata-sections -Wl,--gc-sections`,
   preloaded: `${COMMON} -shared -fPIC -nostdlib`,
 } as const satisfies Record<NativeProgram['kind'], string>
-
-/** Both src/host and dist/code are two levels below the package. */
-export function packagePath(...parts: string[]): string {
-  return fileURLToPath(new URL(join('../..', ...parts), import.meta.url))
-}
 
 /**
  * The path of the compiled program: shipped with the package, from the cache, or built now (0.2 s). The cache is keyed

@@ -1,4 +1,4 @@
-export type { FoundReport } from '../crash/index.ts'
+export type { FoundReport, Why } from '../crash/index.ts'
 export type { KernelChoice } from './spec/kernel-choice.ts'
 export type { Interrupts, Terminal } from './session/terminal.ts'
 export type { MachineInput } from './config/machine.ts'

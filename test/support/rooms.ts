@@ -117,6 +117,7 @@ export const ROOMS: Readonly<Record<string, readonly Room[]>> = {
       name: 'arch',
       purpose: 'what an architecture decides for dumps and instructions: one row each',
     },
+    { name: 'roles', purpose: 'what functions of the kernel are for, from its sources' },
     { name: 'rows', purpose: 'what complaints look like, and their titles: one row each' },
     { name: 'report', purpose: 'one complaint: its lines, traces, whom to blame, its fingerprint' },
     { name: 'log', purpose: 'streams of lines: finding reports, patterns, stuck tasks' },
@@ -137,7 +138,7 @@ export const OWNER: Readonly<Record<string, string>> = {
 /** Files of src, the tables (arch.ts) apart, whose code names an architecture: by which words, in lower case, and why. */
 export const ARCH_BOUND: Readonly<Record<string, { words: readonly string[]; why: string }>> = {
   'crash/dump/orc-step.ts': { words: ['r10', 'r13'], why: 'ORC; chosen by the row' },
-  'crash/report/generic-frames.ts': { words: ['x86'], why: 'functions that reports name' },
+  'crash/roles/names.ts': { words: ['x86'], why: 'functions that reports name' },
   'crash/rows/rows.ts': { words: ['rip', 'eip'], why: 'what reports of all architectures say' },
   'kernel/ready-made/image.ts': {
     words: ['bzimage', 'x86'],

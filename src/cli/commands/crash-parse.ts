@@ -1,11 +1,13 @@
 import { block, formatBytes, json, shown } from '../../base/index.ts'
-import { logs, symbols, type FoundReport } from '../../lab/index.ts'
+import { logs, symbols, type FoundReport, type Why } from '../../lab/index.ts'
 import { currentPaths } from '../lab.ts'
 import { Progress } from '../render/progress.ts'
 import { out } from '../render/print.ts'
+import { printWhy } from '../render/why.ts'
 
 export interface ParseFlags {
   readonly text?: boolean
+  readonly why?: boolean
   readonly vmlinux?: string
   readonly modules?: string
   readonly json?: boolean
@@ -14,12 +16,13 @@ export interface ParseFlags {
 
 /** Prints the reports of logs as they are found; returns the exit code. */
 export async function parse(files: readonly string[], flags: ParseFlags): Promise<number> {
+  const why = flags.why ? (await logs()).whyOf : undefined
   const print = flags.json ? new JsonPrinter() : new TextPrinter(flags)
   let count = 0
   for (const file of files) {
     print.begin(file)
     for await (const report of reportsOf(file, flags)) {
-      print.report(file, report)
+      print.report(file, report, why?.(report.text))
       count++
     }
     print.end(file)
@@ -29,7 +32,7 @@ export async function parse(files: readonly string[], flags: ParseFlags): Promis
 }
 
 /** Reports. Left alone, V8 collects the old garbage of a small heap when there is twice as much of it as of what is needed; `klab` exposes its gc to this command. */
-const COLLECT_EVERY = 300
+const COLLECT_EVERY = 100
 
 async function* reportsOf(file: string, flags: ParseFlags): AsyncGenerator<FoundReport> {
   const { parseLog } = await logs()
@@ -66,8 +69,8 @@ class JsonPrinter {
     out.part(shown`${comma}\n  {"file": ${json(file)}, "reports": [`)
   }
 
-  report(_file: string, report: FoundReport): void {
-    const lines = String(json(report, 2)).replaceAll(/^/gm, '    ')
+  report(_file: string, report: FoundReport, why: Why | undefined): void {
+    const lines = String(json(why ? { ...report, why } : report, 2)).replaceAll(/^/gm, '    ')
     const comma = this.#reports++ === 0 ? '' : ','
     out.part(shown`${comma}\n${block(lines, Number.POSITIVE_INFINITY)}`)
   }
@@ -93,7 +96,7 @@ class TextPrinter {
     this.#reports = 0
   }
 
-  report(file: string, report: FoundReport): void {
+  report(file: string, report: FoundReport, why: Why | undefined): void {
     this.#reports++
     const { title, kind = 'OTHER', damage, panicked, start, stop, circumstances, text } = report
     const { command, pid, release, taint } = circumstances
@@ -107,6 +110,7 @@ class TextPrinter {
     ]
     out.line(`${file}:${start}-${stop}: ${title}`)
     out.line(`  ${facts.join('; ')}`)
+    if (why) printWhy(why)
     if (this.#isWhole) out.line(shown`\n${block(text.trimEnd())}\n`)
   }
 

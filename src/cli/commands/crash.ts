@@ -12,6 +12,7 @@ A crash is named by the beginning of its id, its title, or a part of its title.
 Examples:
   klab crash parse /var/log/kern.log console.log.gz
   dmesg | klab crash parse - --text
+  klab crash parse --why console.log     # why is it called that?
   klab crash ls
   klab crash show "WARNING in foo" --format mail
   klab crash compare 3f2a 91bc
@@ -37,6 +38,7 @@ function addParse(crash: Command, finish: Finish): void {
       'find the reports in logs (- for stdin; gzip, zstd, xz, bzip2, lz4 and brotli are unpacked)',
     )
     .option('--text', 'print the whole reports')
+    .option('--why', 'print how each title came about: row, functions passed over, damage')
     .option('--vmlinux <file>', 'the kernel of the log: print the reports with source lines')
     .option('--modules <dir>', 'with --vmlinux: its modules (default: modules, beside it)')
     .option('--json', 'as JSON')

@@ -1,5 +1,9 @@
 import { nextHint } from '../rows/openings.ts'
 import { ReportScanner, type FoundReport } from './report-scanner.ts'
+import { UntilPanic } from './until-panic.ts'
+
+/** The first line of a kernel (init/version.c). */
+const BOOTS = 'Linux version '
 
 /** A line that goes on for longer is cut here: what follows in it is counted and dropped. */
 const MAX_CARRY = 64 * 1024
@@ -10,12 +14,14 @@ const MAX_CARRY = 64 * 1024
  */
 export class LogReader {
   readonly #scanner: ReportScanner
+  readonly #held: UntilPanic
   /** The line that has begun, as far as it is kept, and how much of it was dropped. */
   #carry = ''
   #dropped = 0
 
   constructor(onReport: (report: FoundReport) => void) {
-    this.#scanner = new ReportScanner(onReport)
+    this.#held = new UntilPanic(onReport)
+    this.#scanner = new ReportScanner((report) => this.#held.take(report))
   }
 
   push(chunk: Buffer): void {
@@ -40,10 +46,24 @@ export class LogReader {
   end(): void {
     if (this.#carry !== '') this.#endCarry(0)
     this.#scanner.flush()
+    this.#held.boots()
   }
 
   /** Whole lines of a text. */
   #block(text: string, from: number, to: number): void {
+    let at = from
+    for (let boot = at; (boot = text.indexOf(BOOTS, boot)) >= 0 && boot < to; boot++) {
+      const line = text.lastIndexOf('\n', boot) + 1
+      this.#linesOf(text, at, line)
+      // What another kernel says is no part of what this one complained of.
+      this.#scanner.flush()
+      this.#held.boots()
+      at = Math.max(at, line)
+    }
+    this.#linesOf(text, at, to)
+  }
+
+  #linesOf(text: string, from: number, to: number): void {
     let at = from
     while (at < to) {
       if (!this.#scanner.isOpen) {

@@ -200,8 +200,7 @@ function belongsTo(one: Open, opening: Opening | undefined, text: string): boole
       /^(?:Kernel|\S+:|---\[|[ \t]|R[A-Z0-9]{2}:|Rebooting|Shutting)/.test(text)
     )
   if (opening.continues) return true
-  // The complaint of Rust's panic is a BUG().
-  if (/panicked/.test(one.lines[one.first] ?? '') && /kernel BUG at rust/.test(text)) return true
+  if (one.opening.textOf?.test(text)) return true
   // Twice the same line is the kernel replaying it, or another console.
   return one.lingers === undefined && readTornLine(one.lines[one.first] ?? '').text === text
 }

@@ -1,4 +1,4 @@
-import { findBlamed } from '../report/blame.ts'
+import { findBlame } from '../report/blame.ts'
 import { readTornLine } from '../report/console-line.ts'
 import { framesOf } from '../report/fingerprint.ts'
 import { TRACE } from '../rows/rows.ts'
@@ -48,7 +48,7 @@ export function waitingTasks(raw: readonly string[]): WaitingTask[] {
     const [, command = '', state = '', pid] = TASK.exec(lines[start] ?? '') ?? []
     // What the unwinder is not sure of may be left from a call that is over.
     const trace = lines.slice(start, starts[index + 1]).filter((line) => !/^ *\? /.test(line))
-    const waits = findBlamed(trace, { steps: [TRACE, 'frames'], pick: 'waiting' })
+    const { blamed: waits } = findBlame(trace, { steps: [TRACE, 'frames'], pick: 'waiting' })
     const awaits = awaitedIn(trace)
     return [{ command, state, pid: Number(pid), function: waits?.name, awaits }]
   })

@@ -1,8 +1,9 @@
+import { roleOf } from '../roles/role.ts'
+import type { Role } from '../roles/rules.ts'
+import type { Search, Step } from '../rows/rows.ts'
 import { demangle } from './demangle.ts'
-import { isGeneric, isOwnOfModule } from './generic-frames.ts'
-import { TRAPPED, type Search, type Step } from '../rows/rows.ts'
 import { namesOf, withoutClones } from './symbol-names.ts'
-import { moduleIn, readFrame, startsTrace } from './trace.ts'
+import { mentionsIn, type Mention } from './walk.ts'
 
 /** The function to blame, as it is called and under other names that it may be known by. */
 export interface Blamed {
@@ -10,76 +11,58 @@ export interface Blamed {
   readonly otherNames: readonly string[]
 }
 
-/** Finds the function to blame in a report; undefined when it does not name one. */
-export function findBlamed(lines: readonly string[], search: Search): Blamed | undefined {
+/** A function that was looked at on the way. */
+export interface Considered {
+  readonly name: string
+  readonly role: Role | undefined
+  /** Why it was passed over; undefined for those that may be to blame. */
+  readonly passed: 'role' | 'row' | undefined
+}
+
+export interface Blame {
+  /** Undefined when the report does not name one. */
+  readonly blamed: Blamed | undefined
+  /** It, as the report has it. */
+  readonly picked: string | undefined
+  readonly considered: readonly Considered[]
+}
+
+/** Finds the function to blame in a report, and says on the way to it what was passed over. */
+export function findBlame(lines: readonly string[], search: Search): Blame {
+  const considered: Considered[] = []
   for (const steps of [search.steps, search.otherwise]) {
     if (!steps) continue
-    for (const names of candidates(lines, steps, search)) {
-      const picked = pick(names, search.pick)
-      if (picked !== undefined) return blamed(picked, search.pick)
-    }
+    const seen = looked(lines, steps, search)
+    considered.push(...seen)
+    const picked = PICKS[search.pick ?? 'first'](seen.filter(({ passed }) => passed === undefined))
+    if (picked !== undefined) return { blamed: blamed(picked, search.pick), picked, considered }
   }
   for (const line of search.lastly ? lines : []) {
     const name = search.lastly?.exec(line)?.[1]
-    if (name !== undefined) return blamed(nameOf(name), undefined)
+    if (name === undefined) continue
+    const picked = nameOf(name)
+    return { blamed: blamed(picked, undefined), picked, considered }
   }
-  return undefined
+  return { blamed: undefined, picked: undefined, considered }
 }
 
-/** arm: `[<address>] (f) from [<address>] (caller+0x1/0x2)` */
-const CALLED_FROM = / from (?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_][\w.]*)\+0x/
-
-/** lib/fault-inject.c */
-const INJECTED = /\bshould_fail(?:slab|_alloc_page)?(?:\.\w+)*\+0x/
-
-/** All functions that may be to blame, in their order; then those of modules alone that are called like some that never are. */
-function candidates(
-  lines: readonly string[],
-  steps: readonly Step[],
-  { skip, pick: how }: Search,
-): readonly (readonly string[])[] {
-  const callers = how === 'stalled'
-  const names: string[] = []
-  const alike: string[] = []
-  let at = 0
-  const take = (symbol: string, line: string) => {
-    const name = nameOf(symbol)
-    if (callers ? CALLERS.test(name) || !isGeneric(name) : !isGeneric(name) && !skip?.test(name))
-      names.push(name)
-    else if (isOwnOfModule(name, moduleIn(line))) alike.push(name)
+/** All functions that the steps lead to, judged; none when the first of them that may be to blame is of an injected failure. */
+function looked(lines: readonly string[], steps: readonly Step[], search: Search): Considered[] {
+  const seen: Considered[] = []
+  for (const mention of mentionsIn(lines, steps)) {
+    if (mention !== 'injected') seen.push(judged(mention, search))
+    else if (!seen.some(({ passed }) => passed === undefined)) return []
   }
-  for (const step of steps) {
-    if (step === 'frames') {
-      let seen = false
-      for (; at < lines.length; at++) {
-        const line = lines[at] ?? ''
-        // Another trace is about something else; `stack backtrace:` is followed by `Call Trace:`.
-        if (startsTrace(line)) {
-          if (seen) break
-          continue
-        }
-        // Somebody made allocations fail: whatever this trace is, it is another one, mixed in.
-        if (INJECTED.test(line)) {
-          if (names.length === 0) return [[]]
-          break
-        }
-        const symbol = TRAPPED.exec(line)?.[1] ?? readFrame(line)?.symbol
-        if (symbol === undefined) continue
-        seen = true
-        take(symbol, line)
-        const caller = CALLED_FROM.exec(line)?.[1]
-        if (caller !== undefined && caller !== names.at(-1)) take(caller, line)
-      }
-      continue
-    }
-    let found: RegExpExecArray | null = null
-    const from = at
-    while (at < lines.length && !found) found = step.exec(lines[at++] ?? '')
-    if (found?.[1] !== undefined) take(found[1], found.input)
-    // What was not there does not hide what follows.
-    if (!found) at = from
-  }
-  return [names, alike]
+  return seen
+}
+
+function judged({ symbol, module }: Mention, { skip, pick }: Search): Considered {
+  const name = nameOf(symbol)
+  const role = roleOf(name, module)
+  const isMachinery =
+    role !== undefined && role !== 'dispatch' && !(pick === 'stalled' && role === 'entry')
+  const passed = isMachinery ? 'role' : pick === undefined && skip?.test(name) ? 'row' : undefined
+  return { name, role, passed }
 }
 
 function nameOf(symbol: string): string {
@@ -99,42 +82,25 @@ function blamed(symbol: string, how: Search['pick']): Blamed {
   return { name, otherNames }
 }
 
-function pick(names: readonly string[], how: Search['pick']): string | undefined {
-  switch (how) {
-    case 'stalled':
-      return stalledIn(names)
-    case 'waiting':
-      return waitingIn(names)
-    case undefined:
-      return names[0]
-  }
+/** Which of those that may be to blame it is; undefined for none of them. */
+const PICKS: Readonly<Record<'first' | 'stalled' | 'waiting', Pick>> = {
+  first: ([first]) => first?.name,
+  stalled: stalledIn,
+  waiting: waitingIn,
 }
+
+type Pick = (seen: readonly Considered[]) => string | undefined
 
 /**
  * A stall is found wherever in its loop the timer happened to hit. What tells it from others is deeper: the function that was called
- * by one of these, which call anything.
+ * by one that calls everybody, and tells nothing yet.
  */
-const CALLERS = new RegExp(
-  `^(?:${[
-    // System calls, and what they do with files.
-    'do_syscall_\\w+|do_fast_syscall_\\w+|do_int80_\\w+|el0_svc\\w*|invoke_syscall|ret_fast_syscall|entry_SYSCALL\\w*|system_call\\w*|x64_sys_call',
-    '_*vfs_(?:read|write|ioctl|readv|writev|iter_\\w+|fsync\\w*)|ksys_\\w+|do_iter_\\w+|call_(?:read|write)_iter|new_sync_\\w+|do_loop_readv_writev|do_vfs_ioctl|do_splice\\w*|do_readv_writev|iterate_dir|blkdev_ioctl|blkdev_driver_ioctl|block_ioctl|_*blkdev_driver_ioctl|compat_\\w*ioctl\\w*|\\w+_compat_ioctl|_*(?:do|se)_(?:compat_)?sys_ioctl|file_ioctl',
-    // What debugfs, sysfs and proc put between a file and its driver.
-    'full_proxy_\\w+|(?:debugfs|simple)_attr_\\w+|kernfs_fop_\\w+|sysfs_kf_\\w+|(?:kobj|dev|bus|drv)_attr_(?:show|store)|proc_reg_\\w+|proc_sys_call_handler',
-    // Sockets, netlink, packets.
-    '_*sys_(?:setsockopt|getsockopt)|sock_(?:sendmsg|do_ioctl|ioctl)\\w*|rtnetlink_rcv_msg|nfnetlink_rcv_\\w+|deliver_skb|_*netif_receive_skb\\w*|napi_poll|_*napi_poll|net_rx_action|process_backlog|dev_hard_start_xmit|xmit_one',
-    // Timers, work, threads, softirqs.
-    'call_timer_fn|expire_timers|_*run_timers|run_timer_softirq|_*run_hrtimer|_*hrtimer_run_queues|process_one_work|worker_thread|kthread|task_work_run|tasklet_action\\w*|_*do_softirq|handle_softirqs|do_softirq_\\w+|irq_exit\\w*|rcu_do_batch|rcu_core\\w*|exit_to_user\\w*|do_group_exit|do_exit|get_signal|ret_from_fork\\w*|smp_call_function\\w*|do_one_initcall|start_secondary|cleanup_module|bpf_test_run|bpf_prog_test_run\\w*',
-  ].join('|')})$`,
-)
-
-/** Called by a caller of anything, and telling nothing yet. */
-function stalledIn(names: readonly string[]): string | undefined {
-  let before = names[0]
-  for (const name of names) {
+function stalledIn(seen: readonly Considered[]): string | undefined {
+  let before = seen[0]?.name
+  for (const [at, { name, role }] of seen.entries()) {
     if (name.startsWith('smp_call_function')) return name
-    if (CALLERS.test(name)) {
-      if (name !== names[0]) return before
+    if (role === 'dispatch' || role === 'entry') {
+      if (at > 0) return before
       if (!name.endsWith('_compat_ioctl')) return undefined
     }
     before = name
@@ -142,11 +108,12 @@ function stalledIn(names: readonly string[]): string | undefined {
   return undefined
 }
 
-/** How tasks wait: kernel/sched, kernel/locking, include/linux/wait.h. */
-const WAITING =
-  /sched|_lock$|_slowlock|down|rwsem|wait|sleep|completion|kthread|_io$|synchronize|context_switch|bit_|lock_page|folio_/
+/** How tasks wait, by names: what the roles do not know. */
+const WAITING = /sched|_lock|down|rwsem|wait|completion|kthread|synchronize|context_switch/
 
-function waitingIn(names: readonly string[]): string | undefined {
+/** Who waits, not how. */
+function waitingIn(seen: readonly Considered[]): string | undefined {
+  const names = seen.map(({ name }) => name)
   return (
     names.find((name) => name === 'rtnl_lock') ??
     names.find((name) => /^synchronize_(?:rcu|srcu|net|sched)/.test(name)) ??

@@ -8,18 +8,27 @@ export interface ConsoleLine {
 
 /**
  * What printk and those that pass its lines on put before the text: a level, the time, the caller
- * (print_prefix in kernel/printk/printk.c), and before all that a login prompt or a note of lost messages.
+ * (print_prefix in kernel/printk/printk.c), what Android's vendors add, and before all that a login prompt or a note of lost messages.
  */
 const PREFIX =
-  /^(?:\*\* \d+ printk messages dropped \*\* ?)?(?:[^[\n]{0,40} login: ?)?(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *([CT]\d+)\])? ?/
+  /^(?:\*\* \d+ printk messages dropped \*\* ?)?(?:[^[\n]{0,40} login: ?)?(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *([CT]\d+)\])?(?: c\d +\d+(?= )| {1,2}\[\d: *[^\]:\n]{1,16}: *\d+\])? ?/
+
+const ISO_DATE = String.raw`\d{4}-\d\d-\d\dT[\d:.,]{8,15}(?:[+-]\d\d:?\d\d|Z)`
+/**
+ * What others put there: dmesg -T and dmesg --time-format iso the date, with -x the facility, journalctl and syslog the machine and the kernel;
+ * what is read from /dev/kmsg begins with numbers.
+ */
+const DATED = new RegExp(
+  String.raw`^(?:\d+,\d+,\d+,[-c](?:,caller=([CT]\d+))?;|(?:[a-z]+\d? *:[a-z]+ *: )?(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}\]|(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|${ISO_DATE}) [\w.-]+ kernel:(?: \[ *\d+\.\d+\])?|${ISO_DATE})(?:\[ *([CT]\d+)\])? ?)`,
+)
 
 /** The same with something else before it, such as half of another line. */
 const TORN_PREFIX = /^.{0,80}\[ *\d+\.\d{6}\](?:\[ *([CT]\d+)\])? /
 
 function readLine(raw: string): ConsoleLine {
-  const match = PREFIX.exec(raw)
+  const match = PREFIX.exec(raw) ?? DATED.exec(raw)
   if (!match) return { text: raw, context: '' }
-  return { text: raw.slice(match[0].length), context: match[1] ?? 'time' }
+  return { text: raw.slice(match[0].length), context: match[1] ?? match[2] ?? 'time' }
 }
 
 /** As readLine, for a line that something of interest stands in the middle of. */

@@ -1,16 +1,22 @@
+import { roleOf } from '../roles/role.ts'
+import { withoutClones } from './symbol-names.ts'
+
 /**
- * Files whose functions everybody calls: not where a bug is, but where it was noticed. What finds and prints complaints, memory, locks, lists,
- * scheduling, system calls, and headers.
+ * Files that serve whole subsystems: where a bug of their clients is noticed. What functions are for (roles.txt) says it of most of them,
+ * and in these even the functions that have no role of their own.
  */
-const NEVER_GUILTY = new RegExp(
-  `^(?:\\.\\/)?(?:${[
-    'include/|trusty/|arch/[^/]+/(?:include|lib|entry|mm|kernel|boot|vdso)/|drivers/(?:clocksource|irqchip)/',
-    'lib/|mm/(?:kasan|kmsan|kfence|slab|slub|slob|util|page_alloc|memory|vmalloc|percpu|mempool|maccess|usercopy|kmemleak|dmapool|gup|fault|filemap|folio-compat|truncate|readahead|swap|sl[aou]b_)',
-    'kernel/(?:panic|printk|locking|rcu|sched|time|kcov|kcsan|softirq|workqueue|kthread|stacktrace|hung_task|watchdog|entry|exit|fork|smp|stop_machine|task_work|notifier|kallsyms|module|dma|irq|cpu|signal|bug|context_tracking|trace|fail_function|softlockup)',
-    'kernel/events/|block/(?:blk-mq|blk-core|genhd|bdev)\\.c|virt/',
-    'fs/(?:read_write|ioctl|file_table|open|namei|inode|dcache|super|namespace|exec|proc|sysfs|kernfs|debugfs|fs-writeback|buffer|splice|file|select|compat_ioctl|compat|readdir|direct-io|seq_file|libfs|stat|sync|fsopen|fs_context|filesystems|statfs)[/.]',
-    'net/(?:socket|compat)\\.c|net/core/(?:sock|skbuff|dev|datagram|stream|filter|neighbour|rtnetlink|dev_ioctl|gro|dst|flow_dissector|pktgen)\\.c|net/ipv4/(?:af_inet|udp)\\.c|net/netlink/|net/sched/(?:sch_generic|sch_api|act_api)\\.c',
-    'drivers/(?:base/|block/loop|tty/tty_io|tty/n_tty|char/misc|gpu/drm/drm_ioctl|gpu/drm/drm_file|usb/core|acpi/|pci/|virtio/)|sound/core/(?:init|memory|pcm_native)|security/(?:security|commoncap)\\.c|crypto/(?:api|algapi)\\.c|rust/|io_uring/io_uring',
+const SERVES = new RegExp(
+  `^(?:${[
+    // Headers; the code of another system that called us.
+    'include/|trusty/',
+    // The machine, the C library of the kernel.
+    'arch/[^/]+/(?:include|lib|entry|mm|kernel|boot)/|lib/',
+    'mm/(?:kasan|kmsan|kfence|slab|slub|slob|util|page_alloc|memory|vmalloc|percpu|kmemleak|maccess|usercopy|mempool|dmapool|truncate|filemap|folio-compat|swap|gup)',
+    'kernel/(?:panic|printk|locking|rcu|sched|time|kcov|kcsan|softirq|workqueue|kthread|stacktrace|hung_task|watchdog|entry|irq|fork|exit|smp|task_work|notifier|kallsyms|stop_machine|cpu|dma)',
+    // The cores that all drivers, file systems and protocols are plugged into.
+    'drivers/(?:base|clocksource|irqchip|usb/core)/',
+    'fs/(?:proc|sysfs|kernfs|debugfs)/|fs/(?:read_write|ioctl|file_table|open|namei|inode|dcache|super|exec|fs-writeback|buffer|splice|select|seq_file|libfs|sync)\\.c',
+    'net/(?:socket|compat)\\.c|net/core/(?:sock|skbuff|dev|datagram|stream|rtnetlink)\\.c',
   ].join('|')})`,
 )
 
@@ -21,20 +27,45 @@ const ASIDE =
 /** No frame is longer. */
 const MAX_LINE = 512
 
-const PLACE = /(?:^|[\s(])((?:\.\/)?[\w+-]+(?:\/[\w+.-]+)+\.[chS]):\d+/g
+/** A function, where the line names one, and its place: `f+0x1/0x2 net/core/sock.c:12` or `f net/core/sock.c:12 [inline]`. */
+const PLACE =
+  /(?:(?:^|[\s(])([A-Za-z_][\w.]*)(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?)?(?:^|[\s(])((?:\.\/)?[\w+-]+(?:\/[\w+.-]+)+\.[chS]):\d+/g
 
-/** The source file to blame, of a report with the places of its functions (`f+0x1/0x2 net/core/sock.c:12`); undefined when it names none. */
+interface Candidate {
+  readonly file: string
+  /** Its function does things for others. */
+  readonly isMachinery: boolean
+}
+
+/** The source file to blame, of a report with the places of its functions; undefined when it names none. */
 export function guiltyFile(text: string): string | undefined {
-  const files = text
+  const candidates = text
     .split('\n')
     .map((line) => line.slice(0, MAX_LINE))
     .filter((line) => !ASIDE.test(line))
-    .flatMap((line) => [...line.matchAll(PLACE)].map(([, file = '']) => file.replace(/^\.\//, '')))
-    // No compiler writes such; who wants to be shown what lies elsewhere does.
-    .filter((file) => !file.split('/').includes('..'))
-  const first = files.find((file) => !NEVER_GUILTY.test(file))
-  if (first === undefined) return files[0]
-  return deeper(first, files)
+    .flatMap((line) => [...line.matchAll(PLACE)].map(candidate))
+    .filter((one) => one !== undefined)
+  const own = candidates.filter(({ isMachinery }) => !isMachinery).map(({ file }) => file)
+  const first = own.find((file) => !SERVES.test(file))
+  return first === undefined ? (own[0] ?? candidates[0]?.file) : deeper(first, own)
+}
+
+function candidate([, symbol, path = '']: RegExpMatchArray): Candidate | undefined {
+  const file = normalised(path)
+  if (file === undefined) return undefined
+  const isMachinery = symbol !== undefined && roleOf(withoutClones(symbol)) !== undefined
+  return { file, isMachinery }
+}
+
+/** `arch/x86/kvm/../../../virt/kvm/eventfd.c` is `virt/kvm/eventfd.c`, as compilers write it for sources of another directory; undefined for what leads out of the tree. */
+function normalised(path: string): string | undefined {
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') {
+      if (parts.pop() === undefined) return undefined
+    } else if (part !== '.') parts.push(part)
+  }
+  return parts.join('/')
 }
 
 /** Of `net/core.c` and `net/foo/bar.c`, further down the stack, the second is more to the point. */
@@ -44,7 +75,7 @@ function deeper(file: string, files: readonly string[]): string {
     .slice(files.indexOf(file))
     .find(
       (other) =>
-        other.startsWith(dir) && other.slice(dir.length).includes('/') && !NEVER_GUILTY.test(other),
+        other.startsWith(dir) && other.slice(dir.length).includes('/') && !SERVES.test(other),
     )
   return below ?? file
 }

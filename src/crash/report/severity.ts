@@ -4,7 +4,7 @@ export type Severity = 'critical' | 'high' | 'medium' | 'low'
 const SEVERITIES: readonly (readonly [RegExp, Severity])[] = [
   // Memory is written, freed or used after it was freed: in the worst case somebody else decides what the kernel does.
   [
-    /^(?:KASAN|KFENCE): .*(?:[Ww]rite|invalid-free|invalid free|double-free|use-after-free|memory corruption)|^KMSAN: use-after-free|^BUG: corrupted list|^WARNING: refcount bug|^BUG: bad usercopy|^kernel stack (?:overflow|corruption)/,
+    /^(?:KASAN|KFENCE): .*(?:[Ww]rite|invalid-free|invalid free|double-free|use-after-free|memory corruption)|^KMSAN: use-after-free|^BUG: corrupted list|^WARNING: refcount bug|^BUG: bad usercopy|^BUG: (?:[\w ]+ overwritten|Object (?:already free|corrupt)|Free(?:pointer|chain) corrupt|slab )|^kernel stack (?:overflow|corruption)/,
     'critical',
   ],
   [/null-ptr-deref|NULL pointer dereference/, 'medium'],

@@ -1,4 +1,4 @@
-import { findBlamed, type Blamed } from './blame.ts'
+import { findBlame, type Blamed, type Considered } from './blame.ts'
 import type { Collected } from './collect.ts'
 import { damageOf } from './damage.ts'
 import type { Opening } from '../rows/openings.ts'
@@ -8,6 +8,11 @@ export interface Named extends Collected {
   readonly title: string
   readonly otherTitles: readonly string[]
   readonly damage: string | undefined
+  /** The row that names it; undefined when none does. */
+  readonly row: Row | undefined
+  readonly considered: readonly Considered[]
+  /** The one to blame among them. */
+  readonly picked: string | undefined
 }
 
 /**
@@ -32,6 +37,9 @@ export function nameReport(collected: Collected, opening: Opening): Named {
       ...collected,
       title,
       otherTitles: [],
+      row: undefined,
+      considered: [],
+      picked: undefined,
       damage: isCut
         ? 'cut off'
         : title.startsWith('INFO: ')
@@ -40,7 +48,13 @@ export function nameReport(collected: Collected, opening: Opening): Named {
     }
   }
   const { row, groups } = found
-  const blamed = row.search && findBlamed(own.slice(lineOf(text, found.index)), row.search)
+  const {
+    blamed,
+    picked,
+    considered = [],
+  } = row.search
+    ? findBlame(own.slice(lineOf(text, found.index)), row.search)
+    : { blamed: undefined, picked: undefined }
   const needed = [row.title, ...(row.also ?? [])].some((one) => one.includes('{F}'))
   const name: Blamed = blamed ?? { name: 'corrupted', otherNames: [] }
   const fill = (template: string, F: string) =>
@@ -54,6 +68,9 @@ export function nameReport(collected: Collected, opening: Opening): Named {
       : damageOf(own, { title: '', isComplete: row.isComplete ?? false })
   return {
     ...collected,
+    row,
+    considered,
+    picked,
     title: fill(row.title, name.name),
     otherTitles: [
       ...(row.also ?? []).map((one) => fill(one, name.name)),

@@ -8,11 +8,15 @@ export interface Frame {
   readonly unreliable: boolean
 }
 
+const RISCV_STATUS = /^ *status: \w+ badaddr: /
+
 /** How call traces begin: arch/x86/kernel/dumpstack.c, arch/arm64/kernel/stacktrace.c, arch/arm/kernel/traps.c, mm/kmemleak.c … */
 const TRACE_STARTS: readonly RegExp[] = [
   /(?:Call|call) [Tt]race:/,
   /^ *[Bb]acktrace(?: \(crc \w+\))?:/,
   /^Backtrace for/,
+  // riscv, behind the registers of an oops
+  RISCV_STATUS,
   /^(?:Allocated|Freed|Last potentially related work creation|Second to last potentially related work creation)(?: by task \d+.*)?:$/,
   // KFENCE
   /^(?:allocated|freed) by task \d+ on cpu \d+/,
@@ -26,7 +30,7 @@ const TRACE_STARTS: readonly RegExp[] = [
 
 /** A trace has to follow these, or the report is damaged. */
 const TRACES_TO_CHECK =
-  /(?:Call [Tt]race:|^Allocated:$|^Allocated by task \d+:$|^Freed:$|^Freed by task \d+:$|^-> #\d+ |^ *[Bb]acktrace(?: \(crc \w+\))?: *$|BUG: KMSAN: |^(?:Use-after-free|Out-of-bounds|Invalid|Corrupted memory).* (?:at|of) 0x)/
+  /(?:^ *status: \w+ badaddr: |Call [Tt]race:|^Allocated:$|^Allocated by task \d+:$|^Freed:$|^Freed by task \d+:$|^-> #\d+ |^ *[Bb]acktrace(?: \(crc \w+\))?: *$|BUG: KMSAN: |^(?:Use-after-free|Out-of-bounds|Invalid|Corrupted memory).* (?:at|of) 0x)/
 
 const NAME = '[A-Za-z_][\\w.$]*'
 

@@ -26,19 +26,25 @@ const KINDS = [
   [/^WARNING: refcount bug/, 'REFCOUNT_WARNING'],
   [/^BUG: unable to handle kernel NULL pointer dereference/, 'NULL-POINTER-DEREFERENCE'],
   [/^BUG: (?:unable to handle kernel|corrupted list)/, 'MEMORY_SAFETY_BUG'],
-  [/^BUG: (?:sleeping function called|scheduling while atomic)/, 'ATOMIC_SLEEP'],
-  [/^BUG: soft lockup|^INFO: rcu detected stall|^INFO: task |^unregister_netdevice: /, 'HANG'],
   [
-    /^possible deadlock|^inconsistent lock state|^WARNING: (?:suspicious RCU usage in|bad unlock balance|held lock freed|locking bug|still has locks held|Nested lock|lock held)/,
+    /^BUG: (?:sleeping function called|scheduling while atomic|scheduling in a non-blocking|assuming )/,
+    'ATOMIC_SLEEP',
+  ],
+  [
+    /^BUG: (?:soft|hard) lockup|^INFO: rcu detected stall|^INFO: task |^unregister_netdevice: /,
+    'HANG',
+  ],
+  [
+    /^possible deadlock|^inconsistent lock state|^WARNING: (?:suspicious RCU usage in|bad unlock balance|held lock freed|locking bug|still has locks held|nested lock|chain_key|bad contention|lock held)/,
     'LOCKDEP',
   ],
   [
-    /^BUG: (?:spinlock|rwlock|held lock freed|still has locks held|bad unlock balance|using )/,
+    /^BUG: (?:spinlock|rwlock|held lock freed|still has locks held|bad unlock balance|bad contention|key has not|using )/,
     'LOCKDEP',
   ],
   [/^(?:SYZFAIL|SYZFATAL)/, 'SYZ_FAILURE'],
   [
-    /^kernel panic: |^general protection fault|^divide error|^PANIC: double fault|^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
+    /^kernel panic: |^general protection fault|^divide error|^PANIC: |^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
     'DoS',
   ],
   [/^kernel BUG|^BUG: bad usercopy/, 'BUG'],

@@ -1,115 +1,9 @@
+import { BUG_FAULT_ROWS } from './rows-fault.ts'
 import { HELD_LOCK_ROWS } from './rows-lockdep.ts'
-import {
-  AT,
-  inTrace,
-  TRACE,
-  whereOverflown,
-  whereStalled,
-  whereTrapped,
-  type Row,
-  type Search,
-} from './rows.ts'
+import { SANITIZER_ROWS } from './rows-sanitizers.ts'
+import { inTrace, TRACE, whereOverflown, whereStalled, type Row } from './rows.ts'
 
-const ALLOCATOR =
-  /^(?:kmem_|slab|kfree|kvfree|vfree|vunmap|free_large|__?kmalloc|krealloc|kzalloc|__vunmap)/
-const KASAN_IN = new RegExp(`BUG: KASAN: .* in ${AT}`)
-const whereKasan: Search = {
-  steps: [KASAN_IN, TRACE, 'frames'],
-  skip: ALLOCATOR,
-  lastly: KASAN_IN,
-}
-const badAccess = ['bad-access in {F}']
-
-/** mm/kasan/report.c, mm/kmsan/report.c, kernel/kcsan/report.c, mm/kfence/report.c, mm/kmemleak.c */
-const SANITIZERS: readonly Row[] = [
-  {
-    match: /BUG: KASAN: (?:double-free or invalid-free|double-free|invalid-free) in/,
-    title: 'KASAN: invalid-free in {F}',
-    also: ['invalid-free in {F}'],
-    search: whereKasan,
-  },
-  {
-    match: /BUG: KASAN: ([a-z-]+) in /,
-    body: /BUG: KASAN: ([a-z-]+) in .*\n(?:.*\n){0,6}?.*(Read|Write) (?:of size|at addr)/,
-    title: 'KASAN: {1} {2} in {F}',
-    also: badAccess,
-    search: whereKasan,
-  },
-  {
-    match: /BUG: KASAN: ([a-z-]+) on address/,
-    body: /BUG: KASAN: ([a-z-]+) on address.*\n(?:.*\n){0,6}?.*(Read|Write) (?:of size|at addr)/,
-    title: 'KASAN: {1} {2}',
-  },
-  { match: /BUG: KASAN: (.*)/, title: 'KASAN: {1}', isDamaged: true },
-  {
-    match: /BUG: KMSAN: ([a-z-]+) in/,
-    title: 'KMSAN: {1} in {F}',
-    also: badAccess,
-    search: {
-      ...inTrace,
-      skip: /^(?:alloc_skb|netlink_ack|netlink_rcv_skb|_?copy_|instrument_|simple_copy|usb_(?:submit|start_wait|bulk_msg|interrupt_msg|control_msg|internal))/,
-    },
-  },
-  {
-    match: /BUG: KCSAN: (assert: race in|data-race in|racing) (.*)/,
-    title: 'KCSAN: {1} {2}',
-    isComplete: true,
-  },
-  {
-    match: /BUG: KFENCE: (use-after-free|out-of-bounds|invalid) (read|write) in/,
-    title: 'KFENCE: {1} {2} in {F}',
-    also: badAccess,
-    search: { steps: [/^(?:Use-after-free|Out-of-bounds|Invalid) (?:read|write) at 0x/, 'frames'] },
-  },
-  {
-    match: /BUG: KFENCE: invalid free in/,
-    title: 'KFENCE: invalid free in {F}',
-    also: ['invalid-free in {F}'],
-    search: { steps: [/^Invalid free of 0x/, 'frames'], skip: ALLOCATOR },
-  },
-  {
-    match: /BUG: KFENCE: memory corruption in/,
-    title: 'KFENCE: memory corruption in {F}',
-    search: { steps: [/^Corrupted memory at 0x/, 'frames'], skip: ALLOCATOR },
-  },
-  {
-    match: /BUG: memory leak/,
-    body: /BUG: memory leak.*\n(?:.*\n){0,3}?unreferenced object/,
-    title: 'memory leak in {F}',
-    search: {
-      steps: [/backtrace/, 'frames'],
-      skip: /kmemleak|mempool_alloc|kmem|slab|alloc|dup_|memdup|^kstrdup|create_object|^new_slab|strndup|sk_prot/,
-    },
-  },
-  { match: /BUG: memory leak/, title: 'memory leak', isDamaged: true },
-]
-
-/** arch/x86/mm/fault.c, arch/powerpc/mm/fault.c */
-const FAULTS: readonly Row[] = [
-  {
-    // No kernel code ran: there is no trace, and nobody to blame. QEMU before 9.1 emulates lret and iret of user space so.
-    match: /BUG: unable to handle page fault for/,
-    body: /supervisor \w+ access in user mode/,
-    title: 'BUG: unable to handle kernel paging request in user mode',
-    isComplete: true,
-  },
-  {
-    match:
-      /BUG: (?:unable to handle (?:kernel )?|[Uu]nable to handle kernel |[Kk]ernel )NULL pointer dereference/,
-    title: 'BUG: unable to handle kernel NULL pointer dereference in {F}',
-    also: badAccess,
-    search: whereTrapped,
-  },
-  {
-    match:
-      /BUG: (?:[Uu]nable to handle (?:kernel (?:paging request|(?:data|instruction) (?:access|fetch).*)|page fault (?:for|in).*)|supervisor \w+ access)/,
-    title: 'BUG: unable to handle kernel paging request in {F}',
-    also: badAccess,
-    search: whereTrapped,
-  },
-]
-
-/** kernel/locking/spinlock_debug.c, kernel/locking/lockdep.c */
+/** kernel/locking/spinlock_debug.c: spin_bug(), rwlock_bug(); kernel/locking/lockdep.c */
 const LOCKS: readonly Row[] = [
   ...HELD_LOCK_ROWS,
   {
@@ -118,37 +12,65 @@ const LOCKS: readonly Row[] = [
     title: 'BUG: {1} {2} in {F}',
     search: { ...inTrace, skip: /spin_|^do_raw_|rwlock|_lock_bug|^rt_spin/ },
   },
+  // print_lock_invalid_wait_context()
   { match: /BUG: Invalid wait context/, title: 'WARNING: locking bug in {F}', search: inTrace },
+  // print_lockdep_off()
   { match: /BUG: (MAX_\w+ too low!?)/, title: 'BUG: {1}', isComplete: true },
+  // look_up_lock_class(): most often what is no number at all.
   {
-    match: /BUG: looking up invalid subclass/,
-    title: 'BUG: looking up invalid subclass in {F}',
-    search: inTrace,
+    match: /BUG: looking up invalid subclass: \d{6,}/,
+    title: 'BUG: looking up invalid subclass: ADDR',
+  },
+  {
+    match: /BUG: looking up invalid subclass: (\d+)/,
+    title: 'BUG: looking up invalid subclass: {1}',
+  },
+  // lockdep_init_map_type()
+  {
+    match: /BUG: key \S+ (?:has not been registered|not in \.data)!/,
+    title: 'BUG: key has not been registered in {F}',
+    search: { ...inTrace, skip: /lockdep_init_map/ },
   },
 ]
 
 /** kernel/sched/core.c, lib/smp_processor_id.c, kernel/watchdog.c, kernel/workqueue.c */
 const SCHEDULING: readonly Row[] = [
+  // watchdog_timer_fn()
   {
     match: /BUG: soft lockup/,
     title: 'BUG: soft lockup in {F}',
     also: ['stall in {F}'],
     search: whereStalled,
   },
+  // __might_resched() (___might_sleep() before v5.17)
   {
     match: /BUG: sleeping function called from invalid context/,
     title: 'BUG: sleeping function called from invalid context in {F}',
     search: inTrace,
   },
+  // __schedule_bug(), schedule_debug()
   {
-    match: /BUG: scheduling while atomic/,
-    title: 'BUG: scheduling while atomic in {F}',
+    match: /BUG: (scheduling while atomic|scheduling in a non-blocking section)/,
+    title: 'BUG: {1} in {F}',
     search: inTrace,
   },
+  // __cant_sleep(), __cant_migrate()
+  {
+    match: /BUG: assuming (atomic|non migratable) context/,
+    title: 'BUG: assuming {1} context in {F}',
+    search: inTrace,
+  },
+  // check_preemption_disabled()
   {
     match: /BUG: using ([a-z_]+\(\)) in preemptible/,
     title: 'BUG: using {1} in preemptible code in {F}',
     search: inTrace,
+  },
+  // process_one_work(): since v6.9 it is one sentence with the name of the worker.
+  {
+    match: /(BUG: workqueue leaked atomic, lock or RCU: .*)/,
+    title: '{1}',
+    isComplete: true,
   },
   {
     match: /BUG: workqueue leaked (?:lock|atomic)/,
@@ -156,7 +78,9 @@ const SCHEDULING: readonly Row[] = [
     search: { steps: [/last function: ([A-Za-z_]\w*)/], otherwise: [TRACE, 'frames'] },
     isComplete: true,
   },
+  // wq_watchdog_timer_fn()
   { match: /BUG: workqueue lockup/, title: 'BUG: workqueue lockup', isComplete: true },
+  // arch/x86/kernel/traps.c: handle_stack_overflow()
   {
     match: /BUG: (?:\w+ )?stack guard page was hit/,
     title: 'BUG: stack guard page was hit in {F}',
@@ -165,33 +89,100 @@ const SCHEDULING: readonly Row[] = [
   },
 ]
 
-/** mm/page_alloc.c, mm/memory.c, mm/slub.c, kernel/fork.c, fs/dcache.c */
+/** mm/page_alloc.c, mm/memory.c, mm/filemap.c, mm/mempool.c, kernel/fork.c, fs/dcache.c */
 const MEMORY: readonly Row[] = [
+  // bad_page(): who allocated it is to blame, and known with page_owner=on.
   {
-    match: /BUG: Bad page state/,
+    match: /BUG: Bad page state in/,
+    body: /BUG: Bad page state in.*\n(?:.*\n){0,20}?page last allocated via/,
     title: 'BUG: Bad page state in {F}',
-    search: { steps: [/page last allocated via/, 'frames'], otherwise: inTrace.steps },
+    search: { steps: [/page last allocated via/, 'frames'] },
   },
-  { match: /BUG: Bad page map/, title: 'BUG: Bad page map in {F}', search: inTrace },
-  { match: /BUG: Bad page cache/, title: 'BUG: Bad page cache in {F}', search: inTrace },
+  { match: /BUG: Bad page state/, title: 'BUG: Bad page state' },
+  // print_bad_pte(), print_bad_page_map()
+  { match: /BUG: Bad page map/, title: 'BUG: Bad page map' },
+  // filemap_unaccount_folio()
+  {
+    match: /BUG: Bad page cache/,
+    title: 'BUG: Bad page cache in {F}',
+    search: { ...inTrace, skip: /filemap_|page_cache_delete|replace_page_cache/ },
+  },
+  // poison_error()
+  {
+    match: /BUG: mempool element poison mismatch/,
+    title: 'BUG: mempool element poison mismatch in {F}',
+    search: {
+      ...inTrace,
+      skip: /^(?:mempool_|poison_error|check_element|__check_element|remove_element)/,
+    },
+  },
+  // check_mm()
   { match: /BUG: Bad rss-counter state/, title: 'BUG: Bad rss-counter state', isComplete: true },
   {
-    match: /BUG: non-zero (nr_ptes|pgtables_bytes|nr_pmds) on freeing mm/,
+    match: /BUG: non-zero (pgtables_bytes on freeing mm: -?\d+)/,
+    title: 'BUG: non-zero {1}',
+    isComplete: true,
+  },
+  // Before v4.15.
+  {
+    match: /BUG: non-zero (nr_ptes|nr_pmds) on freeing mm/,
     title: 'BUG: non-zero {1} on freeing mm',
     isComplete: true,
   },
+  // umount_check()
   {
-    match: /BUG: Dentry .*still in use \(-?\d+\) \[(\w+) of (.*)\]/,
+    match: /BUG: Dentry .*still in use \(-?\d+\) +\[(\w+) of (.*)\]/,
     title: 'BUG: Dentry still in use in {1}',
     also: ['BUG: Dentry still in use [{1} of {2}]'],
     isComplete: true,
   },
-  { match: /BUG [\w-]+(?: \(.*\))?: (.*)/, title: 'BUG: {1}' },
 ]
 
+/** mm/slub.c: slab_bug(), slab_err(), object_err(); mm/slab.c before v6.8 */
+const SLAB: readonly Row[] = [
+  {
+    match: /BUG [^\n(]{1,80}(?:\([^)\n]{0,80}\))? ?\((?:Tainted|Not tainted)[^)\n]{0,80}\): (.*)/,
+    title: 'BUG: {1}',
+  },
+  // __slab_error()
+  {
+    match: /slab error in \w+\(\): cache/,
+    title: 'BUG: slab error in {F}',
+    search: { ...inTrace, skip: /slab|cache_|kmem|kfree|kmalloc/ },
+  },
+  // check_poison_obj()
+  {
+    match: /[sS]lab corruption(?: \(.*?\))?: (\S+)/,
+    title: 'BUG: slab corruption in {1}',
+    isComplete: true,
+  },
+]
+
+/** include/linux/maple_tree.h: MT_BUG_ON(), MAS_BUG_ON() */
+const ASSERTIONS: readonly Row[] = [
+  {
+    match: /^BUG at \S+:\d+ \(\d+\)/,
+    title: 'kernel BUG in {F}',
+    search: { ...inTrace, skip: /^m(?:t|as|tree)_/ },
+  },
+]
+
+/** kernel/watchdog.c: watchdog_hardlockup_check(), arch/powerpc/kernel/watchdog.c */
+const HARD_LOCKUP: readonly Row[] = [
+  {
+    match: /[Hh]ard LOCKUP/,
+    title: 'BUG: hard lockup in {F}',
+    also: ['stall in {F}'],
+    search: whereStalled,
+  },
+]
+
+/** What says BUG without a colon, or not at all. */
+export const NEARLY_BUG_ROWS: readonly Row[] = [...SLAB, ...ASSERTIONS, ...HARD_LOCKUP]
+
 export const BUG_ROWS: readonly Row[] = [
-  ...SANITIZERS,
-  ...FAULTS,
+  ...SANITIZER_ROWS,
+  ...BUG_FAULT_ROWS,
   ...LOCKS,
   ...SCHEDULING,
   ...MEMORY,

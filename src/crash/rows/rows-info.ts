@@ -1,15 +1,23 @@
 import { inTrace, TRACE, whereStalled, type Row } from './rows.ts'
 import { LOCKDEP_ROWS } from './rows-lockdep.ts'
 
-/** kernel/rcu/tree_stall.h, kernel/hung_task.c, kernel/locking/lockdep.c */
+/** kernel/rcu/tree_stall.h, kernel/rcu/tree_exp.h, kernel/rcu/tasks.h, kernel/hung_task.c, kernel/locking/lockdep.c, mm/slub.c */
 export const INFO_ROWS: readonly Row[] = [
   ...LOCKDEP_ROWS,
+  // No stack is shown: show_stalled_ipi_trace(), a CPU that does not answer.
+  {
+    match: /INFO: rcu_\w+ detected (?:expedited )?stalls?(?:\? \(Late IPI|, but suppressed)/,
+    title: 'INFO: rcu detected stall',
+    isComplete: true,
+  },
+  // print_other_cpu_stall(), print_cpu_stall(), synchronize_rcu_expedited_wait(), check_all_holdout_tasks()
   {
     match: /INFO: rcu_\w+ (?:self-)?detected(?: expedited)? stalls?/,
     title: 'INFO: rcu detected stall in {F}',
     also: ['stall in {F}'],
     search: whereStalled,
   },
+  // check_hung_task()
   {
     match: /INFO: task .* blocked (?:in I\/O wait )?for more than/,
     title: 'INFO: task hung in {F}',
@@ -22,6 +30,7 @@ export const INFO_ROWS: readonly Row[] = [
     also: ['hang in {F}'],
     search: { steps: [TRACE, 'frames'], pick: 'waiting' },
   },
+  // assign_lock_key()
   {
     match: /INFO: trying to register non-static key/,
     title: 'INFO: trying to register non-static key in {F}',

@@ -16,6 +16,7 @@ const lockTaken: Search = {
 
 /** kernel/locking/lockdep.c says WARNING:, and INFO: before v4.13; the titles are one. */
 export const LOCKDEP_ROWS: readonly Row[] = [
+  // print_circular_bug_header(), print_deadlock_bug(), print_irq_inversion_bug()
   {
     match:
       /(?:WARNING|INFO): (?:possible (?:circular locking|recursive locking|irq lock inversion|\w+ lock inversion))/,
@@ -23,6 +24,7 @@ export const LOCKDEP_ROWS: readonly Row[] = [
     title: 'possible deadlock in {F}',
     search: lockTaken,
   },
+  // print_bad_irq_dependency()
   {
     match: /(?:WARNING|INFO): .*-safe -> .*-unsafe lock order detected/,
     body: /-safe -> .*\n(?:.*\n){1,20}?.*trying to acquire[\s\S]*? at: /,
@@ -33,12 +35,14 @@ export const LOCKDEP_ROWS: readonly Row[] = [
       otherwise: [TAKEN_AT, TRACE, 'frames'],
     },
   },
+  // print_usage_bug()
   {
     match: /(?:WARNING|INFO): inconsistent lock state/,
     body: /(?:WARNING|INFO): inconsistent lock state[\s\S]*? takes:[\s\S]*? at: /,
     title: 'inconsistent lock state in {F}',
     search: { steps: [/ takes:$/, TAKEN_AT], otherwise: [TRACE, 'frames'] },
   },
+  // lockdep_rcu_suspicious()
   {
     match: /(WARNING|INFO): suspicious RCU usage/,
     body: /(WARNING|INFO): suspicious RCU usage[\s\S]*?\n.*?\.[ch]:\d+ /,
@@ -49,25 +53,41 @@ export const LOCKDEP_ROWS: readonly Row[] = [
 
 /** What lockdep and RCU say of locks that are held where none may be: BUG: before v4.13, WARNING: since. */
 export const HELD_LOCK_ROWS: readonly Row[] = [
+  // print_unlock_imbalance_bug()
   {
     match: /(BUG|WARNING): bad unlock balance detected/,
     title: '{1}: bad unlock balance in {F}',
     search: whereReleased,
   },
+  // print_lock_contention_bug()
+  {
+    match: /(BUG|WARNING): bad contention detected/,
+    title: '{1}: bad contention in {F}',
+    search: whereReleased,
+  },
+  // print_freed_lock_bug()
   {
     match: /(BUG|WARNING): held lock freed/,
     title: '{1}: held lock freed in {F}',
     search: whereTaken,
   },
+  // lockdep_sys_exit()
   {
     match: /(BUG|WARNING): lock held when returning to user space/,
     title: '{1}: lock held when returning to user space in {F}',
     search: { steps: [TAKEN_AT] },
     isComplete: true,
   },
+  // print_held_locks_bug()
   {
     match: /(BUG|WARNING): .*still has locks held/,
     title: '{1}: still has locks held in {F}',
     search: whereTaken,
+  },
+  // kernel/locking/rtmutex-debug.c: debug_rt_mutex_print_deadlock(), before v5.14.
+  {
+    match: /(?:BUG|WARNING): circular locking deadlock detected/,
+    title: 'possible deadlock in {F}',
+    search: { steps: [/\[current\] stackdump/, TRACE, 'frames'], skip: /rt_mutex/ },
   },
 ]

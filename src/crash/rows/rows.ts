@@ -31,15 +31,19 @@ export interface Row {
   readonly isDamaged?: true
 }
 
+/** Other names of a bug that a sanitizer, a fault or a protection fault may find. */
+export const badAccess = ['bad-access in {F}']
+
 /** A name of a function with its offset, as `%pS` prints it; captured. */
 export const AT = '([A-Za-z_][\\w.$]*)\\+0x[0-9a-f]+'
 /** An address, as `[<ffffffff81000000>]` or bare. */
 const ADDRESS = '(?:\\[<?(?:0x)?[0-9a-f]+>?\\] *)'
 
-export const TRACE = /(?:Call [Tt]race|Backtrace|backtrace|stack backtrace)/
-/** The instruction that trapped: x86, arm64 and arm, powerpc, riscv, s390, mips. */
+/** riscv prints the trace of an oops behind the registers, without a word. Of what an NMI shows, the registers come first. */
+export const TRACE = /Call [Tt]race|^ *status: \w+ badaddr: |Backtrace|(?<!NMI )backtrace/
+/** The instruction that trapped: x86, arm64 and arm, riscv and mips, loongarch; powerpc; s390. */
 export const TRAPPED = new RegExp(
-  `^ *(?:(?:R?IP|EIP|pc|PC|epc|RIP)\\s*(?:is at|:) *(?:\\w{4}:)?${ADDRESS}{0,2} *|NIP \\[[0-9a-f]+\\] |--- interrupt: \\w+ at |Krnl PSW : .*\\()${AT}`,
+  `^ *(?:(?:RIP|EIP|IP|pc|PC|epc|ERA)\\s*(?:is at|:) *(?:\\w{4}:)?(?:${ADDRESS}{0,2}|[0-9a-f]{8,16}) *|NIP \\[[0-9a-f]+\\] |--- interrupt: \\w+ at |Krnl PSW : .*\\()${AT}`,
 )
 /** lockdep: the lock, and who takes it. */
 export const TAKEN_AT = new RegExp(` at: ${ADDRESS}?${AT}`)
@@ -54,7 +58,7 @@ const INTERRUPTED =
   /(?:apic_timer_interrupt|sysvec_apic_timer|el1_irq|el1h_64_irq|el1_interrupt|__irq_svc|handle_irq_event|timer_interrupt\b.*|ret_from_intr|do_IRQ|asm_common_interrupt)/
 export const whereStalled: Search = {
   steps: [INTERRUPTED, 'frames'],
-  otherwise: [TRAPPED, 'frames', 'frames'],
+  otherwise: [TRACE, 'frames'],
   pick: 'stalled',
 }
 /** What recurses is anywhere on the stack: as with a stall, a function that is deeper tells more. */

@@ -1,8 +1,7 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { InfraError } from '../../base/index.ts'
-import { packagePath } from '../../host/index.ts'
+import { InfraError, packagePath } from '../../base/index.ts'
 import type { Shop } from './work.ts'
 
 const DIR = 'klab-layout'

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import { UsageError, nearest } from '../../base/index.ts'
-import { packagePath } from '../../host/index.ts'
+import { nearest, packagePath, UsageError } from '../../base/index.ts'
 import type { Arch } from '../arch/arch.ts'
 import { parseConfig, type WantedOption } from './kconfig.ts'
 

@@ -2,3 +2,4 @@ export { differenceOf, type LogDifference, type Pattern } from '../../crash/inde
 export { analyseLog, type AnalysedLog } from './analyse.ts'
 export { consolePathOf, isFileName, memoryLogOf, namedLog } from './named-log.ts'
 export { parseLog } from './parse.ts'
+export { ROLES, whyOf } from '../../crash/index.ts'

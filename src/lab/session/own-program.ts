@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-import { decodeJson, hasFields } from '../../base/index.ts'
-import { packagePath } from '../../host/index.ts'
+import { decodeJson, hasFields, packagePath } from '../../base/index.ts'
 
 /** How klab starts itself: from its sources, or as it was built. */
 export function ownProgram(): string[] {

@@ -1,8 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { InfraError, shellWord } from '../../base/index.ts'
-import { packagePath } from '../../host/index.ts'
+import { InfraError, packagePath, shellWord } from '../../base/index.ts'
 import { ownProgram } from '../session/own-program.ts'
 import type { Paths } from '../session/paths.ts'
 import { VmRegistry } from '../vms/registry.ts'
