@@ -9,7 +9,7 @@ import { testTree } from '../support/kernels.ts'
 import { klab, type KlabResult } from '../support/klab.ts'
 import { processesNaming } from '../support/processes.ts'
 import { asPerson, giveTo, programFor, type Person } from './people.ts'
-import { roleOf, type Running } from './roles.ts'
+import { roleOf, stateOf, type Running } from './roles.ts'
 
 /** A command of klab that goes on. */
 export interface Going {
@@ -62,7 +62,14 @@ export class Arena implements AsyncDisposable {
       env: { PATH: process.env['PATH'], HOME: this.place, KLAB_HOME: this.home, LC_ALL: 'C.UTF-8' },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    return { child, ended: endOf(child, timeoutMs) }
+    return { child, ended: endOf(child, { timeoutMs, others: () => this.#told() }) }
+  }
+
+  /** Who lives, and whether he is stopped: for whom a command that does not end may be waiting. */
+  #told(): string {
+    return this.running()
+      .map(({ pid, role }) => `${role} ${pid} ${stateOf(pid)}`)
+      .join(', ')
   }
 
   async klab(args: readonly string[], timeoutMs?: number): Promise<KlabResult> {
@@ -100,20 +107,22 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 }
 
 /** What it prints is read as long as it lives: who outlives it may hold its pipes. */
-async function endOf(child: ChildProcess, timeoutMs: number): Promise<KlabResult> {
+async function endOf(
+  child: ChildProcess,
+  { timeoutMs, others }: { readonly timeoutMs: number; readonly others: () => string },
+): Promise<KlabResult> {
   const said = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
     child[name]?.on('data', (chunk: Buffer) => (said[name] += chunk.toString()))
-  let isLate = false
+  let late = ''
   const timer = setTimeout(() => {
-    isLate = true
+    late = `it had not ended after ${timeoutMs} ms; there are ${others()}\n`
     child.kill('SIGKILL')
   }, timeoutMs)
   const [code, by] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   clearTimeout(timer)
   await Promise.race([once(child, 'close'), sleep(500)])
   for (const stream of [child.stdout, child.stderr]) stream?.destroy()
-  const late = isLate ? `it had not ended after ${timeoutMs} ms\n` : ''
   const stderr = late + said.stderr
   return { code, signal: by, stdout: said.stdout, stderr, output: Buffer.from(said.stdout) }
 }

@@ -14,7 +14,11 @@ const ROWS: readonly Row[] = [
   { line: 'run -q --no-stdin RUN --fresh -- sleep 0.2', ms: 3_000, needsRoot: true },
   { line: 'run -q --no-stdin RUN --transport virtiofs -- sleep 0.2', ms: 1_800, needsRoot: true },
   { line: 'run -q --repeat 3 --jobs 2 RUN -- sleep 0.2', ms: 3_000, needsRoot: true },
-  { line: 'run -q --no-stdin RUN --user root --on-crash dump -- PANIC', ms: 4_000, needsRoot: true },
+  {
+    line: 'run -q --no-stdin RUN --user root --on-crash dump -- PANIC',
+    ms: 4_000,
+    needsRoot: true,
+  },
   { line: 'run -q --no-stdin RUN --root none -- /none', ms: 1_500 },
   { line: 'run -q --no-stdin RUN --root none --fresh -- /none', ms: 3_000 },
   { line: 'start -q new RUN', ms: 1_500, needsRoot: true },

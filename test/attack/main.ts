@@ -21,7 +21,8 @@ async function main(): Promise<number> {
     },
   })
   if (values.list) {
-    for (const [name, { about }] of Object.entries(KINDS)) console.log(`${name.padEnd(10)} ${about}`)
+    for (const [name, { about }] of Object.entries(KINDS))
+      console.log(`${name.padEnd(10)} ${about}`)
     return 0
   }
   const length: Length =
@@ -57,7 +58,8 @@ function kindsNamed(text: string): Record<string, Kind> {
   return Object.fromEntries(
     text.split(',').map((name) => {
       const kind = all[name]
-      if (!kind) throw new UsageError(`${name}: no such kind; there are ${Object.keys(KINDS).join(', ')}`)
+      if (!kind)
+        throw new UsageError(`${name}: no such kind; there are ${Object.keys(KINDS).join(', ')}`)
       return [name, kind]
     }),
   )

@@ -35,6 +35,11 @@ export function roleOf(pid: number): Running | undefined {
   return { pid, role: /main\.ts|klab\.cjs/.test(argv.join(' ')) ? 'klab' : 'helper' }
 }
 
+/** Whether it sleeps, runs, or is stopped, by the kernel's word for it. */
+export function stateOf(pid: number): string {
+  return /^State:\s*(.*)$/m.exec(readText(`/proc/${pid}/status`))?.[1] ?? '(gone)'
+}
+
 function readText(path: string): string {
   try {
     return readFileSync(path, 'latin1')

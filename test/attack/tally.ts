@@ -32,5 +32,7 @@ export function tableOf(tallies: Readonly<Record<string, Tally>>): string {
     ([name, { attacks, survived, spentMs, figures }]) =>
       `| ${name} | ${attacks} | ${survived} | ${Math.round(spentMs / 1000)} | ${figures} |`,
   )
-  return ['| kind | attacks | survived | s | figures |', '|---|---|---|---|---|', ...rows].join('\n')
+  return ['| kind | attacks | survived | s | figures |', '|---|---|---|---|---|', ...rows].join(
+    '\n',
+  )
 }
