@@ -13,7 +13,7 @@ const ROWS: readonly Row[] = [
   { line: 'run -q --no-stdin RUN -- sleep 0.2', ms: 1_500, needsRoot: true },
   { line: 'run -q --no-stdin RUN --fresh -- sleep 0.2', ms: 3_000, needsRoot: true },
   { line: 'run -q --no-stdin RUN --transport virtiofs -- sleep 0.2', ms: 1_800, needsRoot: true },
-  { line: 'run -q --repeat 3 --jobs 2 RUN -- sleep 0.2', ms: 3_000, needsRoot: true },
+  { line: 'run --repeat 3 --jobs 2 RUN -- sleep 0.2', ms: 3_000, needsRoot: true },
   {
     line: 'run -q --no-stdin RUN --user root --on-crash dump -- PANIC',
     ms: 4_000,
@@ -67,7 +67,7 @@ export interface Command {
 
 const PANIC = 'echo PANIC > /sys/kernel/debug/provoke-crash/DIRECT'
 
-/** The commands that can be given on a stage. */
+/** The commands that can be given on a stage; ATTACK_COMMAND says which, by a part of their line. */
 export function commandsOn(stage: Stage, crash: string): Command[] {
   const words: Readonly<Record<string, readonly string[]>> = {
     RUN: [...stage.vmOptions, '--timeout', '15s'],
@@ -75,8 +75,12 @@ export function commandsOn(stage: Stage, crash: string): Command[] {
     CRASH: [crash],
   }
   const wordsOf = (word: string) => words[word] ?? [word.replace(/^OUT/, stage.arena.out)]
-  return ROWS.filter(({ needsRoot }) => !needsRoot || stage.hasRoot).map(({ line, ms }) => ({
-    ...{ line, ms },
-    args: line.split(' ').flatMap(wordsOf),
-  }))
+  const asked = process.env['ATTACK_COMMAND'] ?? ''
+  const rows = ROWS.filter(({ line }) => line.includes(asked))
+  return rows
+    .filter(({ needsRoot }) => !needsRoot || stage.hasRoot)
+    .map(({ line, ms }) => ({
+      ...{ line, ms },
+      args: line.split(' ').flatMap(wordsOf),
+    }))
 }

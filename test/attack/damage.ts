@@ -46,7 +46,7 @@ class DamagedHome implements Attacker {
 
   async #give({ args, alwaysWorks }: Given): Promise<string[]> {
     const result = await this.#home.klab(args)
-    const isGone = /there is no |no run |has no snapshot/.test(result.stderr)
+    const isGone = /there is no |no run |has no snapshot|is in use by/.test(result.stderr)
     const fails = alwaysWorks && result.code !== 0 && !isGone
     const bad = complaintAbout(result) ?? (fails ? `it exited with ${result.code}` : undefined)
     return bad === undefined ? [] : [hit(args, bad, result.stderr)]

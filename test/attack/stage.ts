@@ -38,12 +38,15 @@ export class Stage implements AsyncDisposable {
   }
 
   get vmOptions(): string[] {
-    return ['--kernel', this.arena.kernel, '--memory', '256M']
+    // One CPU each: a series of runs waits until there are CPUs beside the VMs that stay.
+    return ['--kernel', this.arena.kernel, '--memory', '256M', '--cpus', '1']
   }
 
   /** Sees to it that the VMs are there and run; that is what a user would do next. */
   async set(): Promise<void> {
     const there = new Map((await this.listed()).map(({ name, state }) => [name, state]))
+    for (const name of there.keys())
+      if (name !== 'box' && name !== 'still') await this.force(['rm', '--force', name])
     if (this.hasRoot) await this.#setVm('box', there, ['--transport', this.#transport])
     await this.#setVm('still', there, ['--root', 'none'])
     const snapshots = await this.arena.klab(['snapshot', 'ls', 'still'])
