@@ -130,7 +130,7 @@ async function endOf(
 let kernel: Promise<string> | undefined
 
 /** The kernel of the tests. */
-export async function attackedKernel(): Promise<string> {
+async function attackedKernel(): Promise<string> {
   kernel ??= klab(['build', '--json', '--tree', testTree()]).then(
     ({ stdout }) => (JSON.parse(stdout) as { id: string }).id,
   )

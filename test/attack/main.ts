@@ -30,7 +30,7 @@ async function main(): Promise<number> {
       ? { kind: 'time', ms: duration(values.for) }
       : { kind: 'each', attacks: Number(values.each) }
   const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort())
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
   const tallies = await attack({
     ...{ kinds: kindsNamed(values.only), seed: Number(values.seed), length },
     onHit: (sentence) => console.log(`HIT ${sentence}\n`),

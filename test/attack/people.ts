@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { PROGRAM } from '../support/klab.ts'
 
 /** Who runs klab: with all rights, with none, and with not even namespaces. */
-export const PEOPLE = ['root', 'user', 'bare'] as const
+const PEOPLE = ['root', 'user', 'bare'] as const
 export type Person = (typeof PEOPLE)[number]
 
 /** Those whom an attacker can be: becoming another takes root. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 /** What klab has of processes, and what compiles for it. */
-export const ROLES = [
+const ROLES = [
   ...['klab', 'keeper', 'QEMU', 'launcher', 'virtiofsd', 'switch'],
   ...['make', 'gcc', 'cc1', 'as', 'helper'],
 ] as const

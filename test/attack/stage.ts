@@ -13,7 +13,7 @@ interface Listed {
 const CODES = [0, 2, 3, 100, 124, 125, 126, 127]
 
 /** How long --force may take, with what a busy machine needs to start klab. */
-export const FORCE_MS = 10_000
+const FORCE_MS = 10_000
 
 /** An arena with VMs that stay, a snapshot, a crash: something for every command. */
 export class Stage implements AsyncDisposable {
