@@ -1,3 +1,4 @@
+export { asideName, leftAside } from './aside.ts'
 export { readBelieved, type BelievedFile, type Openness } from './believed-file.ts'
 export { confined, LAUNCHER, SHIM, type Confinement, type Rules, type View } from './launcher.ts'
 export { diskUsage } from './disk-usage.ts'

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { oneOf, type Random } from '../support/random.ts'
@@ -95,12 +96,23 @@ class Interference implements Attacker {
     await stage.goesOn()
   }
 
+  /** The next copy takes away what a killed one has left. */
+  async #copyAgain(): Promise<void> {
+    const stage = this.#stage
+    if (!stage.hasRoot) return
+    await stage.set()
+    await stage.must(['cp', 'box:/etc/apt', `${stage.arena.out}/`])
+    for (const name of readdirSync(stage.arena.out))
+      if (name.startsWith('.klab-')) stage.hits.push(`${name} is left where klab cp was to write`)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stage[Symbol.asyncDispose]()
   }
 
   /** What is there when a row of attacks is over. */
   async end(): Promise<string[]> {
+    await this.#copyAgain()
     await this.#stage.clear()
     return [...this.#stage.take(), ...(await leftovers(this.#stage))]
   }

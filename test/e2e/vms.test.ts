@@ -257,6 +257,26 @@ describe('klab cp', () => {
     rmSync(dir, { recursive: true })
   })
 
+  test('takes away what one that was killed has left', async () => {
+    await using vms = new TestVms()
+    const name = await vms.start('cpkill')
+    const dir = mkdtempSync(join(tmpdir(), 'klab-cp-'))
+    const big = 'mkdir /cp; truncate -s 8G /cp/big; mkdir /small; echo small > /small/file'
+    expect((await vms.exec(name, ['sh', '-c', big])).code).toBe(0)
+    for (const from of ['/cp/big', '/cp']) {
+      const child = startKlab(['cp', `${name}:${from}`, dir])
+      const ended = once(child, 'exit')
+      const before = readdirSync(dir).join()
+      while (['', before].includes(readdirSync(dir).join())) await sleep(20)
+      child.kill('SIGKILL')
+      await ended
+    }
+    expect(readdirSync(dir)).toEqual([expect.stringMatching(/^\.klab-/)])
+    expect((await klab(['cp', `${name}:/small`, `${dir}/`])).code).toBe(0)
+    expect(readdirSync(dir)).toEqual(['small'])
+    rmSync(dir, { recursive: true })
+  })
+
   test('takes no set-user-ID bit and no device from a hostile guest', async () => {
     await using vms = new TestVms()
     const name = await vms.start('cpevil')

@@ -2,8 +2,8 @@ import { constants } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 
-import { newId } from '../../base/index.ts'
 import type { Agent } from '../../guest/index.ts'
+import { asideName, leftAside } from '../../host/index.ts'
 
 /**
  * A file of the guest onto this machine, with its permissions. Written aside and renamed: nobody ever sees half a file, a
@@ -17,7 +17,10 @@ export async function fetchFile(
   // Held open: a guest that shares it may put a link in its place meanwhile.
   await using directory = await open(dirname(place), constants.O_RDONLY | constants.O_DIRECTORY)
   const inIt = (name: string) => `/proc/self/fd/${directory.fd}/${name}`
-  const temporary = inIt(`.klab-${newId()}`)
+  // Those of copies that were killed.
+  for (const { name, isDirectory } of leftAside(inIt('.')))
+    if (!isDirectory) await rm(inIt(name), { force: true })
+  const temporary = inIt(asideName())
   await using file = await open(temporary, 'wx', 0o600)
   try {
     const failed = Promise.withResolvers<never>()

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
-import { mkdir, mkdtemp, open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 
 import { InfraError, messageOf } from '../../base/index.ts'
-import { LAUNCHER, nativeProgram, run } from '../../host/index.ts'
+import { asideName, LAUNCHER, leftAside, nativeProgram, run } from '../../host/index.ts'
 
 /** An open directory, by a name for us and the processes that we start. What somebody else puts into its place is not met. */
 interface HeldDirectory extends AsyncDisposable {
@@ -22,7 +22,9 @@ export async function stageFor(into: string, cacheDir: string): Promise<Staging>
   await using resources = new AsyncDisposableStack()
   const launcher = await nativeProgram(LAUNCHER, cacheDir)
   const target = held(resources.use(await open(into, DIRECTORY)))
-  const outer = await mkdtemp(`${target}/.klab-cp-`).catch((error: unknown) => {
+  await removeLeft(target, launcher)
+  const outer = `${target}/${asideName()}`
+  await mkdir(outer, { mode: 0o700 }).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException
     throw new InfraError('COPY', `cannot write to ${into}: ${code ?? messageOf(error)}`)
   })
@@ -46,6 +48,14 @@ export async function stageFor(into: string, cacheDir: string): Promise<Staging>
       )
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** What copies that were killed have left. */
+async function removeLeft(target: string, launcher: string): Promise<void> {
+  for (const { name, isDirectory } of leftAside(target)) {
+    if (isDirectory) await run(launcher, ['--remove', `${target}/${name}`])
+    else await rm(`${target}/${name}`, { force: true })
   }
 }
 
