@@ -48,7 +48,10 @@ class DamagedHome implements Attacker {
     const result = await this.#home.klab(args)
     const isGone = /there is no |no run |has no snapshot|is in use by/.test(result.stderr)
     const fails = alwaysWorks && result.code !== 0 && !isGone
-    const bad = complaintAbout(result) ?? (fails ? `it exited with ${result.code}` : undefined)
+    // 3: klab status of a VM that does not run.
+    const bad =
+      complaintAbout(result, [0, 2, 3, 125]) ??
+      (fails ? `it exited with ${result.code}` : undefined)
     return bad === undefined ? [] : [hit(args, bad, result.stderr)]
   }
 
