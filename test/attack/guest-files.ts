@@ -152,10 +152,12 @@ class GuestFiles implements Attacker {
 
 /** Files that would be more than their user's own. */
 function privileged(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
-    const facts = lstatSync(join(dir, name), { throwIfNoEntry: false })
+  // By entries: names alone would be followed through links.
+  const entries = readdirSync(dir, { recursive: true, withFileTypes: true })
+  return entries.flatMap(({ parentPath, name }) => {
+    const facts = lstatSync(join(parentPath, name), { throwIfNoEntry: false })
     if (!facts) return []
-    const path = JSON.stringify(join(dir, name))
+    const path = JSON.stringify(join(parentPath, name))
     const isSet = (facts.mode & 0o6000) !== 0 && facts.isFile()
     return [
       ...(isSet ? [`${path} is set-ID`] : []),

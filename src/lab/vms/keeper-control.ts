@@ -133,13 +133,19 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
 /** Writes what a snapshot is made of, and lets the VM go on as before. */
 async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['layout']> {
   const { status } = (await vm.qmp.execute('query-status')) as { status: string }
+  const goOn = async () => {
+    if (status === 'running') await vm.qmp.execute('cont')
+  }
   try {
     await vm.freeze(join(dir, 'state'))
     await copyFile(vm.console.path, join(dir, 'console.log'))
-    return layout
-  } finally {
-    if (status === 'running') await vm.qmp.execute('cont')
+  } catch (error) {
+    // A QEMU that has ended cannot go on, and why it could not be frozen is to be told.
+    await goOn().catch(() => undefined)
+    throw error
   }
+  await goOn()
+  return layout
 }
 
 /** How long `status` waits for the guest. */
