@@ -133,7 +133,7 @@ async function carryOut(request: Plain, { booted, reports }: Kept): Promise<unkn
 /** Writes what a snapshot is made of, and lets the VM go on as before. */
 async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['layout']> {
   const { status } = (await vm.qmp.execute('query-status')) as { status: string }
-  const goOn = async () => {
+  const resume = async () => {
     if (status === 'running') await vm.qmp.execute('cont')
   }
   try {
@@ -141,10 +141,10 @@ async function snapshot({ vm, layout }: Booted, dir: string): Promise<Booted['la
     await copyFile(vm.console.path, join(dir, 'console.log'))
   } catch (error) {
     // A QEMU that has ended cannot go on, and why it could not be frozen is to be told.
-    await goOn().catch(() => undefined)
+    await resume().catch(() => undefined)
     throw error
   }
-  await goOn()
+  await resume()
   return layout
 }
 
