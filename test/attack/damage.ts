@@ -2,87 +2,78 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { commandsFor, type Given } from '../support/damage-commands.ts'
-import { complaintAbout, damage, DAMAGES, filesOf, randomFrom } from '../support/damage.ts'
-import type { Damage, Random } from '../support/damage.ts'
+import { complaintAbout, damage, DAMAGES, filesOf, type Damage } from '../support/damage.ts'
+import { oneOf, type Random } from '../support/random.ts'
 import { SoundHome } from '../support/sound-home.ts'
+import type { Attacked, Attacker, Kind } from './kind.ts'
 
-/**
- * Damages what klab keeps, file by file, and lets it go on with that: `npm run attack:damage -- [SECONDS] [SEED]`. Prints what it
- * met with; exits with 1 when a klab did not answer as it should, or the next run did not work. The same seed does the same.
- */
-async function main([seconds = '60', seed = '1']: readonly string[]): Promise<number> {
-  using home = new SoundHome(mkdtempSync('/tmp/klab-attack-'))
-  await home.fill()
-  const until = performance.now() + Number(seconds) * 1000
-  const random = randomFrom(Number(seed))
-  const all = commandsFor(home.names)
-  let [attacks, commands] = [0, 0]
-  const hits: string[] = []
-  const only = process.env['DAMAGE_ONLY']
-  home.renew()
-  const files = filesOf(home.path).filter((file) => only === undefined || file.includes(only))
-  for (; performance.now() < until; attacks++) {
+/** DAMAGE_ONLY says which files, by a part of their path. */
+export const damagedHome: Kind = {
+  about: 'one file of what klab keeps damaged; klab goes on with that',
+  row: 30,
+  begin: async () => {
+    const home = new SoundHome(mkdtempSync('/tmp/klab-attack-'))
+    await home.fill()
+    return new DamagedHome(home)
+  },
+}
+
+class DamagedHome implements Attacker {
+  readonly #home: SoundHome
+  readonly #files: readonly string[]
+
+  constructor(home: SoundHome) {
+    this.#home = home
     home.renew()
-    const file = one(files, random)
-    const what = one(Object.keys(DAMAGES) as Damage[], random)
-    const given = [
-      one(all, random),
-      one(all, random),
-      one(all, random),
-      run(home),
-      one(all, random),
-    ]
-    damage(join(home.path, file), what, random)
-    for (const { args, alwaysWorks } of given) {
-      commands++
-      const result = await home.klab(args)
-      const isGone = /there is no |no run |has no snapshot/.test(result.stderr)
-      const bad =
-        complaintAbout(result) ??
-        (alwaysWorks && result.code !== 0 && !isGone ? `it exited with ${result.code}` : undefined)
-      if (bad !== undefined) hits.push(hit({ file, what, args, bad, said: result.stderr }))
-    }
-    if (!file.startsWith('cache/kernels/')) hits.push(...(await nextRun(home, { file, what })))
+    const only = process.env['DAMAGE_ONLY'] ?? ''
+    this.#files = filesOf(home.path).filter((file) => file.includes(only))
   }
-  console.log(`${attacks} attacks, ${commands} commands, ${hits.length} hits (seed ${seed})`)
-  return hits.length === 0 ? 0 : 1
+
+  async attack(random: Random): Promise<Attacked> {
+    const home = this.#home
+    home.renew()
+    const all = commandsFor(home.names)
+    const file = oneOf(this.#files, random)
+    const what = oneOf(Object.keys(DAMAGES) as Damage[], random)
+    const some = () => oneOf(all, random)
+    const given = [some(), some(), some(), run(home), some()]
+    damage(join(home.path, file), what, random)
+    const hits: string[] = []
+    for (const one of given) hits.push(...(await this.#give(one)))
+    if (!file.startsWith('cache/kernels/')) hits.push(...(await this.#nextRun(file)))
+    return { what: `${file} ${what}`, sort: what, hits }
+  }
+
+  async #give({ args, alwaysWorks }: Given): Promise<string[]> {
+    const result = await this.#home.klab(args)
+    const isGone = /there is no |no run |has no snapshot|is in use by/.test(result.stderr)
+    const fails = alwaysWorks && result.code !== 0 && !isGone
+    // 3: klab status of a VM that does not run.
+    const bad =
+      complaintAbout(result, [0, 2, 3, 125]) ??
+      (fails ? `it exited with ${result.code}` : undefined)
+    return bad === undefined ? [] : [hit(args, bad, result.stderr)]
+  }
+
+  /** The next run but one is as if nothing had been; unless its kernel was removed. */
+  async #nextRun(file: string): Promise<string[]> {
+    const { args } = run(this.#home)
+    const { code, stderr } = await this.#home.klab(args)
+    const isMeant = /there is no kernel|no such kernel|is not a kernel/.test(stderr)
+    const isTheUsers = file === 'config.yaml' && code === 2
+    const isFine = code === 0 || isMeant || isTheUsers
+    return isFine ? [] : [hit(args, `the next run exited with ${code}`, stderr)]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#home[Symbol.dispose]()
+  }
 }
 
 function run({ names }: SoundHome): Given {
   return { args: ['run', '-q', '--kernel', names.kernel, '--memory', '512M', '--', 'true'] }
 }
 
-/** The next run but one is as if nothing had been; unless its kernel was removed. */
-async function nextRun(
-  home: SoundHome,
-  at: { readonly file: string; readonly what: Damage },
-): Promise<string[]> {
-  const { args } = run(home)
-  const { code, stderr } = await home.klab(args)
-  const isMeant = /there is no kernel|no such kernel|is not a kernel/.test(stderr)
-  const isTheUsers = at.file === 'config.yaml' && code === 2
-  return code === 0 || isMeant || isTheUsers
-    ? []
-    : [hit({ ...at, args, bad: `the next run exited with ${code}`, said: stderr })]
+function hit(args: readonly string[], bad: string, said: string): string {
+  return `klab ${args.join(' ')}: ${bad}\n  ${said.trim().split('\n').slice(0, 6).join('\n  ')}`
 }
-
-function hit(facts: {
-  readonly file: string
-  readonly what: string
-  readonly args: readonly string[]
-  readonly bad: string
-  readonly said: string
-}): string {
-  const { file, what, args, bad, said } = facts
-  const text = `${file} ${what}: klab ${args.join(' ')}: ${bad}\n  ${said.trim().split('\n').slice(0, 6).join('\n  ')}`
-  console.log(text)
-  return text
-}
-
-function one<T>(list: readonly T[], random: Random): T {
-  const found = list[Math.floor(random() * list.length)]
-  if (found === undefined) throw new Error('nothing to choose from')
-  return found
-}
-
-process.exitCode = await main(process.argv.slice(2))

@@ -9,8 +9,8 @@ import { seedsFrom, type RealFiles } from './seeds.ts'
 import { targetsFor } from './targets.ts'
 
 /**
- * Gives everything that klab reads damaged files: `npm run attack:parsers -- [SECONDS [SEED [NUMBER]]]`. Prints attempts, those that were survived, and the
- * worst time and memory; exits with 1 when one was not. With a NUMBER that attempt alone is made, again. ATTACK_ONLY says what is read. ATTACK_DUMPS names dumps (klab dump) to damage too,
+ * Gives everything that klab reads damaged files: `npm run attack:parsers -- [SECONDS [SEED [NUMBER [ATTEMPTS]]]]`. Prints attempts, those that were survived, and the
+ * worst time and memory; exits with 1 when one was not. With a NUMBER that attempt alone is made, again, or so many from the first one on. ATTACK_ONLY says what is read. ATTACK_DUMPS names dumps (klab dump) to damage too,
  * by a glob; ATTACK_KERNEL the directory of their kernel, of one that klab built.
  */
 
@@ -22,18 +22,18 @@ const MAX_MIB = 2_048
 interface Work {
   readonly seed: number
   readonly from: number
-  readonly only: boolean
+  /** After so many it is over. */
+  readonly count: number
   readonly dir: string
   readonly files: RealFiles
 }
 
-async function work({ seed, from, only, dir, files }: Work): Promise<void> {
+async function work({ seed, from, count, dir, files }: Work): Promise<void> {
   const asked = process.env['ATTACK_ONLY'] ?? ''
   const targets = targetsFor(seedsFrom(files), dir).filter(({ name }) => name.includes(asked))
-  for (let number = from; ; number++) {
+  for (let number = from; number < count; number++) {
     tell({ begin: number })
     tell({ end: await attempt(targets, { seed, number, dir }) })
-    if (only) return
   }
 }
 
@@ -103,7 +103,7 @@ async function watched(parts: Work, tally: Tally, until: number): Promise<number
   worker.on('exit', () => over.resolve(undefined))
   const timer = setInterval(() => {
     tally.watch()
-    if (performance.now() > until && !parts.only) over.resolve(undefined)
+    if (performance.now() > until && parts.count === Infinity) over.resolve(undefined)
     else if (current >= 0 && performance.now() - startedAt > MAX_MS)
       fail(`it takes longer than ${MAX_MS} ms`)
   }, 100)
@@ -124,7 +124,16 @@ function realKernel(): string | undefined {
   )
 }
 
-async function main([seconds = '60', seed = '1', number]: readonly string[]): Promise<number> {
+/** Which attempts are made: all until the time is over, one again, or some. */
+function numbers(number = '', attempts = ''): { readonly first: number; readonly count: number } {
+  if (attempts !== '') return { first: 0, count: Number(attempts) }
+  return number === ''
+    ? { first: 0, count: Infinity }
+    : { first: Number(number), count: Number(number) + 1 }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [seconds = '60', seed = '1', number, attempts] = args
   const dir = mkdtempSync(join(tmpdir(), 'klab-attack-'))
   try {
     const kernel = realKernel()
@@ -134,8 +143,9 @@ async function main([seconds = '60', seed = '1', number]: readonly string[]): Pr
     }
     const tally = new Tally()
     const until = performance.now() + Number(seconds) * 1000
-    const parts = { seed: Number(seed), only: number !== undefined, dir, files }
-    for (let from: number | undefined = Number(number ?? 0); from !== undefined;)
+    const { first, count } = numbers(number, attempts)
+    const parts = { seed: Number(seed), count, dir, files }
+    for (let from: number | undefined = first; from !== undefined;)
       from = await watched({ ...parts, from }, tally, until)
     console.log(`\nseed ${seed}; ${Math.round(tally.memoryMiB)} MiB at most\n\n${tally.table()}`)
     if (tally.memoryMiB > MAX_MIB) console.log(`\nthat is more memory than ${MAX_MIB} MiB`)

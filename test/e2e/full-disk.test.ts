@@ -81,3 +81,17 @@ test('limits on files, no inodes and a read-only home are named, with 125', asyn
   for (const named of [/ulimit -f/, /ulimit -n/, /no space is left .*df -i/, /read-only/i])
     expect(stderr).toMatch(named)
 })
+
+test('a snapshot for which a full disk has no room says what could not be written', async () => {
+  const { stdout, stderr } = await disk.script(
+    'size=320m',
+    `klab start -q box --memory 256M --root none --kernel "$(ls $KLAB_HOME/cache/kernels)"
+    fill
+    code klab snapshot box one
+    rm $DISK/fill
+    code klab rm --force box`,
+  )
+  expect(stdout).toBe('box\n=> 125\n=> 0\n')
+  expect(stderr).toMatch(/the state of the VM could not be written/)
+  expect(stderr).not.toMatch(TRACE)
+})

@@ -129,7 +129,7 @@ describe('a VM that stays', () => {
       await sleep(100)
     expect(await listed(name)).toMatchObject({ state: 'stopped', outcome: { kind: 'lost' } })
     // And nothing stands in the way of another life.
-    expect((await klab(['start', name])).code).toBe(0)
+    expect((await klab(['start', '-q', name])).code).toBe(0)
     expect((await vms.exec(name, ['true'])).code).toBe(0)
   })
 

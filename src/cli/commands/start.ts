@@ -76,11 +76,16 @@ export function addStartCommand(program: Command, finish: (code: number) => void
     .option('-v, --verbose', 'say more: kernel, phases, files')
     .addHelpText('after', HELP)
     .action(async (name: string | undefined, flags: StartFlags, self: Command) => {
-      const isPlain = Object.keys(flags).every((flag) => self.getOptionValueSource(flag) !== 'cli')
+      const isPlain = Object.keys(flags).every(
+        (flag) => SAYING.has(flag) || self.getOptionValueSource(flag) !== 'cli',
+      )
       await start(name, flags, { isPlain })
       finish(0)
     })
 }
+
+/** Options that change nothing of the VM. */
+const SAYING: ReadonlySet<string> = new Set(['quiet', 'verbose', 'json'])
 
 async function start(
   name: string | undefined,

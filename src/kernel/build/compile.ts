@@ -9,6 +9,7 @@ import { openBuildDirectory } from './build-dir.ts'
 import type { BuildSite } from './builder.ts'
 import type { Built } from './collect.ts'
 import { configure } from './configure.ts'
+import { beginMaking, endMaking } from './half-made.ts'
 import { compileLayout } from './layout.ts'
 import { localBuilder } from './local-builder.ts'
 import type { BuildContext, BuildRequest } from './plan.ts'
@@ -23,6 +24,7 @@ export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> 
   const workshop = await builder.open(site)
   const shop = { workshop, variables: variables(request, workshop.source) }
   const { output } = site
+  await beginMaking(output)
   context.onEvent({ kind: 'step', name: 'configure' })
   await configure(work, output, shop)
   context.onEvent({ kind: 'step', name: 'compile' })
@@ -41,6 +43,7 @@ export async function compile(work: BuildWork): Promise<Omit<Built, 'buildMs'>> 
   await workshop.make({ targets, variables: shop.variables, jobs: request.jobs, onStep })
   const layout = await compileLayout(output, shop)
   await openBuildDirectory(site, workshop, request.toolchain)
+  await endMaking(output)
   return { output, steps: done, layout }
 }
 
