@@ -18,7 +18,7 @@ const READERS = ['readFileSync', 'readFile', 'createReadStream', 'openSync', 'op
 const OWN: Readonly<Record<string, readonly string[]>> = {
   'the door itself': ['host/outside-file.ts'],
   'what klab is made of': [
-    ...['cli/man/list-man.ts', 'cli/own-files.ts', 'host/native.ts'],
+    ...['cli/man/list-man.ts', 'cli/own-files.ts', 'crash/roles/role.ts', 'host/native.ts'],
     ...[
       'lab/host-view/generate-docs.ts',
       'kernel/kconfig/profiles.ts',

@@ -47,22 +47,23 @@ function ruled({ name, file }: Definition): Role | undefined {
 const ELSEWHERE =
   /^arch\/[^/]+\/(?:boot|include|um|purgatory)|^arch\/um\/|^include\/|\/boot\/|^drivers\/(?:staging|firmware\/efi\/libstub)/
 
-/** The role of a name; undefined when a function that is called so may be anybody's. */
-function roleIn(definitions: readonly Definition[]): Role | undefined {
+/** What stands for the role of a name: a capital letter when another function that is called so may be anybody's. */
+function letterOf(definitions: readonly Definition[]): string | undefined {
   const judged = definitions.map((one) => ({ ...one, role: ruled(one) }))
   const known = judged.filter(({ role }) => role !== undefined)
   const isAmbiguous =
     known.every(({ isLocal }) => isLocal) &&
     judged.some(({ role, file }) => role === undefined && !ELSEWHERE.test(file))
-  if (isAmbiguous) return undefined
-  return (known.find(({ file }) => !file.startsWith('arch/')) ?? known[0])?.role
+  const { role } = known.find(({ file }) => !file.startsWith('arch/')) ?? known[0] ?? {}
+  if (role === undefined) return undefined
+  return isAmbiguous ? LETTERS[role].toUpperCase() : LETTERS[role]
 }
 
 const byName = Map.groupBy(process.argv.slice(2).flatMap(definitionsIn), ({ name }) => name)
 const lines = [...byName]
   .flatMap(([name, definitions]) => {
-    const role = roleIn(definitions)
-    return role === undefined ? [] : [`${name}\t${LETTERS[role]}`]
+    const letter = letterOf(definitions)
+    return letter === undefined ? [] : [`${name}\t${letter}`]
   })
   .toSorted()
 if (lines.length === 0) throw new Error('usage: node test/support/write-roles.ts TREE...')

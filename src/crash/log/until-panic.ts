@@ -19,19 +19,19 @@ export class UntilPanic {
   take(report: FoundReport): void {
     this.#held.push(report)
     this.#size += report.text.length
-    if (report.panicked) this.#tell(true)
+    if (report.panicked) this.#tell({ panicked: true })
     else if (this.#size > MOST) this.boots()
   }
 
   /** A kernel boots, or the log is over: what is held led to no panic. */
   boots(): void {
-    this.#tell(false)
+    this.#tell({})
   }
 
-  #tell(panicked: boolean): void {
+  #tell(more: { readonly panicked?: true }): void {
     const held = this.#held
     this.#held = []
     this.#size = 0
-    for (const one of held) this.#onReport(panicked ? { ...one, panicked } : one)
+    for (const one of held) this.#onReport({ ...one, ...more })
   }
 }

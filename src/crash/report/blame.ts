@@ -1,4 +1,4 @@
-import { roleOf } from '../roles/role.ts'
+import { roleBeneath, roleOf } from '../roles/role.ts'
 import type { Role } from '../roles/rules.ts'
 import type { Search, Step } from '../rows/rows.ts'
 import { demangle } from './demangle.ts'
@@ -49,20 +49,32 @@ export function findBlame(lines: readonly string[], search: Search): Blame {
 /** All functions that the steps lead to, judged; none when the first of them that may be to blame is of an injected failure. */
 function looked(lines: readonly string[], steps: readonly Step[], search: Search): Considered[] {
   const seen: Considered[] = []
-  for (const mention of mentionsIn(lines, steps)) {
-    if (mention !== 'injected') seen.push(judged(mention, search))
+  const mentions = mentionsIn(lines, steps)
+  for (const [at, mention] of mentions.entries()) {
+    if (mention !== 'injected') seen.push(judged(mention, mentions[at + 1], search))
     else if (!seen.some(({ passed }) => passed === undefined)) return []
   }
   return seen
 }
 
-function judged({ symbol, module }: Mention, { skip, pick }: Search): Considered {
+function judged(
+  { symbol, module }: Mention,
+  caller: Mention | 'injected' | undefined,
+  { skip, pick }: Search,
+): Considered {
   const name = nameOf(symbol)
-  const role = roleOf(name, module)
+  const role =
+    roleOf(name, module) ??
+    (module === undefined ? roleBeneath(name, roleOfMention(caller)) : undefined)
   const isMachinery =
     role !== undefined && role !== 'dispatch' && !(pick === 'stalled' && role === 'entry')
   const passed = isMachinery ? 'role' : pick === undefined && skip?.test(name) ? 'row' : undefined
   return { name, role, passed }
+}
+
+function roleOfMention(mention: Mention | 'injected' | undefined): Role | undefined {
+  if (mention === undefined || mention === 'injected') return undefined
+  return roleOf(nameOf(mention.symbol), mention.module)
 }
 
 function nameOf(symbol: string): string {

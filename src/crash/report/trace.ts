@@ -30,7 +30,7 @@ const TRACE_STARTS: readonly RegExp[] = [
 
 /** A trace has to follow these, or the report is damaged. */
 const TRACES_TO_CHECK =
-  /(?:^ *status: \w+ badaddr: |Call [Tt]race:|^Allocated:$|^Allocated by task \d+:$|^Freed:$|^Freed by task \d+:$|^-> #\d+ |^ *[Bb]acktrace(?: \(crc \w+\))?: *$|BUG: KMSAN: |^(?:Use-after-free|Out-of-bounds|Invalid|Corrupted memory).* (?:at|of) 0x)/
+  /(?:^ *status: \w+ badaddr: |Call [Tt]race:|^Allocated:$|^Allocated by task \d+:$|^Freed:$|^Freed by task \d+:$|^-> #\d+ |^ *[Bb]acktrace(?: \(crc \w+\))?: *$|BUG: KMSAN: |^Uninit was (?:created|stored to memory) at:|^(?:Use-after-free|Out-of-bounds|Invalid|Corrupted memory).* (?:at|of) 0x)/
 
 const NAME = '[A-Za-z_][\\w.$]*'
 

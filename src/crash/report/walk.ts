@@ -24,6 +24,14 @@ export function mentionsIn(
   const mentions: (Mention | 'injected')[] = []
   let at = 0
   for (const step of steps) {
+    if (typeof step === 'object' && 'needed' in step) {
+      const line = lines.findIndex(
+        (one, index) => index >= at && (step.needed.test(one) || step.before?.test(one)),
+      )
+      if (line < 0 || !step.needed.test(lines[line] ?? '')) return mentions
+      at = line + 1
+      continue
+    }
     const { found, next } = step === 'frames' ? framesAt(lines, at) : lineAt(lines, at, step)
     mentions.push(...found)
     at = next
@@ -38,11 +46,15 @@ interface Stretch {
 }
 
 function lineAt(lines: readonly string[], from: number, step: RegExp): Stretch {
+  let isInjected = false
   for (let at = from; at < lines.length; at++) {
-    const match = step.exec(lines[at] ?? '')
+    const line = lines[at] ?? ''
+    isInjected ||= INJECTED.test(line)
+    const match = step.exec(line)
     if (!match) continue
     const [, symbol] = match
-    const found = symbol === undefined ? [] : [{ symbol, module: moduleIn(match.input) }]
+    const found: (Mention | 'injected')[] = isInjected ? ['injected'] : []
+    if (symbol !== undefined) found.push({ symbol, module: moduleIn(line) })
     return { found, next: at + 1 }
   }
   // What was not there does not hide what follows.

@@ -14,8 +14,8 @@ const NAMES: Readonly<Record<Role, string>> = {
     (?:kobj|dev|bus|drv)_attr_(?:show|store) proc_reg_\w+ proc_sys_call_handler _*sys_(?:setsockopt|getsockopt)
     sock_(?:sendmsg|do_ioctl|ioctl)\w* rtnetlink_rcv_msg nfnetlink_rcv_\w+ deliver_skb _*netif_receive_skb\w* napi_poll
     _*napi_poll net_rx_action process_backlog dev_hard_start_xmit xmit_one call_timer_fn expire_timers _*run_timers
-    run_timer_softirq _*run_hrtimer _*hrtimer_run_queues process_one_work task_work_run exit_to_user\w* do_group_exit do_exit
-    get_signal smp_call_function\w* do_one_initcall start_secondary cleanup_module bpf_test_run bpf_prog_test_run\w*
+    run_timer_softirq _*run_hrtimer _*hrtimer_run_queues process_one_work task_work_run exit_to_user\w*
+    smp_call_function\w* do_one_initcall start_secondary cleanup_module bpf_test_run bpf_prog_test_run\w*
   `,
   /** System calls on their way in, threads, softirqs, boot. */
   entry: String.raw`
@@ -91,7 +91,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   lock: String.raw`
     \w*spin_(?:lock|unlock|trylock|is_locked)\w* (?:do_)?raw_\w+lock\w* _raw_\w+ __raw_\w+ \w*queued_\w+lock\w* __pv_\w+
     pv_\w+ (?:arch|virt|native)_\w*(?:spin|lock)\w* arch_\w*atomic\w* _*(?:read|write)_(?:un)?lock\w*
-    do_(?:read|write|raw)_\w+ \w*mutex_(?:lock|unlock|trylock|spin)\w* __mutex_\w+ ww_mutex_\w+ rt_mutex_\w+ __rt_mutex\w*
+    do_(?:read|write|raw)_\w+ \w*mutex_(?:lock|unlock|trylock|spin)\w* _*(?:debug_)?mutex_\w+ ww_mutex_\w+ rt_mutex_\w+ __rt_mutex\w*
     rt_spin_\w+ _*down\w* _*up(?:_read|_write)? down_(?:read|write|interruptible|timeout|trylock|killable)\w*
     up_(?:read|write)\w* \w*rwsem_\w+ percpu_(?:down|up|counter)\w* __percpu_\w+ (?:__)?sb_(?:start|end)_\w+ seqcount_\w+
     read_seq\w+ \w*atomic\d*_\w+ k?ref_?(?:count|get|put|read|sub)\w* __kref_\w+ kref_\w+ bit_spin_\w+
@@ -117,7 +117,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   object: String.raw`
     kobject_\w+ __kobject_\w+ kobj_\w+ kset_\w+
     device_(?:add|del|register|unregister|initialize|rename|release|destroy|create)\w* device_release_driver\w* put_device
-    get_device\w* (?:add|del)_device\w* cdev_\w+ platform_device_\w+ devm_\w+ devres_\w+ release_nodes sysfs_\w+
+    get_device\w* (?:add|del)_device\w* cdev_(?:add|del|init|alloc|device_\w+) platform_device_\w+ devm_\w+ devres_\w+ release_nodes sysfs_\w+
     kernfs_(?:get|put|add|find)\w* debugfs_\w+ proc_(?:register|create|mkdir|remove)\w* remove_proc_\w+ notifier_call_chain
     \w*_notifier_call_chain\w* call_netdevice_notifiers\w* assertfail __reiserfs_panic hwrng_unregister
     i2c_(?:del|add|register|unregister)_\w+ _*unregister_client (?:device|bus|driver)_for_each_\w+ usb_kill_\w+ usb_poison_\w+

@@ -22,13 +22,28 @@ export function roleOf(name: string, module?: string): Role | undefined {
 const asked = new Map<string, Role | undefined>()
 const MOST_ASKED = 500
 
+/**
+ * The role that one of several functions of that name has, when its caller has it too: a driver's `hex_string` is not called by what formats for
+ * printk.
+ */
+export function roleBeneath(name: string, caller: Role | undefined): Role | undefined {
+  if (caller === undefined || letterInTable(name) !== LETTERS[caller].toUpperCase())
+    return undefined
+  return caller
+}
+
 const BY_LETTER = new Map(Object.entries(LETTERS).map(([role, letter]) => [letter, role as Role]))
 
-/** Lines `name<TAB>letter` in the order of their names; read when the first report is. */
+/** Lines `name<TAB>letter`, a capital one for names that others have as well, in the order of their names; read when the first report is. */
 let table: Buffer | undefined
 
-/** Searches the bytes as they are: as strings in a map they would take ten times the memory. */
 function inTable(name: string): Role | undefined {
+  const letter = letterInTable(name)
+  return letter === undefined ? undefined : BY_LETTER.get(letter)
+}
+
+/** Searches the bytes as they are: as strings in a map they would take ten times the memory. */
+function letterInTable(name: string): string | undefined {
   table ??= readFileSync(packagePath('tables', 'roles.txt'))
   const wanted = Buffer.from(`${name}\t`, 'latin1')
   // Lines that begin before `low` are smaller, those that begin at `high` or behind it are not.
@@ -37,8 +52,7 @@ function inTable(name: string): Role | undefined {
     const start = table.lastIndexOf(10, (low + high - 1) >> 1) + 1
     const line = Math.max(start, low)
     const order = table.compare(wanted, 0, wanted.length, line, line + wanted.length)
-    if (order === 0)
-      return BY_LETTER.get(table.toString('latin1', line + wanted.length, line + wanted.length + 1))
+    if (order === 0) return table.toString('latin1', line + wanted.length, line + wanted.length + 1)
     if (order < 0) low = table.indexOf(10, line) + 1
     else high = line
   }

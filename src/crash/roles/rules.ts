@@ -98,6 +98,12 @@ export const RULES: readonly RoleRule[] = [
       /^arch\/[^/]+\/(?:entry\/\w+|kernel\/(?:traps|nmi|irq|entry\w*|syscall\w*|debug-monitors|irq_work))\.[cS]/,
     but: /^(?:exit_to_user\w+|do_notify_resume|vdso_\w+|vsyscall_\w+|emulate_\w+|\w*vdso\w*)$/,
   },
+  // The tick.
+  {
+    role: 'trap',
+    files: /^kernel\/time\/(?:tick-\w+|timer|hrtimer)\.c/,
+    names: /^tick_\w+$|^update_process_times$|^hrtimer_interrupt$/,
+  },
   {
     role: 'trap',
     files: /^arch\/[^/]+\/mm\/(?:fault\w*|extable)\.c/,
@@ -220,7 +226,7 @@ export const RULES: readonly RoleRule[] = [
       /^_*(?:get|put)_device\w*$|^_*device_(?:add|del|register|unregister|initialize|rename|release|destroy|create|remove|for_each|private)\w*$|^(?:cleanup|add|del)_\w+$|^(?:bus|driver)_(?:for_each|add|remove)\w*$|^dev_set_name$/,
   },
   { role: 'object', files: /^drivers\/base\/power\//, names: /^dpm_sysfs_\w+|^device_pm_\w+$/ },
-  { role: 'object', files: /^fs\/char_dev\.c/, names: /^cdev_\w+$/ },
+  { role: 'object', files: /^fs\/char_dev\.c/, names: /^cdev_(?:add|del|init|alloc|device_\w+)$/ },
   {
     role: 'object',
     files: /^fs\/kernfs\//,
@@ -240,7 +246,7 @@ export const RULES: readonly RoleRule[] = [
     role: 'later',
     files: /^kernel\/time\/(?:timer|hrtimer|alarmtimer|sleep_timeout)\.c/,
     names:
-      /^_*(?:add|del|mod|init|timer|try_to_del|detach|lock_timer|hrtimer|enqueue|internal_add|calc_wheel|forward_timer|trigger_dyntick|schedule_timeout|schedule_hrtimeout|do_init_timer|get_timer|debug|destroy)\w*$|^(?:remove|enqueue|switch|lock|migrate)_\w*h?r?timer\w*$/,
+      /^_*(?:add|del|mod|init|timer|try_to_del|detach|lock_timer|hrtimer|internal_add|calc_wheel|forward_timer|trigger_dyntick|schedule_timeout|schedule_hrtimeout|do_init_timer|get_timer|debug|destroy)\w*$|^(?:remove|switch|lock|migrate)_\w*h?r?timer\w*$/,
     but: /^_*hrtimer_(?:run_queues|interrupt|run_softirq|nanosleep)\w*$|^timers?_(?:prepare|dead)\w*$/,
   },
   {
@@ -262,6 +268,8 @@ export const RULES: readonly RoleRule[] = [
     role: 'later',
     files: /^include\/linux\/(?:timer|hrtimer|workqueue|kthread|irq_work|interrupt)\.h/,
   },
+
+  { role: 'later', files: /^net\/core\/sock\.c/, names: /^sk_(?:reset|stop)_timer\w*$/ },
 
   // Waiting.
   {
@@ -343,6 +351,8 @@ export const RULES: readonly RoleRule[] = [
     names:
       /^(?:process_one_work|process_scheduled_works|kthread_worker_fn|task_work_run|do_one_initcall\w*|bpf_(?:prog_)?test_run\w*)$/,
   },
+  // vm_ops.
+  { role: 'dispatch', files: /^mm\/memory\.c/, names: /^__do_fault$/ },
   {
     role: 'dispatch',
     files: /^kernel\/time\/(?:timer|hrtimer)\.c/,

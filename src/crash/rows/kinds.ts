@@ -30,10 +30,7 @@ const KINDS = [
     /^BUG: (?:sleeping function called|scheduling while atomic|scheduling in a non-blocking|assuming )/,
     'ATOMIC_SLEEP',
   ],
-  [
-    /^BUG: (?:soft|hard) lockup|^INFO: rcu detected stall|^INFO: task |^unregister_netdevice: /,
-    'HANG',
-  ],
+  [/^BUG: (?:soft|hard) lockup|^INFO: rcu detected stall|^INFO: task /, 'HANG'],
   [
     /^possible deadlock|^inconsistent lock state|^WARNING: (?:suspicious RCU usage in|bad unlock balance|held lock freed|locking bug|still has locks held|nested lock|chain_key|bad contention|lock held)/,
     'LOCKDEP',
@@ -44,7 +41,7 @@ const KINDS = [
   ],
   [/^(?:SYZFAIL|SYZFATAL)/, 'SYZ_FAILURE'],
   [
-    /^kernel panic: |^general protection fault|^divide error|^PANIC: |^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
+    /^unregister_netdevice: |^go runtime error|^kernel panic: |^general protection fault|^divide error|^PANIC: |^stack segment fault|^invalid opcode|^int3|^Internal error|^Unhandled fault|^Alignment trap|^trusty: |^VFS: |^BUG: Object/,
     'DoS',
   ],
   [/^kernel BUG|^BUG: bad usercopy/, 'BUG'],

@@ -1,7 +1,7 @@
 import { NO_BUG, NO_INFO, NO_WARNING } from './false-alarms.ts'
 import { BUG_ROWS, NEARLY_BUG_ROWS } from './rows-bug.ts'
 import { DIE_ROWS } from './rows-fault.ts'
-import { INFO_ROWS } from './rows-info.ts'
+import { CUT_ROWS, INFO_ROWS } from './rows-info.ts'
 import { UBSAN_ROWS } from './rows-sanitizers.ts'
 import { TRAP_ROWS } from './rows-trap.ts'
 import { WARNING_ROWS } from './rows-warning.ts'
@@ -21,6 +21,7 @@ export interface Opening {
 
 /** Against a line without the prefix of printk. The first that matches. */
 const OPENINGS: readonly Opening[] = [
+  { match: /^(?:BUG|WARNING|INFO): *$/, rows: CUT_ROWS },
   { match: /BUG: Dentry .*still in use/, textOf: /WARNING: .*fs\/dcache\.c/, rows: BUG_ROWS },
   { match: /(?:^|[^A-Za-z_-])BUG: /, unless: NO_BUG, rows: BUG_ROWS },
   // These are known wherever they stand in a line, such as behind what a program wrote.

@@ -39,6 +39,13 @@ const OTHERS: readonly Row[] = [
   },
   { match: /SYZFAIL: (.*)/, title: 'SYZFAIL: {1}', isComplete: true },
   { match: /SYZFATAL: (.*)/, title: 'SYZFATAL: {1}', also: ['SYZFATAL'], isComplete: true },
+  // Go's runtime: runtime/panic.go: fatalthrow(); a panic of the program has words of its own.
+  {
+    match: /fatal error: /,
+    body: /goroutine \d+ .*\[[\w ,]+\]:/,
+    title: 'go runtime error',
+    isComplete: true,
+  },
   { match: /(fatal error|panic): (.*)/, title: '{1}: {2}', isComplete: true },
 ]
 

@@ -14,16 +14,22 @@ export const PANIC_ROWS: readonly Row[] = [
     match: /Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: /,
     title: 'kernel panic: stack is corrupted in {F}',
     search: {
-      steps: [new RegExp(`Kernel stack is corrupted in: (?:[0-9a-f]+ *)?${AT}`)],
+      steps: [new RegExp(`Kernel stack is corrupted in: (?:[0-9a-f]{8,16} +)?${AT}`)],
       otherwise: [TRACE, 'frames'],
       skip: /stack_chk/,
     },
     isComplete: true,
   },
   // kernel/panic.c: check_panic_on_warn(), where the warning itself is lost.
+  // Since v6.2 it tells what for; before, nothing is known of it.
   {
-    match: /Kernel panic - not syncing: (?:[\w ]+: )?(panic_on_warn set)/,
+    match: /Kernel panic - not syncing: [\w ]+: (panic_on_warn set)/,
     title: 'kernel panic: {1}',
+  },
+  {
+    match: /Kernel panic - not syncing: (panic_on_warn set)/,
+    title: 'kernel panic: {1}',
+    isDamaged: true,
   },
   {
     match:

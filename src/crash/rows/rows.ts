@@ -1,5 +1,12 @@
 /** One step on the way to the function to blame, line by line: a line that matches (its group is a candidate), or the frames of a trace. */
-export type Step = RegExp | 'frames'
+export type Step = RegExp | 'frames' | Needed
+
+/** A line without which nothing is found: what the other steps would lead to is of another matter. */
+export interface Needed {
+  readonly needed: RegExp
+  /** It has to come before this. */
+  readonly before?: RegExp
+}
 
 /** Where a complaint names the function to blame. */
 export interface Search {
@@ -57,8 +64,14 @@ export const whereReleased: Search = {
 const INTERRUPTED =
   /(?:apic_timer_interrupt|sysvec_apic_timer|el1_irq|el1h_64_irq|el1_interrupt|__irq_svc|handle_irq_event|timer_interrupt\b.*|ret_from_intr|do_IRQ|asm_common_interrupt)/
 export const whereStalled: Search = {
-  steps: [INTERRUPTED, 'frames'],
+  steps: [{ needed: INTERRUPTED }, 'frames'],
   otherwise: [TRACE, 'frames'],
+  pick: 'stalled',
+}
+/** RCU shows tasks that just wait as well: what was neither interrupted nor the first to be shown by an NMI was perhaps not stuck. */
+export const whereRcuStalled: Search = {
+  steps: [{ needed: INTERRUPTED }, 'frames'],
+  otherwise: [{ needed: /NMI backtrace for cpu/, before: TRACE }, TRACE, 'frames'],
   pick: 'stalled',
 }
 /** What recurses is anywhere on the stack: as with a stall, a function that is deeper tells more. */
