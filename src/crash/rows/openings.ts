@@ -90,7 +90,11 @@ const OPENINGS: readonly Opening[] = [
     rows: TRAP_ROWS,
     continues: true,
   },
-  { match: /Unhandled (?:fault|prefetch abort): .* \(0x/, rows: TRAP_ROWS },
+  {
+    match: /Unhandled (?:fault|prefetch abort): .* \(0x/,
+    rows: TRAP_ROWS,
+    continues: true,
+  },
   { match: /Alignment trap: /, rows: TRAP_ROWS },
   { match: /trusty: panic/, rows: TRAP_ROWS },
   { match: /SYZFAIL: |SYZFATAL: /, rows: TRAP_ROWS },
@@ -111,7 +115,7 @@ const OPENINGS: readonly Opening[] = [
 
 /** Almost no line holds one of these. */
 const HINT =
-  /BUG|WARNING: |INFO: |LOCKUP|lab error in|lab corruption|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
+  /BUG|WARNING:|INFO:|LOCKUP|lab error in|lab corruption|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
 
 const HINTS = new RegExp(HINT, 'g')
 
