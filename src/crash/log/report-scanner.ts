@@ -207,7 +207,8 @@ function belongsTo(one: Open, opening: Opening | undefined, text: string): boole
 }
 
 /** Whether the next complaint of the same caller came before a report has shown where it is: then that one shows it for both. */
-function isWithoutTrace({ context, lines, first }: Open): boolean {
+function isWithoutTrace({ context, lines, first, opening }: Open): boolean {
+  if (opening.isNote) return false
   return (
     /^[TC]\d/.test(context) &&
     !lines.slice(first).some((line) => startsTrace(readTornLine(line).text))

@@ -15,6 +15,8 @@ export interface Opening {
   readonly rows: readonly Row[]
   /** It is the text of a warning, of which this is the first line: the text is printed before it. */
   readonly textOf?: RegExp
+  /** It tells of the fault that comes next, and shows nothing itself. */
+  readonly isNote?: true
   /** Inside another report it is a part of that: what a trap, a panic on a warning says after it. */
   readonly continues?: true
 }
@@ -90,12 +92,8 @@ const OPENINGS: readonly Opening[] = [
     rows: TRAP_ROWS,
     continues: true,
   },
-  {
-    match: /Unhandled (?:fault|prefetch abort): .* \(0x/,
-    rows: TRAP_ROWS,
-    continues: true,
-  },
-  { match: /Alignment trap: /, rows: TRAP_ROWS },
+  { match: /Unhandled (?:fault|prefetch abort): .* \(0x/, rows: TRAP_ROWS },
+  { match: /Alignment trap: /, rows: TRAP_ROWS, isNote: true },
   { match: /trusty: panic/, rows: TRAP_ROWS },
   { match: /SYZFAIL: |SYZFATAL: /, rows: TRAP_ROWS },
   {
