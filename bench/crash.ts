@@ -44,7 +44,7 @@ type Field = readonly [name: string, ours: string | undefined, expected: string 
 
 function fieldsOf({ expected, log, report }: Case): Field[] {
   const [file] = expected.get('FILE') ?? []
-  if (file !== undefined) return [['guilty file', guiltyFile(log.toString('latin1')), file]]
+  if (file !== undefined) return [['guilty file', guiltyFile(log.toString('latin1')) ?? '', file]]
   const found = firstReport(log)
   const one = (key: string) => expected.get(key)?.[0]
   const title = one('TITLE') ?? ''

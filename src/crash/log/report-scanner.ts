@@ -2,6 +2,7 @@ import { readTornLine } from '../report/console-line.ts'
 import { isConsequence } from '../report/consequence.ts'
 import { mayOpen, openingOf, type Opening } from '../rows/openings.ts'
 import { readReport, type CrashReport } from '../report/report.ts'
+import { startsTrace } from '../report/trace.ts'
 import { unexpectedReboot } from '../report/unexpected-reboot.ts'
 
 /** What is remembered of the lines before a report. */
@@ -127,7 +128,7 @@ export class ReportScanner {
     for (const one of this.#open) {
       const isOwn = one.context === context
       const belongs = isOwn && belongsTo(one, opening, text)
-      if (isOwn && !belongs) {
+      if (isOwn && !belongs && !isWithoutTrace(one)) {
         this.#close(one)
         continue
       }
@@ -203,6 +204,15 @@ function belongsTo(one: Open, opening: Opening | undefined, text: string): boole
   if (one.opening.textOf?.test(text)) return true
   // Twice the same line is the kernel replaying it, or another console.
   return one.lingers === undefined && readTornLine(one.lines[one.first] ?? '').text === text
+}
+
+/** Whether the next complaint of the same caller came before a report has shown where it is: then that one shows it for both. */
+function isWithoutTrace({ context, lines, first, opening }: Open): boolean {
+  if (opening.isNote) return false
+  return (
+    /^[TC]\d/.test(context) &&
+    !lines.slice(first).some((line) => startsTrace(readTornLine(line).text))
+  )
 }
 
 /** Whether a line is the last of a report. */

@@ -3,6 +3,7 @@ import type { Role } from '../roles/rules.ts'
 import type { Search, Step } from '../rows/rows.ts'
 import { demangle } from './demangle.ts'
 import { namesOf, withoutClones } from './symbol-names.ts'
+import { startsTrace } from './trace.ts'
 import { mentionsIn, type Mention } from './walk.ts'
 
 /** The function to blame, as it is called and under other names that it may be known by. */
@@ -37,7 +38,8 @@ export function findBlame(lines: readonly string[], search: Search): Blame {
     const picked = PICKS[search.pick ?? 'first'](seen.filter(({ passed }) => passed === undefined))
     if (picked !== undefined) return { blamed: blamed(picked, search.pick), picked, considered }
   }
-  for (const line of search.lastly ? lines : []) {
+  // What has no trace at all is cut off.
+  for (const line of search.lastly && lines.some(startsTrace) ? lines : []) {
     const name = search.lastly?.exec(line)?.[1]
     if (name === undefined) continue
     const picked = nameOf(name)
@@ -113,6 +115,7 @@ function stalledIn(seen: readonly Considered[]): string | undefined {
     if (name.startsWith('smp_call_function')) return name
     if (role === 'dispatch' || role === 'entry') {
       if (at > 0) return before
+      if (role === 'dispatch' && !name.endsWith('_compat_ioctl')) return name
       if (!name.endsWith('_compat_ioctl')) return undefined
     }
     before = name

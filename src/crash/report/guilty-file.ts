@@ -15,8 +15,7 @@ const SERVES = new RegExp(
     'kernel/(?:panic|printk|locking|rcu|sched|time|kcov|kcsan|softirq|workqueue|kthread|stacktrace|hung_task|watchdog|entry|irq|fork|exit|smp|task_work|notifier|kallsyms|stop_machine|cpu|dma)',
     // The cores that all drivers, file systems and protocols are plugged into.
     'drivers/(?:base|clocksource|irqchip|usb/core)/',
-    'fs/(?:proc|sysfs|kernfs|debugfs)/|fs/(?:read_write|ioctl|file_table|open|namei|inode|dcache|super|exec|fs-writeback|buffer|splice|select|seq_file|libfs|sync)\\.c',
-    'net/(?:socket|compat)\\.c|net/core/(?:sock|skbuff|dev|datagram|stream|rtnetlink)\\.c',
+    'fs/(?:proc|sysfs|kernfs|debugfs)/|net/(?:socket|compat)\\.c|net/core/(?:sock|skbuff|dev|datagram|stream)\\.c',
   ].join('|')})`,
 )
 

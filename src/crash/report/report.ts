@@ -46,7 +46,7 @@ export function readReport(raw: readonly string[], first: number): CrashReport |
 
 /** The kernel did what it was told: lib/oom, the fuzzer itself. */
 const SUPPRESSED =
-  /panic: failed to (?:start executor binary|create temp dir)|(?:^|\n)runtime: out of memory|fatal error: (?:runtime: out of memory|unexpected signal during runtime execution|runtime: cannot allocate memory)|Out of memory: Kill(?:ed)? process .*\((?:sshd|syz-\w+|ksoftirqd)|Kernel panic - not syncing: Out of memory/
+  /panic: failed to (?:start executor binary|create temp dir)|(?:^|\n)runtime: out of memory|\*\*\* stack smashing detected \*\*\*: terminated|SYZFAIL: SIGBUS|fatal error: (?:runtime: out of memory|unexpected signal during runtime execution|runtime: cannot allocate memory)|Out of memory: Kill(?:ed)? process .*\((?:sshd|syz-\w+|ksoftirqd)|Kernel panic - not syncing: Out of memory/
 
 function finish(named: Named, raw: readonly string[], first: number): CrashReport {
   const title = stableTitle(named.title)

@@ -7,7 +7,7 @@ import type { Role } from './rules.ts'
 const NAMES: Readonly<Record<Role, string>> = {
   /** Checked first: what looks like machinery, and calls everybody. */
   dispatch: String.raw`
-    _*vfs_(?:read|write|ioctl|readv|writev|iter_\w+|fsync\w*) ksys_\w+
+    _*vfs_(?:read|write|ioctl|readv|writev|iter_\w+|fsync\w*) ksys_(?:p?read|p?write|readv|writev|ioctl|fsync|sync_file_range)\w*
     do_iter_\w+ call_(?:read|write)_iter new_sync_\w+ do_loop_readv_writev do_vfs_ioctl do_splice\w* do_readv_writev
     iterate_dir blkdev_ioctl blkdev_driver_ioctl block_ioctl _*blkdev_driver_ioctl compat_\w*ioctl\w* \w+_compat_ioctl
     _*(?:do|se)_(?:compat_)?sys_ioctl file_ioctl full_proxy_\w+ (?:debugfs|simple)_attr_\w+ kernfs_fop_\w+ sysfs_kf_\w+
@@ -19,15 +19,15 @@ const NAMES: Readonly<Record<Role, string>> = {
   `,
   /** System calls on their way in, threads, softirqs, boot. */
   entry: String.raw`
-    tracesys\w* sysenter_\w+ cstar_dispatch do_syscall_\w+ do_fast_syscall_\w+ __do_fast_syscall_32 do_int80_\w+ do_SYSENTER_32 entry_\w+ x64_sys_call ia32_sys_call
-    system_call\w* syscall_\w+ _*invoke_syscall do_el0_svc el0_svc(?!_naked)\w* ret_fast_syscall ret_to_user ret_from_\w+
+    stub_\w+ tracesys\w* sysenter_\w+ cstar_dispatch do_syscall_\w+ do_fast_syscall_\w+ __do_fast_syscall_32 do_int80_\w+ do_SYSENTER_32 entry_\w+ x64_sys_call ia32_sys_call
+    system_call\w* syscall_\w+ _*invoke_syscall do_el0_svc el0_svc(?!_naked)\w* ret_fast_syscall ret_to_user ret_from_(?!exception)\w+
     secondary_startup_\w* start_kernel rest_init cpu_startup_entry do_idle default_idle\w* kthread worker_thread
     smpboot_thread_fn run_ksoftirqd _*do_softirq\w* __softirqentry_\w+ handle_softirqs tasklet_action\w* irq_exit\w* rcu_core\w*
     rcu_do_batch rcu_process_callbacks kunit_try_run_case kunit_generic_run_threadfn_adapter
   `,
   /** Those that found it and print it; what compilers and tracing put between a function and its caller. */
   report: String.raw`
-    \w*static_call\w* __SCT__\w+ __cfi_\w+ __traceiter_\w+ trace_\w+ perf_trace_\w+ ftrace_\w+ kcov_\w+ bpf_dispatcher_\w+
+    \w+_is_static_object \w*static_call\w* __SCT__\w+ __cfi_\w+ __traceiter_\w+ trace_\w+ perf_trace_\w+ ftrace_\w+ kcov_\w+ bpf_dispatcher_\w+
     _*bpf_prog_run\w* bpf_prog_[0-9a-f]{16}\w*
     _*dump_stack\w* show_stack dump_backtrace show_regs.* print_\w* __print_\w* _*panic vpanic __warn\w* warn_slowpath_\w+
     _*fortify_\w+ add_taint check_panic_on_warn panic_\w+ warn_bogus_\w+ report_bug __report_bug fixup_bug bug_handler
@@ -48,7 +48,7 @@ const NAMES: Readonly<Record<Role, string>> = {
     smp_\w*apic_timer\w* local_apic_timer_interrupt
     do_error_trap
     do_(?:trap|invalid_op|general_protection|page_fault|int3|divide_error|bounds|user_addr_fault|kern_addr_fault|translation_fault|mem_abort|debug_exception|undefinstr|PrefetchAbort|DataAbort|bad_area|sea|sp_pc_abort|el0_\w+)\w*
-    __do_(?:page_fault|kernel_fault|user_fault) _*die\w* oops_\w+ no_context _*bad_area\w* (?:kernel)?mode_fixup_or_oops
+    __do_(?:page_fault|kernel_fault|user_fault) _*die\w* oops_\w+ no_context (?:kernel)?mode_fixup_or_oops
     page_fault\w* exc_\w+ asm_exc_\w+ invalid_op divide_error general_protection error_entry async_page_fault trace_page_fault
     xen_\w*entry el[01]t?h?_(?!svc_naked)\w+ brk_handler call_break_hook early_brk64 bug_\w+ handle_(?:exception|page_fault)
     program_check\w* data_access\w* common_exception\w* apic_timer_interrupt (?:asm_)?(?:sysvec|smp)_\w+interrupt
@@ -60,7 +60,7 @@ const NAMES: Readonly<Record<Role, string>> = {
   memory: String.raw`
     _*mem(?:cpy|set|move|cmp|chr|scan|dup)\w* _*str[a-z]{0,2}(?:len|cpy|cmp|chr|str|cat|dup|sep|pbrk|spn|scpy)\w* sized_str\w+
     \w*copy_(?:from|to|in)_user\w* _*copy_(?:from|to)_iter\w* raw_copy_\w+ instrument_\w+ csum_\w*copy\w* csum_partial\w*
-    crc\w+ __crc\w+ copyout\w* copyin\w* copy_mc\w* _*(?:get|put)_user\w* __clear_user clear_user\w* _*(?:clear|copy)_page\w*
+    crc\w+ __crc\w+ copyout\w* copyin\w* copy_mc\w* _*(?:get|put)_user\w* __clear_user clear_user\w* _*copy_page\w*
     rep_\w+ v?s[cn]*printf string pointer vprintk\w* _*printk\w* _dev_\w+ dev_(?:vprintk|printk)\w* __dev_printk number
     hex_dump\w* __dynamic_\w+ sort\w* (?:_|__)?find_(?:first|next|last)\w* bitmap_\w+ __bitmap_\w+ \w*k[mz]alloc\w* kcalloc\w*
     \w*krealloc\w* kv?free\w* __kfree\w* _*kmem_\w+ kmem_\w+ \w*slab_\w+ ___?slab_\w+ new_slab do_slab_free ___cache_free

@@ -50,6 +50,8 @@ export const RULES: readonly RoleRule[] = [
     role: 'report',
     files:
       /^lib\/(?:ubsan|dump_stack|stackdepot|debugobjects|smp_processor_id|refcount|ref_tracker|list_debug|bug|nmi_backtrace|vsprintf|hexdump|fault-inject\w*|usercopy|dynamic_debug|stack\w*|string_helpers|kasprintf|seq_buf)\.c/,
+    // Where objects are looked for that somebody has overwritten.
+    but: /^lookup_object$/,
   },
   {
     role: 'report',
@@ -107,7 +109,7 @@ export const RULES: readonly RoleRule[] = [
   {
     role: 'trap',
     files: /^arch\/[^/]+\/mm\/(?:fault\w*|extable)\.c/,
-    but: /^(?:vmalloc_\w+|ptep_\w+)$/,
+    but: /^(?:vmalloc_\w+|ptep_\w+|_*bad_area\w*)$/,
   },
   {
     role: 'trap',
@@ -351,8 +353,12 @@ export const RULES: readonly RoleRule[] = [
     names:
       /^(?:process_one_work|process_scheduled_works|kthread_worker_fn|task_work_run|do_one_initcall\w*|bpf_(?:prog_)?test_run\w*)$/,
   },
-  // vm_ops.
-  { role: 'dispatch', files: /^mm\/memory\.c/, names: /^__do_fault$/ },
+  // vm_ops, and mmap of files.
+  {
+    role: 'dispatch',
+    files: /^mm\/(?:memory|mmap|vma|util)\.c|^include\/linux\/fs\.h/,
+    names: /^__do_fault$|^call_mmap$|^_*mmap_region$/,
+  },
   {
     role: 'dispatch',
     files: /^kernel\/time\/(?:timer|hrtimer)\.c/,

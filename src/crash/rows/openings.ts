@@ -15,6 +15,8 @@ export interface Opening {
   readonly rows: readonly Row[]
   /** It is the text of a warning, of which this is the first line: the text is printed before it. */
   readonly textOf?: RegExp
+  /** It tells of the fault that comes next, and shows nothing itself. */
+  readonly isNote?: true
   /** Inside another report it is a part of that: what a trap, a panic on a warning says after it. */
   readonly continues?: true
 }
@@ -91,7 +93,7 @@ const OPENINGS: readonly Opening[] = [
     continues: true,
   },
   { match: /Unhandled (?:fault|prefetch abort): .* \(0x/, rows: TRAP_ROWS },
-  { match: /Alignment trap: /, rows: TRAP_ROWS },
+  { match: /Alignment trap: /, rows: TRAP_ROWS, isNote: true },
   { match: /trusty: panic/, rows: TRAP_ROWS },
   { match: /SYZFAIL: |SYZFATAL: /, rows: TRAP_ROWS },
   {
@@ -111,7 +113,7 @@ const OPENINGS: readonly Opening[] = [
 
 /** Almost no line holds one of these. */
 const HINT =
-  /BUG|WARNING: |INFO: |LOCKUP|lab error in|lab corruption|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
+  /BUG|WARNING:|INFO:|LOCKUP|lab error in|lab corruption|\[#\d|to handle kernel|protection fault|stack segment|Kernel panic|PANIC: |panicked|divide[ _]error|invalid opcode|int3: |UBSAN|Booting the kernel|unregister_netdevice|VFS: |nternal error|Unhandled |Alignment trap|trusty: |SYZFA|fatal error: |panic: /
 
 const HINTS = new RegExp(HINT, 'g')
 

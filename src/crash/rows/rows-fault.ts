@@ -25,7 +25,7 @@ export const BUG_FAULT_ROWS: readonly Row[] = [
   },
   // Before v4.20 the second half of this line was printed on its own, and another CPU's may come between.
   {
-    match: /BUG: unable to handle kernel *$/m,
+    match: /BUG: unable to handle kernel *(?:\[ *\d+\.\d+\]|$)/m,
     title: 'BUG: unable to handle kernel',
     isDamaged: true,
   },

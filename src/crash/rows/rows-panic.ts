@@ -21,6 +21,13 @@ export const PANIC_ROWS: readonly Row[] = [
     isComplete: true,
   },
   // kernel/panic.c: check_panic_on_warn(), where the warning itself is lost.
+  // What made it give up was told before, and is lost: kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h
+  {
+    match:
+      /Kernel panic - not syncing: (hung_task: blocked tasks|softlockup: hung tasks|RCU Stall)/,
+    title: 'kernel panic: {1}',
+    isDamaged: true,
+  },
   // Since v6.2 it tells what for; before, nothing is known of it.
   {
     match: /Kernel panic - not syncing: [\w ]+: (panic_on_warn set)/,

@@ -10,8 +10,14 @@ const behind = (skip: RegExp): Search => ({ steps: [TRACE, 'frames'], skip })
 /** arch/x86/kernel/unwind_frame.c, arch/x86/kernel/unwind_orc.c, arch/loongarch/kernel/unwind_orc.c */
 const UNWINDER: readonly Row[] = [
   {
-    match: /WARNING: (kernel stack regs|kernel stack frame pointer) .*has bad ('?\w*'? ?)value/,
-    title: 'WARNING: {1} has bad {2}value',
+    match: /WARNING: kernel stack regs at [0-9a-f]+ .*has bad ('\w+') value/,
+    title: 'WARNING: kernel stack regs has bad {1} value',
+    isComplete: true,
+  },
+  // Since v4.15, which hides addresses: "at (ptrval)".
+  {
+    match: /WARNING: (kernel stack regs|kernel stack frame pointer) .*has bad (?:'\w+' )?value/,
+    title: 'WARNING: {1} has bad value',
     isComplete: true,
   },
   {
