@@ -1,13 +1,14 @@
 // npm run bench:misuse -- KERNEL [--record DIR] [NAME…]: each misuse of test/misuse in a VM of its own, and whom klab blames for it: it should be
 // the function that did it. KERNEL is the id of one that klab built with CONFIG_MODULES, best with the debug profile. Prints a Markdown table.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { LogReader, type FoundReport } from '../src/crash/index.ts'
 import { KLAB } from './places.ts'
 
-const MODULE = join(import.meta.dirname, '../test/misuse')
+const MODULE = mkdtempSync(join(tmpdir(), 'klab-misuse-'))
 const [kernel = '', ...rest] = process.argv.slice(2)
 const record = rest[0] === '--record' ? rest[1] : undefined
 const wanted = record === undefined ? rest : rest.slice(2)
@@ -47,13 +48,18 @@ function reportsIn(log: string): FoundReport[] {
   return found
 }
 
-/** The first report, and a little of what was before it, in the form of test/console. */
-function recorded(log: string, { kind, title, damage, start, stop }: FoundReport): string {
-  const from = log.lastIndexOf('\n', start - 1) + 1
-  const head = `# ${kind ?? 'other'}: ${title}${damage ? ` (damaged: ${damage})` : ''}`
-  return `${head}\n\n${log.slice(from, stop).replaceAll('\r', '')}`
+/** The first report in the form of test/console, without the place of the module. */
+function recorded(log: string, { start, stop }: FoundReport): string {
+  const text = log.slice(start, stop).replaceAll('\r', '').replaceAll(MODULE, '/misuse')
+  const heads = reportsIn(text).map(
+    ({ kind = 'other', title, damage, panicked }) =>
+      `# ${kind}: ${title}${damage ? ` (damaged: ${damage})` : ''}${panicked ? ' (panicked)' : ''}`,
+  )
+  return `${heads.join('\n')}\n\n${text}`
 }
 
+cpSync(join(import.meta.dirname, '../test/misuse'), MODULE, { recursive: true })
+process.once('exit', () => rmSync(MODULE, { recursive: true }))
 const build = klab(['kernel', 'show', kernel, '--build-dir']).trim()
 const made = spawnSync('make', ['-C', build, `M=${MODULE}`, 'modules'], { encoding: 'utf8' })
 if (made.status !== 0) throw new Error(made.stderr)

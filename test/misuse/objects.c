@@ -32,7 +32,7 @@ static MISUSE(kobject_freed) { struct link *a = made(); kobject_init(&a->kobject
 static MISUSE(kobject_twice) { struct link *a = made(); kobject_init(&a->kobject, &type); kobject_init(&a->kobject, &type); }
 static MISUSE(sysfs_twice) { static struct kobj_attribute one = __ATTR_NULL; static struct attribute attr = { .name = "misuse", .mode = 0444 }; sink = sysfs_create_file(kernel_kobj, &attr); sink = sysfs_create_file(kernel_kobj, &attr) + (int)(long)&one; }
 static MISUSE(proc_twice) { proc_create("misuse", 0, NULL, NULL); proc_create_single("misuse", 0, NULL, NULL); proc_create_single("misuse", 0, NULL, NULL); }
-static MISUSE(idr_freed) { struct idr *idr = OPAQUE((struct idr *)kmalloc(sizeof(*idr), GFP_KERNEL)); idr_init(idr); kfree(idr); sink = idr_alloc(OPAQUE(idr), &type, 0, 0, GFP_KERNEL); }
+static MISUSE(idr_freed) { struct idr *idr = OPAQUE((struct idr *)kmalloc(sizeof(*idr), GFP_KERNEL)); idr_init(idr); kfree(idr); sink = idr_alloc(OPAQUE(idr), (void *)&type, 0, 0, GFP_KERNEL); }
 static MISUSE(xarray_freed) { struct xarray *xa = OPAQUE((struct xarray *)kmalloc(sizeof(*xa), GFP_KERNEL)); xa_init(xa); kfree(xa); sink = xa_load(OPAQUE(xa), 5) != NULL; }
 static MISUSE(device_freed) { struct platform_device *p = platform_device_alloc("misuse", -1); platform_device_put(p); sink = OPAQUE(p)->id; }
 

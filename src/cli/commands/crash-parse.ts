@@ -32,7 +32,7 @@ export async function parse(files: readonly string[], flags: ParseFlags): Promis
 }
 
 /** Reports. Left alone, V8 collects the old garbage of a small heap when there is twice as much of it as of what is needed; `klab` exposes its gc to this command. */
-const COLLECT_EVERY = 100
+const COLLECT_EVERY = 300
 
 async function* reportsOf(file: string, flags: ParseFlags): AsyncGenerator<FoundReport> {
   const { parseLog } = await logs()
