@@ -65,7 +65,7 @@ const made = spawnSync('make', ['-C', build, `M=${MODULE}`, 'modules'], { encodi
 if (made.status !== 0) throw new Error(made.stderr)
 if (record !== undefined) mkdirSync(record, { recursive: true })
 
-const names = [...consoleOf('').matchAll(/misuse: (\w+)/g)].map(([, name = '']) => name)
+const names = [...consoleOf('').matchAll(/misuse: (\w+)\r?$/gm)].map(([, name = '']) => name)
 console.log('| misuse | klab says | to blame |\n|---|---|---|')
 let right = 0
 let all = 0

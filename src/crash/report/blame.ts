@@ -70,8 +70,18 @@ function judged(
     (module === undefined ? roleBeneath(name, roleOfMention(caller)) : undefined)
   const isMachinery =
     role !== undefined && role !== 'dispatch' && !(pick === 'stalled' && role === 'entry')
-  const passed = isMachinery ? 'role' : pick === undefined && skip?.test(name) ? 'row' : undefined
+  const passed = isMachinery
+    ? 'role'
+    : pick === undefined && isSkipped(name, module, skip)
+      ? 'row'
+      : undefined
   return { name, role, passed }
+}
+
+/** The names of rows are those of the kernel's image, and parts of them: a module's function has to be called just so. */
+function isSkipped(name: string, module: string | undefined, skip: RegExp | undefined): boolean {
+  const [found] = skip?.exec(name) ?? []
+  return found !== undefined && (module === undefined || found === name)
 }
 
 function roleOfMention(mention: Mention | 'injected' | undefined): Role | undefined {

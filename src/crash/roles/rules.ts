@@ -276,6 +276,11 @@ export const RULES: readonly RoleRule[] = [
   // Waiting.
   {
     role: 'wait',
+    files: /^kernel\/time\/(?:timer|sleep_timeout)\.c|^include\/linux\/delay\.h/,
+    names: /^(?:msleep\w*|[suf]sleep\w*|usleep_range\w*)$/,
+  },
+  {
+    role: 'wait',
     files: /^kernel\/sched\/(?:wait\w*|completion|swait)\.c/,
     but: /^(?:add|remove)_wait_queue\w*$/,
   },
