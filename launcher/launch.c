@@ -37,7 +37,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -48,6 +47,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "locks.h"
 #include "mounts.h"
 #include "namespace.h"
 #include "plain-files.h"
@@ -59,7 +59,6 @@
 int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 
 #define EXIT_FAILED 70
-#define EXIT_LOCKED 75
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
@@ -83,39 +82,6 @@ static void die_with_parent(const char *pid)
 		dprintf(fd, "800");
 		close(fd);
 	}
-}
-
-static int open_lock(const char *path)
-{
-	/* Not close-on-exec: the lock belongs to the open file, and so to the command. */
-	int fd = open(path, O_RDWR | O_CREAT, 0600);
-	if (fd < 0)
-		die("open", path);
-	return fd;
-}
-
-/* Whoever looks whether it is taken (--is-locked) has it for a moment: so it is tried for longer than that. */
-static int try_lock(int fd)
-{
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-		if (errno != EWOULDBLOCK || tries == 20)
-			return -1;
-		usleep(1000);
-	}
-	return 0;
-}
-
-static void take_lock(const char *path)
-{
-	if (try_lock(open_lock(path)) < 0)
-		exit(EXIT_LOCKED);
-}
-
-/* Inherited by all: whoever wants to be alone there waits for the last of them. */
-static void claim(const char *path)
-{
-	if (flock(open_lock(path), LOCK_SH) < 0)
-		die("claim", path);
 }
 
 static pid_t told;
@@ -174,57 +140,6 @@ static void together(void)
 	pid_t command = fork_or_die();
 	if (command > 0)
 		follow(command);
-}
-
-static int is_file_at(int fd, const char *path)
-{
-	struct stat ours, there;
-	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
-	       ours.st_ino == there.st_ino;
-}
-
-static int hold_lock(const char *path)
-{
-	char byte;
-	/* If the parent has gone already, its end of our stdin has, too. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		die("prctl", "PDEATHSIG");
-	/* Ctrl-C is for klab, which still works with what is locked then, and gives it back when it is done. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	int fd = open_lock(path);
-	if (try_lock(fd) < 0) {
-		if (write(STDOUT_FILENO, "waiting\n", 8) < 0 || flock(fd, LOCK_EX) < 0)
-			die("lock", path);
-	}
-	/* Whoever had it may have removed what it was the lock of, and another klab may have made it again. */
-	while (!is_file_at(fd, path)) {
-		close(fd);
-		fd = open_lock(path);
-		if (flock(fd, LOCK_EX) < 0)
-			die("lock", path);
-	}
-	if (write(STDOUT_FILENO, "held\n", 5) < 0)
-		die("write", "held");
-	while (read(STDIN_FILENO, &byte, 1) > 0)
-		;
-	return 0;
-}
-
-/* Shared: two who look are not in each other's way. */
-static int is_locked(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		die("open", path);
-	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		die("look at the lock of", path);
-	return EXIT_LOCKED;
 }
 
 void empty(const char *path)

@@ -1,41 +1,38 @@
 const at = (name: string) => `${name}+0x1c/0x40`
 const CPU = 'CPU: 1 UID: 0 PID: 4242 Comm: repro Not tainted 6.12.0 #1'
+const PC = 'Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2 04/01/2014'
 const END = '---[ end trace 0000000000000000 ]---'
+
+/** x86. */
+const ofSystemCall = (names: readonly string[]) => [
+  'Call Trace:',
+  ' <TASK>',
+  ...names.map((name) => ` ${at(name)}`),
+  ' do_syscall_64+0x5f/0x130',
+  ' entry_SYSCALL_64_after_hwframe+0x76/0x7e',
+  ' </TASK>',
+]
 
 /** What the kernel prints of a stack, or of a trap, by architecture; of the names of its functions, the innermost first. */
 const TRACES: Readonly<Record<string, (names: readonly string[]) => string[]>> = {
-  cpu: () => [CPU, 'Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2 04/01/2014'],
+  cpu: () => [CPU, PC],
   frames: (names) => names.map((name) => ` ${at(name)}`),
-  trace: (names) => [
-    CPU,
-    'Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2 04/01/2014',
-    'Call Trace:',
-    ' <TASK>',
-    ...names.map((name) => ` ${at(name)}`),
-    ' do_syscall_64+0x5f/0x130',
-    ' entry_SYSCALL_64_after_hwframe+0x76/0x7e',
-    ' </TASK>',
-  ],
+  trace: (names) => [CPU, PC, ...ofSystemCall(names)],
   oops: ([trapped = '', ...names]) => [
     'Modules linked in: victim(O)',
     CPU,
-    'Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2 04/01/2014',
+    PC,
     `RIP: 0010:${at(trapped)}`,
     'Code: 48 89 df e8 00 00 00 00 48 8b 03 <0f> 0b 40 18 5b c3',
     'RSP: 0018:ffffc90001237d80 EFLAGS: 00010246',
     'RAX: 0000000000000000 RBX: ffff888012345678 RCX: 0000000000000000',
-    'Call Trace:',
-    ' <TASK>',
-    ...names.map((name) => ` ${at(name)}`),
-    ' do_syscall_64+0x5f/0x130',
-    ' entry_SYSCALL_64_after_hwframe+0x76/0x7e',
-    ' </TASK>',
+    ...ofSystemCall(names),
     END,
   ],
   /** Of a kernel thread, from an NMI. */
   lockup: ([trapped = '', ...names]) => [
     'CPU: 0 UID: 0 PID: 42 Comm: kworker/0:1 Not tainted 6.12.0 #1',
-    'Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2 04/01/2014',
+    PC,
     'Workqueue: events victim_work',
     `RIP: 0010:${at(trapped)}`,
     'Code: 48 89 df e8 00 00 00 00 48 8b 03 <f3> 90 40 18 5b c3',

@@ -22,7 +22,7 @@ export async function parse(files: readonly string[], flags: ParseFlags): Promis
   for (const file of files) {
     print.begin(file)
     for await (const report of reportsOf(file, flags)) {
-      print.report(file, report, why?.(report.text))
+      print.report(file, report, why?.(report))
       count++
     }
     print.end(file)

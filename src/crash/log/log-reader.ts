@@ -45,8 +45,7 @@ export class LogReader {
   /** The log is over. */
   end(): void {
     if (this.#carry !== '') this.#endCarry(0)
-    this.#scanner.flush()
-    this.#held.boots()
+    this.#boots()
   }
 
   /** Whole lines of a text. */
@@ -55,12 +54,16 @@ export class LogReader {
     for (let boot = at; (boot = text.indexOf(BOOTS, boot)) >= 0 && boot < to; boot++) {
       const line = text.lastIndexOf('\n', boot) + 1
       this.#linesOf(text, at, line)
-      // What another kernel says is no part of what this one complained of.
-      this.#scanner.flush()
-      this.#held.boots()
+      this.#boots()
       at = Math.max(at, line)
     }
     this.#linesOf(text, at, to)
+  }
+
+  /** The log is over, or another kernel begins: what that one says is no part of what this one complained of. */
+  #boots(): void {
+    this.#scanner.flush()
+    this.#held.boots()
   }
 
   #linesOf(text: string, from: number, to: number): void {
@@ -93,6 +96,7 @@ export class LogReader {
     const bytes = line.length + this.#dropped + newline
     this.#carry = ''
     this.#dropped = 0
+    if (line.includes(BOOTS)) this.#boots()
     this.#scanner.line(withoutReturn(line), bytes)
   }
 }

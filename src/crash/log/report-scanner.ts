@@ -1,3 +1,4 @@
+import { isCaller } from '../report/collect.ts'
 import { readTornLine } from '../report/console-line.ts'
 import { isConsequence } from '../report/consequence.ts'
 import { mayOpen, openingOf, type Opening } from '../rows/openings.ts'
@@ -38,6 +39,8 @@ interface Open {
   /** Nothing but a panic can follow now: so many lines until it is given up. */
   lingers: number | undefined
   panicked: boolean
+  /** Of its caller. The next complaint of the same one shows it for both, if it comes first; the one after that does not. */
+  trace: 'awaited' | 'shared' | 'shown'
 }
 
 /** Finds reports in console lines as they come, in constant memory. */
@@ -128,10 +131,13 @@ export class ReportScanner {
     for (const one of this.#open) {
       const isOwn = one.context === context
       const belongs = isOwn && belongsTo(one, opening, text)
-      if (isOwn && !belongs && !isWithoutTrace(one)) {
+      const isShared = isOwn && !belongs && opening !== undefined && one.trace === 'awaited'
+      if (isOwn && !belongs && !isShared) {
         this.#close(one)
         continue
       }
+      if (isShared) one.trace = 'shared'
+      else if (isOwn && one.trace !== 'shown' && startsTrace(text)) one.trace = 'shown'
       one.lines.push(raw)
       // All of the line: what was cut off it may still be in memory (V8 keeps the text that a part was taken of).
       one.bytes += this.#at - start
@@ -154,9 +160,10 @@ export class ReportScanner {
   #begin(raw: string, opening: Opening, start: number): void {
     if (this.#found >= this.#most || this.#open.length >= MAX_OPEN) return
     this.#found++
+    const { context } = readTornLine(raw)
     const before = this.#before.slice(-LINES_BEFORE)
     this.#open.push({
-      context: readTornLine(raw).context,
+      context,
       opening,
       lines: [...before, raw],
       first: before.length,
@@ -165,6 +172,7 @@ export class ReportScanner {
       stop: this.#at,
       lingers: undefined,
       panicked: false,
+      trace: isCaller(context) && !opening.isNote ? 'awaited' : 'shown',
     })
   }
 
@@ -204,15 +212,6 @@ function belongsTo(one: Open, opening: Opening | undefined, text: string): boole
   if (one.opening.textOf?.test(text)) return true
   // Twice the same line is the kernel replaying it, or another console.
   return one.lingers === undefined && readTornLine(one.lines[one.first] ?? '').text === text
-}
-
-/** Whether the next complaint of the same caller came before a report has shown where it is: then that one shows it for both. */
-function isWithoutTrace({ context, lines, first, opening }: Open): boolean {
-  if (opening.isNote) return false
-  return (
-    /^[TC]\d/.test(context) &&
-    !lines.slice(first).some((line) => startsTrace(readTornLine(line).text))
-  )
 }
 
 /** Whether a line is the last of a report. */

@@ -1,4 +1,4 @@
-import { roleBeneath, roleOf } from '../roles/role.ts'
+import { isMachinery, roleBeneath, roleOf } from '../roles/role.ts'
 import type { Role } from '../roles/rules.ts'
 import type { Search, Step } from '../rows/rows.ts'
 import { demangle } from './demangle.ts'
@@ -28,6 +28,9 @@ export interface Blame {
   readonly considered: readonly Considered[]
 }
 
+/** For what has nobody to blame. */
+export const NOBODY: Blame = { blamed: undefined, picked: undefined, considered: [] }
+
 /** Finds the function to blame in a report, and says on the way to it what was passed over. */
 export function findBlame(lines: readonly string[], search: Search): Blame {
   const considered: Considered[] = []
@@ -45,7 +48,7 @@ export function findBlame(lines: readonly string[], search: Search): Blame {
     const picked = nameOf(name)
     return { blamed: blamed(picked, undefined), picked, considered }
   }
-  return { blamed: undefined, picked: undefined, considered }
+  return { ...NOBODY, considered }
 }
 
 /** All functions that the steps lead to, judged; none when the first of them that may be to blame is of an injected failure. */
@@ -68,9 +71,9 @@ function judged(
   const role =
     roleOf(name, module) ??
     (module === undefined ? roleBeneath(name, roleOfMention(caller)) : undefined)
-  const isMachinery =
-    role !== undefined && role !== 'dispatch' && !(pick === 'stalled' && role === 'entry')
-  const passed = isMachinery
+  // A stall ends where the kernel begins.
+  const isPassed = isMachinery(role) && !(pick === 'stalled' && role === 'entry')
+  const passed = isPassed
     ? 'role'
     : pick === undefined && isSkipped(name, module, skip)
       ? 'row'
@@ -93,10 +96,12 @@ function nameOf(symbol: string): string {
   return demangle(symbol.replace(/^__cfi_/, '')) ?? withoutClones(symbol)
 }
 
+const WAITS_FOR_READERS = /^synchronize_(?:rcu|srcu|net|sched)/
+
 /** Buckets: these are one thing, whichever of them was found. */
 const FAMILIES: readonly (readonly [RegExp, string])[] = [
   [/^smp_call_function/, 'smp_call_function'],
-  [/^synchronize_(?:rcu|srcu|net|sched)/, 'synchronize_rcu'],
+  [WAITS_FOR_READERS, 'synchronize_rcu'],
 ]
 
 function blamed(symbol: string, how: Search['pick']): Blamed {
@@ -125,8 +130,7 @@ function stalledIn(seen: readonly Considered[]): string | undefined {
     if (name.startsWith('smp_call_function')) return name
     if (role === 'dispatch' || role === 'entry') {
       if (at > 0) return before
-      if (role === 'dispatch' && !name.endsWith('_compat_ioctl')) return name
-      if (!name.endsWith('_compat_ioctl')) return undefined
+      if (!name.endsWith('_compat_ioctl')) return role === 'dispatch' ? name : undefined
     }
     before = name
   }
@@ -141,7 +145,7 @@ function waitingIn(seen: readonly Considered[]): string | undefined {
   const names = seen.map(({ name }) => name)
   return (
     names.find((name) => name === 'rtnl_lock') ??
-    names.find((name) => /^synchronize_(?:rcu|srcu|net|sched)/.test(name)) ??
+    names.find((name) => WAITS_FOR_READERS.test(name)) ??
     names.find((name) => !WAITING.test(name))
   )
 }

@@ -63,6 +63,7 @@ function isInit(context: string): boolean {
   return context === 'T0' || context === 'T1'
 }
 
-function isCaller(context: string): boolean {
+/** Whether the kernel said which task (T) or CPU (C) prints: CONFIG_PRINTK_CALLER. */
+export function isCaller(context: string): boolean {
   return /^[TC]\d/.test(context)
 }

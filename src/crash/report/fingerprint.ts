@@ -1,4 +1,4 @@
-import { roleOf } from '../roles/role.ts'
+import { isMachinery, roleOf } from '../roles/role.ts'
 import { withoutClones } from './symbol-names.ts'
 import { readFrame, startsTrace, type Frame } from './trace.ts'
 
@@ -17,12 +17,6 @@ export function framesOf(lines: readonly string[]): Frame[] {
   return frames
 }
 
-/** Dispatchers are worth naming. */
-function isMachinery(name: string, module: string | undefined): boolean {
-  const role = roleOf(name, module)
-  return role !== undefined && role !== 'dispatch'
-}
-
 /**
  * Two reports of the same bug have the same fingerprint, whichever kernel they come from: it is made of the title and the first functions
  * on the stack that are worth naming, without offsets, modules and the copies that compilers make.
@@ -31,7 +25,7 @@ export function fingerprintOf(title: string, frames: readonly Frame[]): string {
   const names = frames
     .filter(({ unreliable }) => !unreliable)
     .map(({ symbol, module }) => ({ name: withoutClones(symbol), module }))
-    .filter(({ name, module }) => !isMachinery(name, module))
+    .filter(({ name, module }) => !isMachinery(roleOf(name, module)))
     .map(({ name }) => name)
   const kept = [...new Set(names)].slice(0, KEPT_FRAMES)
   return fnv1a([title, ...kept].join('\n'))

@@ -1,4 +1,4 @@
-import { findBlame, type Blamed, type Considered } from './blame.ts'
+import { findBlame, NOBODY, type Blamed, type Considered } from './blame.ts'
 import type { Collected } from './collect.ts'
 import { damageOf } from './damage.ts'
 import type { Opening } from '../rows/openings.ts'
@@ -48,13 +48,9 @@ export function nameReport(collected: Collected, opening: Opening): Named {
     }
   }
   const { row, groups } = found
-  const {
-    blamed,
-    picked,
-    considered = [],
-  } = row.search
+  const { blamed, picked, considered } = row.search
     ? findBlame(own.slice(lineOf(text, found.index)), row.search)
-    : { blamed: undefined, picked: undefined }
+    : NOBODY
   const needed = [row.title, ...(row.also ?? [])].some((one) => one.includes('{F}'))
   const name: Blamed = blamed ?? { name: 'corrupted', otherNames: [] }
   const fill = (template: string, F: string) =>

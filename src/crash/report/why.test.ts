@@ -18,10 +18,11 @@ const consoleOf = (name: string) =>
 
 test('who was passed over, why, and who is to blame', () => {
   const [report] = reportsOf(consoleOf('kasan'))
-  const why = whyOf(report?.text ?? '')
+  if (!report) throw new Error('no report')
+  const why = whyOf(report)
   expect(why?.row).toBe('KASAN: {1} {2} in {F}')
   expect(why?.damage).toBeUndefined()
-  expect(why?.considered[0]).toEqual({ name: report?.function, reason: 'to blame' })
+  expect(why?.considered[0]).toEqual({ name: report.function, reason: 'to blame' })
 })
 
 test('a stall is told by the function below the one that calls everybody', () => {
@@ -36,7 +37,10 @@ test('a stall is told by the function below the one that calls everybody', () =>
     ' do_syscall_64+0x1/0x2',
     ' </TASK>',
   ]
-  const why = whyOf(log.join('\n'))
+  const why = whyOf({
+    text: log.join('\n'),
+    title: 'BUG: soft lockup in sys_ioctl',
+  })
   expect(why?.considered.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
     'twice: not the one',
     'foo_ioctl: not the one',
@@ -46,14 +50,26 @@ test('a stall is told by the function below the one that calls everybody', () =>
 })
 
 test('what makes a report damaged', () => {
-  const why = whyOf(
-    'BUG: KASAN: slab-out-of-bounds in f+0x1/0x2\nRead of size 1 at addr 0\nCall Trace:',
-  )
+  const why = whyOf({
+    text: 'BUG: KASAN: slab-out-of-bounds in f+0x1/0x2\nRead of size 1 at addr 0\nCall Trace:',
+    title: 'KASAN: slab-out-of-bounds Read in f',
+  })
   expect(why?.damage).toBe('cut off after the beginning of a trace')
 })
 
 test('a text that is no report has no reasons', () => {
-  expect(whyOf('all is well\n')).toBeUndefined()
+  expect(whyOf({ text: 'all is well\n', title: 'WARNING in f' })).toBeUndefined()
+})
+
+test('a report is told of, and not the one before it in its text', () => {
+  const trace = (name: string) => ['Call Trace:', ` ${name}+0x1/0x2`, ' do_syscall_64+0x1/0x2', '']
+  const first = ['BUG: scheduling while atomic: a/1/0x2', ...trace('foo')]
+  const second = ['BUG: sleeping function called from invalid context at a.c:1', ...trace('bar')]
+  const why = whyOf({
+    text: [...first, ...second].join('\n'),
+    title: 'BUG: sleeping function called from invalid context in bar',
+  })
+  expect(why?.considered[0]).toEqual({ name: 'bar', reason: 'to blame' })
 })
 
 test('a kernel that is stuck complains of several tasks, and panics: all of them came before the panic', () => {
@@ -73,4 +89,27 @@ test('a kernel that is stuck complains of several tasks, and panics: all of them
   const boot = 'Linux version 6.1.0 (x@y) (gcc) #1 SMP'
   const apart = reportsOf(log(...hung('a'), boot, ...hung('b'), ...panic))
   expect(apart.map(({ panicked }) => panicked)).toEqual([false, true])
+})
+
+test('where the first line of a kernel is cut by chunks changes nothing', () => {
+  const hung = ['INFO: task a:1 blocked for more than 143 seconds.', 'Call Trace:', ' foo+0x1/0x2']
+  const rest = [
+    'Linux version 6.1.0 (x@y) (gcc) #1 SMP',
+    'Kernel panic - not syncing: VFS: no root',
+  ]
+  const log = Buffer.from(`${[...hung, ...rest].join('\n')}\n`)
+  for (let cut = 0; cut <= log.length; cut++) {
+    const found: FoundReport[] = []
+    const reader = new LogReader((report) => found.push(report))
+    reader.push(log.subarray(0, cut))
+    reader.push(log.subarray(cut))
+    reader.end()
+    expect(found.map(({ panicked }) => panicked)).toEqual([false, true])
+  }
+})
+
+test('complaints of one caller that show no trace are told one by one', () => {
+  const lines = Array.from({ length: 12 }, (_, n) => `BUG: Bad rss-counter state mm:1 type:T${n}`)
+  const log = lines.map((line, n) => `[    1.00000${n % 10}][  T100] ${line}`).join('\n')
+  expect(reportsOf(log)).toHaveLength(12)
 })

@@ -3,6 +3,8 @@ import { ROLES } from '../roles/rules.ts'
 import type { Considered } from './blame.ts'
 import { collect } from './collect.ts'
 import { readTornLine } from './console-line.ts'
+import type { CrashReport } from './report.ts'
+import { stableTitle } from './stable-title.ts'
 import { nameReport } from './title.ts'
 
 /** A function that was looked at. */
@@ -23,14 +25,16 @@ export interface Why {
   readonly damage: string | undefined
 }
 
-/** Names a report once more, of its text, and says how; undefined for a text that is none. */
-export function whyOf(text: string): Why | undefined {
+/** Names a report once more, of its text, and says how; undefined for a text that holds no report of that title. Before it may stand what came before. */
+export function whyOf({ text, title }: Pick<CrashReport, 'text' | 'title'>): Why | undefined {
   const lines = text.split('\n')
   for (const [first, raw] of lines.entries()) {
     const line = readTornLine(raw)
     const opening = openingOf(line.text)
     if (!opening) continue
-    const { row, considered, damage, picked } = nameReport(collect(lines, first, line), opening)
+    const named = nameReport(collect(lines, first, line), opening)
+    if (stableTitle(named.title) !== title) continue
+    const { row, considered, damage, picked } = named
     return {
       row: row?.title,
       match: row?.match.source,

@@ -18,6 +18,11 @@ export function roleOf(name: string, module?: string): Role | undefined {
   return role
 }
 
+/** Whether a function with that role is never to blame for what others do with it: one that calls everybody may be, for a fault of its own. */
+export function isMachinery(role: Role | undefined): boolean {
+  return role !== undefined && role !== 'dispatch'
+}
+
 /** Reports are much alike. */
 const asked = new Map<string, Role | undefined>()
 const MOST_ASKED = 500
