@@ -38,7 +38,9 @@ test('a run that goes on is seen, entered, looked into and waited for from elsew
   const inspected = await klab(['inspect', `run-${id}`, '--tasks'])
   expect(inspected.stdout).toMatch(/\[kthreadd\]/)
   const waiting = klab(['wait', id])
-  const entered = await klab(['attach', id, '--user', 'root'], { input: 'touch /tmp/go; exit 3\n' })
+  // The run ends with its file, and takes the VM along: not before the shell has said how it ended.
+  const later = "setsid sh -c 'sleep 1; touch /tmp/go' < /dev/null > /dev/null 2>&1 &"
+  const entered = await klab(['attach', id, '--user', 'root'], { input: `${later} exit 3\n` })
   expect(entered.code).toBe(3)
   expect(await exited).toEqual([9, null])
   expect(await waiting).toMatchObject({ code: 9, stdout: 'exited 9\n' })
